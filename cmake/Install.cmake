@@ -1,0 +1,13 @@
+# A self-contained prefix: bin/sluice, lib/ with every library but libc's family, lib/extensions for DuckDB.
+install(TARGETS sluice RUNTIME DESTINATION bin)
+set_target_properties(sluice PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
+install(DIRECTORY ${SLUICE_DEPS}/extensions/ DESTINATION lib/extensions FILES_MATCHING PATTERN "*.duckdb_extension")
+install(CODE "
+  file(GET_RUNTIME_DEPENDENCIES EXECUTABLES \"$<TARGET_FILE:sluice>\" RESOLVED_DEPENDENCIES_VAR found
+       DIRECTORIES \"${SLUICE_DEPS}/lib\"
+       PRE_EXCLUDE_REGEXES \"^ld-linux\" \"^libc\\\\.so\" \"^libm\\\\.so\" \"^libdl\\\\.so\" \"^libpthread\" \"^librt\\\\.so\"
+         \"^libstdc\\\\+\\\\+\" \"^libgcc_s\" \"^libresolv\")
+  foreach(library IN LISTS found)
+    file(INSTALL DESTINATION \"\${CMAKE_INSTALL_PREFIX}/lib\" TYPE SHARED_LIBRARY FOLLOW_SYMLINK_CHAIN FILES \"\${library}\")
+  endforeach()
+")
