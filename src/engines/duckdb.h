@@ -1,0 +1,70 @@
+#pragma once
+// The embedded engine: one DuckDB instance of a run, its connections, Arrow in and out. Wraps the C API of duckdb.h, which no
+// other room includes.
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "contract/type.h"
+#include "core/result.h"
+
+namespace arrow {
+class RecordBatch;
+class RecordBatchReader;
+class Schema;
+}  // namespace arrow
+
+namespace sluice::engines {
+
+struct DuckDbOptions {
+  int64_t memory_bytes = 0;          // 0: DuckDB's default
+  int threads = 0;                   // 0: all cores
+  std::string temp_dir;              // where it may spill
+  std::string extensions_dir;        // "" = beside the binary (../lib/extensions), else the build's
+};
+
+// A value bound to $name in SQL, with its type ("date", "timestamp", "string", "bigint", "double", "boolean").
+struct Parameter {
+  std::string name, type, text;
+};
+
+class Connection;
+
+class DuckDb {
+ public:
+  static Result<std::unique_ptr<DuckDb>> Open(const DuckDbOptions& options);
+  virtual ~DuckDb() = default;
+  // Each connection is used by one thread at a time. Session zone is UTC.
+  virtual Result<std::unique_ptr<Connection>> Connect() = 0;
+  // LOADs an extension by absolute path from extensions_dir, once ("delta"). Error "missing-extension".
+  virtual Status LoadExtension(const std::string& name) = 0;
+};
+
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  // Errors carry DuckDB's own message, code "sql", "sql-out-of-memory", "sql-interrupted".
+  virtual Status Execute(const std::string& sql) = 0;
+  // Streams the result as Arrow. Column types are DuckDB's; normalise with NormalisedSchema/Normalise (engines/normalise.h).
+  virtual Result<std::shared_ptr<arrow::RecordBatchReader>> Query(const std::string& sql, const std::vector<Parameter>& params = {}) = 0;
+  // The result's columns without running it (prepare only), as DuckDB type names ("DECIMAL(18,2)").
+  struct Column {
+    std::string name, duckdb_type;
+  };
+  virtual Result<std::vector<Column>> Describe(const std::string& sql, const std::vector<Parameter>& params = {}) = 0;
+  // First column of the first row as text / bigint; nullopt where there is no row or it is NULL.
+  virtual Result<std::optional<std::string>> Scalar(const std::string& sql, const std::vector<Parameter>& params = {}) = 0;
+  // All rows as text (NULL = nullopt); for small results.
+  virtual Result<std::vector<std::vector<std::optional<std::string>>>> Rows(const std::string& sql, const std::vector<Parameter>& params = {}) = 0;
+  // Makes `batches` readable as a relation: `SELECT * FROM NAME`. Kept until the connection ends or Unregister.
+  virtual Status Register(const std::string& name, std::shared_ptr<arrow::Schema> schema,
+                          std::vector<std::shared_ptr<arrow::RecordBatch>> batches) = 0;
+  virtual Status Unregister(const std::string& name) = 0;
+  // Thread-safe: makes the running statement fail with "sql-interrupted".
+  virtual void Interrupt() = 0;
+};
+
+}  // namespace sluice::engines
