@@ -27,26 +27,15 @@ struct RecordPlace {
 };
 
 struct DecodedBatch {
-  // The contract's columns (then evolved new ones), in the plan's order. A field that could not be decoded is NULL here and has
-  // a violation; its row is refused whatever on_fail says (a wrong type can't be stored).
+  // The columns of ReadRequest::schema(), in its order. A field that could not be decoded is NULL here and has a violation; its
+  // row is refused whatever on_fail says (a wrong type can't be stored). A record that could not be split (fields, quote,
+  // encoding, broken JSON) is a row of NULLs with one violation whose column is empty. Rules are not checked yet.
   std::shared_ptr<arrow::RecordBatch> rows;
   int64_t first_row = 1;                          // record number of row 0; rows are consecutive
-  std::vector<contract::Violation> violations;    // sorted by row
-  // Place and raw bytes of row i; valid until the next batch is asked for. Only called for refused rows.
+  std::vector<contract::Violation> violations;    // sorted by row; at most one per (row, column)
+  // Place and raw bytes of row i. They own what they need: callable from any thread as long as they live.
   std::function<RecordPlace(int64_t)> place;
   std::function<std::string(int64_t)> raw;
-};
-
-// What the file's columns are and how they map to the contract: made once per file before reading (pure).
-struct ColumnPlan {
-  struct Target {
-    int contract_column = -1;     // index in contract.columns; -1: a new column (on_new_column: evolve)
-    std::string file_name;        // the header's spelling
-    contract::Field field;
-  };
-  std::vector<Target> by_file_position;   // CSV: one per field of a record; field.name empty = ignored
-  std::vector<int> missing;               // contract columns that the file lacks
-  contract::Schema schema;                // of DecodedBatch.rows
 };
 
 enum class Compression { kNone, kGzip, kZstd };
@@ -60,5 +49,39 @@ class ByteSource {
   virtual Result<size_t> Read(char* buffer, size_t capacity) = 0;
 };
 Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression);
+
+// Whole records of one file, taken off it but not decoded yet.
+class RawBlock {
+ public:
+  virtual ~RawBlock() = default;
+  // May run on any thread, beside other blocks' Decode and later calls of the reader's Next. Called once.
+  virtual Result<DecodedBatch> Decode() = 0;
+};
+
+// One file's records. Every format has an Open… that gives one: OpenCsv (csv.h), OpenNdjson (ndjson.h), OpenParquet (parquet.h).
+class RecordReader {
+ public:
+  virtual ~RecordReader() = default;
+  // The next block, in file order; null at the end. One caller at a time: do the cheap part here (read, find the records' ends,
+  // count them) and the costly one in Decode. Errors end the file: what is wrong with one record is a violation instead.
+  virtual Result<std::unique_ptr<RawBlock>> Next() = 0;
+};
+
+// What to read and as what. The referenced values must outlive the reader.
+struct ReadRequest {
+  store::ObjectStore* store = nullptr;
+  std::string key;
+  Compression compression = Compression::kNone;
+  const contract::Contract* contract = nullptr;
+  // Columns beyond the contract's that the rows carry (on_new_column: evolve): those the table has already, then those new in
+  // this batch. NULL where this file lacks them.
+  std::vector<contract::Field> extra;
+  int64_t block_bytes = 1 << 20;          // of decompressed input per block, about
+  int64_t max_record_bytes = 64 << 20;    // a longer record is a violation, not a growing buffer
+  // The contract's columns (all nullable: rules are checked later), then `extra`.
+  contract::Schema schema() const;
+};
+// Beside each Open… stands New…Columns(request) → Result<std::vector<contract::Field>>: columns of the file that request.schema()
+// does not have, matched as the reader would, in file order. Text formats without types give string.
 
 }  // namespace sluice::formats
