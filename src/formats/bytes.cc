@@ -1,0 +1,291 @@
+#include "formats/bytes.h"
+
+#include <fmt/format.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "core/text.h"
+
+namespace sluice::formats {
+namespace {
+
+constexpr int64_t kFirstRange = 256 << 10;  // the first request to the store: often only a sample is wanted
+constexpr int64_t kRangeBytes = 4 << 20;    // each further one
+constexpr size_t kInputBytes = 256 << 10;   // compressed bytes handed to a decoder at once
+constexpr size_t kMaxZstdWindowLog = 27;
+
+// An object of a store, in ranges. Notices when it was replaced or grew while it was read: rows of two different files in one
+// batch could never be told apart later.
+class ObjectBytes : public ByteSource {
+ public:
+  ObjectBytes(store::ObjectStore& store, store::ObjectMeta meta) : store_(store), meta_(std::move(meta)) {}
+
+  Result<size_t> Read(char* buffer, size_t capacity) override {
+    if (capacity == 0 || done_) return size_t{0};
+    if (at_ == range_.size()) {
+      SLUICE_CHECK(NextRange());
+      if (range_.empty()) return Finish();
+    }
+    const size_t n = std::min(capacity, range_.size() - at_);
+    std::memcpy(buffer, range_.data() + at_, n);
+    at_ += n;
+    return n;
+  }
+
+ private:
+  Status NextRange() {
+    const int64_t length = std::min(offset_ == 0 ? kFirstRange : kRangeBytes, meta_.size - offset_);
+    range_.clear();
+    at_ = 0;
+    if (length <= 0) return Ok();
+    SLUICE_TRY(range_, store_.GetRange(meta_.key, offset_, length));
+    if (static_cast<int64_t>(range_.size()) < length) return Fail(Changed());
+    offset_ += length;
+    return Ok();
+  }
+
+  Result<size_t> Finish() {
+    SLUICE_TRY(const store::ObjectMeta now, store_.Head(meta_.key));
+    if (now.etag != meta_.etag || now.size != meta_.size) return Fail(Changed());
+    done_ = true;
+    return size_t{0};
+  }
+
+  Error Changed() const {
+    return RetryableError("file-changed-while-read", fmt::format("{} changed while it was being read", store_.Uri(meta_.key)))
+        .Hint("let the writer finish: write under a temporary name (.tmp, .part) and rename, or set `settle`");
+  }
+
+  store::ObjectStore& store_;
+  store::ObjectMeta meta_;
+  std::string range_;
+  size_t at_ = 0;
+  int64_t offset_ = 0;
+  bool done_ = false;
+};
+
+class MemoryBytes : public ByteSource {
+ public:
+  explicit MemoryBytes(std::string bytes) : bytes_(std::move(bytes)) {}
+  Result<size_t> Read(char* buffer, size_t capacity) override {
+    const size_t n = std::min(capacity, bytes_.size() - at_);
+    std::memcpy(buffer, bytes_.data() + at_, n);
+    at_ += n;
+    return n;
+  }
+
+ private:
+  std::string bytes_;
+  size_t at_ = 0;
+};
+
+// What decoders share: input in pieces, and the promise that the bytes before a break are given before its error.
+class DecodedBytes : public ByteSource {
+ public:
+  DecodedBytes(std::unique_ptr<ByteSource> source, std::string name)
+      : source_(std::move(source)), name_(std::move(name)), input_(kInputBytes, '\0') {}
+
+  Result<size_t> Read(char* buffer, size_t capacity) override {
+    size_t given = 0;
+    while (given == 0 && capacity > 0 && !broken_ && !finished_) {
+      if (Status filled = Fill(); !filled) {
+        broken_ = std::move(filled).error();
+        break;
+      }
+      if (Status decoded = Decode(buffer, capacity, &given); !decoded) broken_ = std::move(decoded).error();
+    }
+    if (given == 0 && broken_) return Fail(*broken_);
+    return given;
+  }
+
+ protected:
+  // Consumes from unread() and adds to *given what it wrote to `buffer`. Sets finished_ at the end of the archive.
+  virtual Status Decode(char* buffer, size_t capacity, size_t* given) = 0;
+
+  std::string_view unread() const { return {input_.data() + begin_, end_ - begin_}; }
+  void Consume(size_t n) { begin_ += n; }
+  bool input_ended() const { return ended_; }
+
+  Error Corrupt(std::string_view why) const {
+    return DataError("corrupt-archive", fmt::format("{} is corrupt: {}", name_, why))
+        .Hint("ask for the file again; a plain file with this name can be read with `compression: none`");
+  }
+  Error Truncated() const {
+    return DataError("truncated-archive", fmt::format("{} ends in the middle of its compressed data", name_))
+        .Hint("the upload was probably cut off: ask for the file again");
+  }
+
+  bool finished_ = false;
+
+ private:
+  Status Fill() {
+    if (begin_ < end_ || ended_) return Ok();
+    SLUICE_TRY(const size_t n, source_->Read(input_.data(), input_.size()));
+    begin_ = 0;
+    end_ = n;
+    ended_ = n == 0;
+    return Ok();
+  }
+
+  std::unique_ptr<ByteSource> source_;
+  std::string name_;
+  std::string input_;
+  size_t begin_ = 0, end_ = 0;
+  bool ended_ = false;
+  std::optional<Error> broken_;
+};
+
+class GzipBytes : public DecodedBytes {
+ public:
+  using DecodedBytes::DecodedBytes;
+  ~GzipBytes() override { inflateEnd(&stream_); }
+
+ private:
+  // RFC 1952 section 2.2: a file is a series of members, read as if their contents stood in one. Zeros after the last are padding,
+  // as tapes and some uploaders leave them.
+  Status Decode(char* buffer, size_t capacity, size_t* given) override {
+    if (between_members_) return NextMember();
+    if (unread().empty()) return Fail(Truncated());
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(unread().data()));
+    stream_.avail_in = static_cast<uInt>(unread().size());
+    stream_.next_out = reinterpret_cast<Bytef*>(buffer);
+    stream_.avail_out = static_cast<uInt>(std::min<size_t>(capacity, 1u << 30));
+    const uInt room = stream_.avail_out;
+    const int code = inflate(&stream_, Z_NO_FLUSH);
+    Consume(unread().size() - stream_.avail_in);
+    *given = room - stream_.avail_out;
+    if (code == Z_STREAM_END) between_members_ = true;
+    else if (code != Z_OK && code != Z_BUF_ERROR) return Fail(Corrupt(stream_.msg ? stream_.msg : "no gzip data"));
+    return Ok();
+  }
+
+  Status NextMember() {
+    const size_t zeros = members_ == 0 ? 0 : std::min(unread().find_first_not_of('\0'), unread().size());
+    if (zeros > 0) padding_ = true;
+    Consume(zeros);
+    if (unread().empty()) {
+      if (!input_ended()) return Ok();
+      if (members_ == 0) return Fail(Truncated());
+      finished_ = true;
+      return Ok();
+    }
+    if (padding_ || (members_ > 0 && unread().front() != '\x1f')) return Fail(Corrupt("bytes follow the end of the gzip data"));
+    return BeginMember();
+  }
+
+  Status BeginMember() {
+    inflateEnd(&stream_);
+    stream_ = {};
+    if (inflateInit2(&stream_, MAX_WBITS + 16) != Z_OK) return Fail(BugError("zlib does not initialise"));
+    ++members_;
+    between_members_ = false;
+    return Ok();
+  }
+
+  z_stream stream_ = {};
+  int64_t members_ = 0;
+  bool between_members_ = true, padding_ = false;
+};
+
+class ZstdBytes : public DecodedBytes {
+ public:
+  ZstdBytes(std::unique_ptr<ByteSource> source, std::string name)
+      : DecodedBytes(std::move(source), std::move(name)), context_(ZSTD_createDCtx()) {
+    ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, kMaxZstdWindowLog);
+  }
+  ~ZstdBytes() override { ZSTD_freeDCtx(context_); }
+
+ private:
+  // RFC 8878 section 3: frames follow one another; ZSTD_decompressStream starts the next by itself.
+  Status Decode(char* buffer, size_t capacity, size_t* given) override {
+    if (unread().empty() && input_ended() && wanted_ == 0) {
+      finished_ = true;
+      return Ok();
+    }
+    ZSTD_inBuffer in = {unread().data(), unread().size(), 0};
+    ZSTD_outBuffer out = {buffer, capacity, 0};
+    const size_t wanted = ZSTD_decompressStream(context_, &out, &in);
+    Consume(in.pos);
+    *given = out.pos;
+    if (ZSTD_isError(wanted)) return Fail(Corrupt(ZSTD_getErrorName(wanted)));
+    wanted_ = wanted;
+    if (input_ended() && unread().empty() && out.pos == 0 && wanted_ != 0) return Fail(Truncated());
+    return Ok();
+  }
+
+  ZSTD_DCtx* context_;
+  size_t wanted_ = 1;   // 0: exactly between two frames. 1 at first: an archive without a frame is a truncated one
+};
+
+bool HasGzipMagic(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
+
+bool HasZstdMagic(std::string_view bytes) {
+  if (bytes.starts_with("\x28\xb5\x2f\xfd")) return true;
+  return bytes.size() >= 4 && (static_cast<unsigned char>(bytes[0]) & 0xf0) == 0x50 && bytes.substr(1, 3) == "\x2a\x4d\x18";
+}
+
+}  // namespace
+
+Compression DetectCompression(std::string_view file_name, std::string_view first_bytes) {
+  if (HasGzipMagic(first_bytes)) return Compression::kGzip;
+  if (HasZstdMagic(first_bytes)) return Compression::kZstd;
+  const std::string name = ToLower(file_name);
+  if (name.ends_with(".gz") || name.ends_with(".gzip")) return Compression::kGzip;
+  if (name.ends_with(".zst") || name.ends_with(".zstd")) return Compression::kZstd;
+  return Compression::kNone;
+}
+
+std::unique_ptr<ByteSource> BytesOf(std::string bytes) { return std::make_unique<MemoryBytes>(std::move(bytes)); }
+
+std::unique_ptr<ByteSource> Decompress(std::unique_ptr<ByteSource> source, Compression compression, std::string name) {
+  switch (compression) {
+    case Compression::kGzip: return std::make_unique<GzipBytes>(std::move(source), std::move(name));
+    case Compression::kZstd: return std::make_unique<ZstdBytes>(std::move(source), std::move(name));
+    case Compression::kNone: break;
+  }
+  return source;
+}
+
+Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression) {
+  SLUICE_TRY(store::ObjectMeta meta, store.Head(key));
+  return Decompress(std::make_unique<ObjectBytes>(store, std::move(meta)), compression, store.Uri(key));
+}
+
+Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Compression compression, size_t limit) {
+  SLUICE_TRY(const auto source, OpenBytes(store, key, compression));
+  Sample sample;
+  sample.bytes.resize(limit);
+  size_t have = 0;
+  while (have < limit) {
+    Result<size_t> n = source->Read(sample.bytes.data() + have, limit - have);
+    if (!n && have == 0) return Fail(std::move(n).error());
+    if (!n || *n == 0) {
+      sample.whole = n.has_value();
+      break;
+    }
+    have += *n;
+  }
+  sample.bytes.resize(have);
+  return sample;
+}
+
+Result<Compression> DetectCompressionOf(store::ObjectStore& store, const std::string& key) {
+  SLUICE_TRY(const std::string first, store.GetRange(key, 0, 4));
+  return DetectCompression(key, first);
+}
+
+std::string_view ToString(Compression compression) {
+  switch (compression) {
+    case Compression::kGzip: return "gzip";
+    case Compression::kZstd: return "zstd";
+    case Compression::kNone: break;
+  }
+  return "none";
+}
+
+}  // namespace sluice::formats

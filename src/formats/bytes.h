@@ -1,0 +1,31 @@
+#pragma once
+// Objects as streams of decompressed bytes; the parts beside reader.h's OpenBytes.
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "formats/reader.h"
+
+namespace sluice::formats {
+
+// A stream over bytes already in memory: samples, tests.
+std::unique_ptr<ByteSource> BytesOf(std::string bytes);
+
+// Decompresses what `source` gives. gzip: any number of members, zero padding after the last one. zstd: any number of frames,
+// skippable ones too; windows above 128 MiB are refused. `name` is for messages.
+std::unique_ptr<ByteSource> Decompress(std::unique_ptr<ByteSource> source, Compression compression, std::string name);
+
+// The first `limit` decompressed bytes, fewer where the object is shorter. A broken archive gives what stands before the break,
+// and its error only where nothing does.
+struct Sample {
+  std::string bytes;
+  bool whole = false;   // the object ends within the sample
+};
+Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Compression compression, size_t limit);
+
+// What the first bytes and the name of `key` say.
+Result<Compression> DetectCompressionOf(store::ObjectStore& store, const std::string& key);
+
+std::string_view ToString(Compression compression);   // "none", "gzip", "zstd"
+
+}  // namespace sluice::formats
