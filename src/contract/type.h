@@ -37,6 +37,7 @@ struct DataType {
   std::string ToString() const;
   // DuckDB spelling: "DECIMAL(12,2)", "VARCHAR[]", "STRUCT(\"a\" BIGINT)".
   std::string ToDuckDb() const;
+  // Shape only: names, types, nullability; not the metadata of nested fields.
   bool operator==(const DataType& other) const;
 };
 

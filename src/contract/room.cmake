@@ -1,0 +1,1 @@
+target_link_libraries(sluice_contract PUBLIC pinned::arrow PkgConfig::RE2)
