@@ -1,0 +1,67 @@
+#pragma once
+// What depends on what? Nodes and edges, found by parsing the project's own SQL.
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engines/sql.h"
+#include "project/project.h"
+
+namespace sluice::plan {
+
+enum class NodeKind { kSource, kSeed, kModel };
+
+// What the graph needs to know of one SQL text; cached between runs by the text's hash (plan/sql_book.h).
+struct SqlFacts {
+  std::vector<engines::TableUse> uses;
+  std::vector<std::string> parameters;
+  std::string fingerprint;
+  std::vector<Error> warnings;
+};
+
+// Facts of one SQL text; `file` places its errors.
+using FactsOf = std::function<Result<SqlFacts>(const std::string& sql, const std::string& file)>;
+
+struct Node {
+  NodeKind kind = NodeKind::kModel;
+  std::string table;                           // "bronze.orders", "seed.countries", "gold.fact_sales"
+  const project::Source* source = nullptr;     // by kind, one of these; owned by the Project
+  const project::Seed* seed = nullptr;
+  const project::Model* model = nullptr;
+  std::vector<engines::TableUse> uses;         // of the model's SQL
+  std::vector<std::string> inputs;             // tables whose data it computes from (nodes, direct, sorted)
+  std::vector<std::string> check_inputs;       // further tables that only its checks read
+  std::vector<std::string> parameters;
+  std::string fingerprint;                     // of all that changes what it computes; for models without its upstream views
+
+  const project::Properties& properties() const;
+  bool is_view() const { return model != nullptr && model->store == project::Store::kView; }
+  // "bronze", "seed", "silver": the part before the dot.
+  std::string layer() const { return table.substr(0, table.find('.')); }
+  // Where its definition stands, for messages.
+  Location where() const;
+};
+
+struct Graph {
+  std::vector<Node> nodes;                     // upstream first; ties by table name
+  std::map<std::string, size_t> index;         // table → position; quarantine.X → the source X
+  std::vector<Error> warnings;
+
+  const Node* Find(const std::string& table) const;
+  std::vector<size_t> Upstream(size_t node) const;     // direct, data inputs only
+  std::vector<size_t> Downstream(size_t node) const;   // direct
+  std::vector<std::string> Tables() const;             // every name that SQL may use
+};
+
+// Errors, all at once: "unknown-table" at its place in the SQL with the near name; "cycle" with the path; reading a table of a higher layer
+// is a warning "reads-upward". `project` must outlive the graph.
+Result<Graph> BuildGraph(const project::Project& project, const FactsOf& facts_of);
+
+// The SELECT of one check, over `this` and other tables: its rows are violations. Kind kFreshness and kRowCount give one row with
+// the finding if they fail.
+std::string CheckSql(const project::Check& check, const project::Model* model);
+// The rows that a check looks at, for `tolerate` as a share: a SELECT count(*).
+std::string CheckedRowsSql(const project::Check& check);
+
+}  // namespace sluice::plan
