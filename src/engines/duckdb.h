@@ -15,6 +15,7 @@ namespace arrow {
 class RecordBatch;
 class RecordBatchReader;
 class Schema;
+class Status;
 }  // namespace arrow
 
 namespace sluice::engines {
@@ -23,10 +24,12 @@ struct DuckDbOptions {
   int64_t memory_bytes = 0;          // 0: DuckDB's default
   int threads = 0;                   // 0: all cores
   std::string temp_dir;              // where it may spill
+  bool preserve_insertion_order = true;  // false: less memory for large unordered results
   std::string extensions_dir;        // "" = beside the binary (../lib/extensions), else the build's
 };
 
-// A value bound to $name in SQL, with its type ("date", "timestamp", "string", "bigint", "double", "boolean").
+// A value bound to $name in SQL, with its type: "string", "bigint", "double", "boolean", "date" (2024-01-31), "timestamp" (RFC 3339 with a
+// zone) or "timestamp_ntz" (2024-01-31 10:00:00). Statements that do not use it ignore it.
 struct Parameter {
   std::string name, type, text;
 };
@@ -35,6 +38,7 @@ class Connection;
 
 class DuckDb {
  public:
+  // Cheap: the database opens with the first connection. Connections and open readers keep it alive.
   static Result<std::unique_ptr<DuckDb>> Open(const DuckDbOptions& options);
   virtual ~DuckDb() = default;
   // Each connection is used by one thread at a time. Session zone is UTC.
@@ -46,9 +50,12 @@ class DuckDb {
 class Connection {
  public:
   virtual ~Connection() = default;
-  // Errors carry DuckDB's own message, code "sql", "sql-out-of-memory", "sql-interrupted".
+  // Errors carry DuckDB's own message, code "sql" (user), "sql-interrupted" (cancelled), "sql-out-of-memory", "sql-io" and
+  // "engine-invalidated" (retryable: after a fatal error the instance must be thrown away).
   virtual Status Execute(const std::string& sql) = 0;
-  // Streams the result as Arrow. Column types are DuckDB's; normalise with NormalisedSchema/Normalise (engines/normalise.h).
+  // Streams the result as Arrow: batches of at most 2,048 rows, column types as DuckDB has them (VARCHAR utf8, TIMESTAMPTZ
+  // timestamp[us, UTC], HUGEINT decimal128(38,0)); casts of CastTo (engines/sql.h) make them the contract's. One reader of a connection at a
+  // time: the next statement ends it. Its errors come out whole by ReaderError.
   virtual Result<std::shared_ptr<arrow::RecordBatchReader>> Query(const std::string& sql, const std::vector<Parameter>& params = {}) = 0;
   // The result's columns without running it (prepare only), as DuckDB type names ("DECIMAL(18,2)").
   struct Column {
@@ -66,5 +73,8 @@ class Connection {
   // Thread-safe: makes the running statement fail with "sql-interrupted".
   virtual void Interrupt() = 0;
 };
+
+// The error behind a failed read of a Connection::Query reader (or of one over it).
+Error ReaderError(const arrow::Status& status);
 
 }  // namespace sluice::engines
