@@ -35,6 +35,7 @@ struct Add {
   std::map<std::string, std::string> tags;
   std::optional<DeletionVector> deletion_vector;
   std::optional<int64_t> base_row_id, default_row_commit_version;
+  std::string clustering_provider; // "" if none
   bool operator==(const Add&) const = default;
 };
 
@@ -56,6 +57,7 @@ struct Metadata {
   std::vector<std::string> partition_columns;
   std::map<std::string, std::string> configuration;
   std::optional<int64_t> created_time;          // milliseconds
+  std::string format_provider = "parquet";
   bool operator==(const Metadata&) const = default;
 };
 
@@ -95,14 +97,20 @@ using Action = std::variant<Add, Remove, Metadata, Protocol, Txn, DomainMetadata
 // One action ↔ one line of a commit file. Unknown action kinds parse to nullopt. Error code "bad-delta-log".
 Result<std::optional<Action>> ParseAction(std::string_view json_line);
 std::string ToJsonLine(const Action& action);
-// A whole commit file.
+// A whole commit file: actions in the order of its lines.
 Result<std::vector<Action>> ParseCommit(std::string_view text);
+// A broken log or table file: not the project's fault, and no retry mends it. Code "bad-delta-log".
+Error BadLog(std::string message);
 
-// Delta's schema JSON ↔ our schema. Errors: "unknown-type" naming the column (e.g. variant, void).
+// Delta's schema JSON ↔ our schema; an empty text is the schema without columns. Errors: "unknown-type" naming the column (e.g.
+// variant, void), "bad-delta-log".
 Result<contract::Schema> ParseSchemaString(std::string_view json);
 std::string ToSchemaString(const contract::Schema& schema);
 
 // "00000000000000000042.json"
 std::string CommitFileName(int64_t version);
+
+// What tells apart the deletion vectors of one file (PROTOCOL.md, "Derived Fields": uniqueId).
+std::string UniqueId(const DeletionVector& dv);
 
 }  // namespace sluice::delta

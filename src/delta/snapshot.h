@@ -21,6 +21,7 @@ struct Snapshot {
   std::vector<Remove> tombstones;     // unexpired or not: as the log has them
   std::map<std::string, Txn> txns;
   std::map<std::string, DomainMetadata> domains;
+  std::string head_etag;              // of this version's commit file, "" if only its checkpoint is left
 
   std::optional<int64_t> TxnVersion(const std::string& app_id) const;
 };
@@ -31,23 +32,30 @@ struct Snapshot {
 Result<Snapshot> LoadSnapshot(store::ObjectStore& store, std::string_view table_root, std::optional<int64_t> version = std::nullopt);
 // LoadSnapshot, with kNotFound "no-such-table" turned into nullopt.
 Result<std::optional<Snapshot>> LoadSnapshotIfExists(store::ObjectStore& store, std::string_view table_root);
-// Brings `base` up to the newest version by reading only the commits after it; falls back to LoadSnapshot where they are gone.
+// Brings `base` up to the newest version by reading only the commits after it; falls back to LoadSnapshot where they are gone, or
+// where base's own version is not there any more as it was read (the table was dropped and made again).
 Result<Snapshot> Refresh(store::ObjectStore& store, std::string_view table_root, const Snapshot& base);
 
 struct LogCommit {
   int64_t version = 0;
   std::vector<Action> actions;
 };
-// The commit files in (after, upto]; `complete` is false if any of that range was cleaned away.
+// The commit files in (after, upto]; `complete` is false if any of that range was cleaned away, or if the log ends before `after`.
 struct LogRange {
   std::vector<LogCommit> commits;
   bool complete = true;
-  int64_t head = -1;                  // the newest version seen in the listing
+  int64_t head = -1;                  // the newest version seen in the listing; -1: there is no log
 };
 Result<LogRange> ReadCommits(store::ObjectStore& store, std::string_view table_root, int64_t after,
                              std::optional<int64_t> upto = std::nullopt);
 
+// Refuses by name what Sluice cannot read; kUnsupported "unsupported-feature". LoadSnapshot has done it.
+Status CheckReadable(const Protocol& protocol, const Metadata& metadata);
 // Refuses by name what Sluice cannot write (unknown writer features, versions); kUnsupported "unsupported-feature".
 Status CheckWritable(const Protocol& protocol, const Metadata& metadata);
+// Refuses to take rows out of a table with delta.appendOnly; kUser "append-only-table".
+Status CheckAppendOnly(const Protocol& protocol, const Metadata& metadata, const std::vector<Action>& actions);
+// Is this table property "true"?
+bool IsEnabled(const Metadata& metadata, const std::string& property);
 
 }  // namespace sluice::delta
