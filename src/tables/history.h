@@ -34,7 +34,4 @@ struct TableSummary {
 };
 TableSummary Summarise(const delta::Snapshot& snapshot);
 
-// numRecords of an add's statistics; nullopt if it has none.
-std::optional<int64_t> RowsOf(const delta::Add& add);
-
 }  // namespace sluice::tables

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "delta/column_mapping.h"
 #include "delta/snapshot.h"
 
 namespace sluice::tables {
@@ -19,7 +20,16 @@ struct ScanOptions {
   std::optional<std::vector<delta::Add>> only;       // these files instead of the snapshot's (a subset: new rows, a window)
   std::vector<std::string> removed_paths;            // overlay: files the staged change removes …
   std::vector<StagedFile> added;                     // … and adds: the table "as it will be"
-  std::string file_column, row_column;               // where set: also select the file's path and 0-based row number under these names
+  // Where set: also select, under these names, the file's path as the log has it and the 0-based number of the row in it.
+  std::string file_column, row_column;
+};
+
+// What to read, where it is not a snapshot as it stands.
+struct ScanSource {
+  const contract::Schema& schema;                    // columns that a file does not have are NULL
+  const std::vector<std::string>& partition_columns;
+  delta::ColumnMapping mapping = delta::ColumnMapping::kNone;
+  std::vector<const delta::Add*> files;
 };
 
 struct Scan {
@@ -37,5 +47,8 @@ Result<Scan> ScanFor(store::ObjectStore& store, std::string_view table_root, con
 // The table's columns with its schema evolved by a staged change that is not committed yet.
 Result<Scan> ScanStaged(store::ObjectStore& store, std::string_view table_root, const contract::Schema& schema,
                         const std::vector<std::string>& partition_columns, const std::vector<StagedFile>& files);
+
+// The general form: `options` gives columns, file_column and row_column; its overlay is not looked at.
+Result<Scan> ScanFiles(store::ObjectStore& store, std::string_view table_root, const ScanSource& source, const ScanOptions& options = {});
 
 }  // namespace sluice::tables
