@@ -1,0 +1,164 @@
+#include "sources/files/dialect.h"
+
+#include <gtest/gtest.h>
+
+#include "core/text.h"
+
+namespace sluice::sources {
+namespace {
+
+struct Options {
+  CsvPins pins;
+  std::vector<std::string> names;
+};
+
+Result<formats::CsvDialect> Detect(std::string_view text, const Options& options = {}) {
+  return DetectDialect({text, true, options.pins, options.names, "f.csv"});
+}
+
+std::string Rows(const std::string& header, const std::string& row, int count) {
+  std::string text = header;
+  for (int i = 0; i < count; ++i) text += row;
+  return text;
+}
+
+TEST(Dialect, FindsEachDelimiter) {
+  for (const char d : std::string(",;\t|\x01")) {
+    std::string text = "id,name,amount\n1,ann,2.5\n2,bob,3.5\n";
+    std::replace(text.begin(), text.end(), ',', d);
+    auto dialect = Detect(text);
+    ASSERT_TRUE(dialect) << static_cast<int>(d);
+    EXPECT_EQ(dialect->delimiter, d);
+    EXPECT_EQ(dialect->quote, '"');
+    EXPECT_TRUE(dialect->header);
+    EXPECT_EQ(dialect->skip, 0);
+  }
+}
+
+TEST(Dialect, DecimalCommasDoNotFoolIt) {
+  EXPECT_EQ(Detect("id;name;amount\n1;a;2,5\n2;b;3,5\n")->delimiter, ';');
+}
+
+TEST(Dialect, BrokenQuotesAndRaggedLinesOnlyCostTheirOwnVote) {
+  const std::string text = Rows("id,name,amount\n", "1,\"a, b\",2.5\n", 20) + "2,\"never closed,3\n3,c\n4,d,e,f,5\n" + Rows("", "5,\"x \"\"y\"\"\",1\n", 20);
+  auto dialect = Detect(text);
+  ASSERT_TRUE(dialect);
+  EXPECT_EQ(dialect->delimiter, ',');
+  EXPECT_EQ(dialect->quote, '"');
+  EXPECT_EQ(dialect->escape, '"');
+}
+
+TEST(Dialect, FindsQuotesOverLines) {
+  auto dialect = Detect("id;note\n1;\"a\nb;c\"\n2;\"d\ne\"\n");
+  ASSERT_TRUE(dialect);
+  EXPECT_EQ(dialect->delimiter, ';');
+}
+
+TEST(Dialect, FindsSingleQuotesOnlyWhereTheyWrapFields) {
+  EXPECT_EQ(Detect("id,name,city\n1,'a,b','x'\n2,'c','y'\n")->quote, '\'');
+  EXPECT_EQ(Detect("id,name,city\n1,'tis,x\n2,rock 'n' roll,y\n")->quote, '"');
+}
+
+TEST(Dialect, FindsABackslashAsEscape) {
+  EXPECT_EQ(Detect("id,name\n1,\"a \\\" , b\"\n2,\"c\"\n")->escape, '\\');
+  EXPECT_EQ(Detect("id,name\n1,\"a \"\" b\"\n2,\"c\"\n")->escape, '"');
+}
+
+TEST(Dialect, TellsAHeaderFromARecord) {
+  EXPECT_TRUE(Detect("id,name\n1,ann\n")->header);
+  EXPECT_FALSE(Detect("1,ann,2024-01-01\n2,bob,2024-01-02\n")->header);
+  EXPECT_FALSE(Detect("ann,,x\nbob,1,y\n")->header);
+  EXPECT_TRUE(Detect("name,city\nann,rome\nbob,oslo\n")->header);
+  EXPECT_TRUE(Detect(",id,name\n0,1,ann\n1,2,bob\n")->header);
+  EXPECT_TRUE(Detect("id,name,amount\n")->header);
+}
+
+TEST(Dialect, AllTextThatRepeatsIsUnsure) {
+  auto dialect = Detect("ann,rome\nbob,rome\ncid,rome\n");
+  ASSERT_FALSE(dialect);
+  EXPECT_EQ(dialect.error().code, "unsure-dialect");
+  EXPECT_EQ(dialect.error().hint, "pin it in the source's `read`: header: true (or false)");
+  EXPECT_FALSE(Detect("ann,rome\nbob,rome\ncid,rome\n", {.pins = {.header = false}})->header);
+  EXPECT_TRUE(Detect("who,rome\nbob,rome\ncid,rome\n", {.pins = {}, .names = {"who", "rome"}})->header);
+}
+
+TEST(Dialect, SkipsTitleLines) {
+  auto dialect = Detect("Sales report\nexported 2024-01-01\n\nid,name,amount\n1,a,2\n2,b,3\n");
+  ASSERT_TRUE(dialect);
+  EXPECT_EQ(dialect->skip, 3);
+  EXPECT_TRUE(dialect->header);
+}
+
+TEST(Dialect, ReadsOverAByteOrderMark) {
+  auto dialect = Detect("\xef\xbb\xbfid,name\n1,a\n", {.pins = {}, .names = {"id"}});
+  ASSERT_TRUE(dialect);
+  EXPECT_TRUE(dialect->header);
+}
+
+TEST(Dialect, OneColumnStopsUnlessTheContractHasOne) {
+  auto dialect = Detect("name\nann\nbob\n");
+  ASSERT_FALSE(dialect);
+  EXPECT_EQ(dialect.error().code, "unsure-dialect");
+  EXPECT_TRUE(Detect("name\nann\nbob\n", {.pins = {}, .names = {"name"}}));
+  EXPECT_TRUE(Detect("name\nann\nbob\n", {.pins = {.delimiter = ","}}));
+}
+
+TEST(Dialect, RivalDelimitersStop) {
+  auto dialect = Detect("1,5;2,5;3,5\n1,5;2,5;3,5\n");
+  ASSERT_FALSE(dialect);
+  EXPECT_EQ(dialect.error().message, "f.csv: both \",\" (4 fields) and \";\" (3 fields) split it evenly");
+  EXPECT_EQ(Detect("1,5;2,5;3,5\n1,5;2,5;3,5\n", {.pins = {.delimiter = ";"}})->delimiter, ';');
+}
+
+TEST(Dialect, TheContractsNamesDecide) {
+  auto dialect = Detect("a,b;c,d\n", {.pins = {}, .names = {"a,b", "c,d"}});
+  ASSERT_TRUE(dialect);
+  EXPECT_EQ(dialect->delimiter, ';');
+}
+
+TEST(Dialect, PinsAreKept) {
+  const CsvPins pins = {.delimiter = "\\t", .quote = "", .escape = {}, .comment = "#", .header = false, .skip = 1};
+  auto dialect = Detect("junk\n# c\n1\t\"a\n", {.pins = pins});
+  ASSERT_TRUE(dialect);
+  EXPECT_EQ(*dialect, (formats::CsvDialect{'\t', '\0', '\0', '#', false, 1}));
+  EXPECT_EQ(Detect("a", {.pins = {.delimiter = "ab"}}).error().code, "bad-dialect");
+}
+
+TEST(Dialect, AnEmptyFileHasAnyDialect) {
+  EXPECT_TRUE(Detect(""));
+  EXPECT_TRUE(Detect("\xef\xbb\xbf\n\n"));
+}
+
+TEST(Dialect, ProseIsUnsure) {
+  EXPECT_EQ(Detect("just some text, with a comma\nand more text\nfoo, bar, baz\nx\n").error().code, "unsure-dialect");
+}
+
+TEST(Dialect, FilesThatBeginAlikeShareIt) {
+  formats::CsvDialect dialect;
+  EXPECT_TRUE(SameHead(dialect, "id,name\n1,a\n", "id,name\n9,z\n"));
+  EXPECT_FALSE(SameHead(dialect, "id,name\n1,a\n", "id;name\n9;z\n"));
+  dialect.skip = 1;
+  EXPECT_FALSE(SameHead(dialect, "t\nid,name\n1,a\n", "t\nid,nome\n1,a\n"));
+  dialect.header = false;
+  EXPECT_FALSE(SameHead(dialect, "a\n", "a\n"));
+}
+
+TEST(Encoding, AcceptsUtf8AndAFewBadLines) {
+  EXPECT_TRUE(CheckEncoding("id,name\n1,caf\xc3\xa9\n", "f"));
+  EXPECT_TRUE(CheckEncoding("\xef\xbb\xbfid\n", "f"));
+  EXPECT_TRUE(CheckEncoding(Rows("id,name\n", "1,a\n", 100) + "2,\xff\n3,\xfe\n", "f"));
+  EXPECT_TRUE(CheckEncoding("", "f"));
+}
+
+TEST(Encoding, NamesTheOthers) {
+  const auto message = [](std::string_view text) { return CheckEncoding(text, "f").error().message; };
+  EXPECT_EQ(message(std::string_view("\xff\xfei\0d\0\n\0", 8)), "f is UTF-16; only UTF-8 can be read");
+  EXPECT_EQ(message(std::string_view("i\0d\0,\0n\0\n\0", 10)), "f is UTF-16 (without a byte order mark); only UTF-8 can be read");
+  EXPECT_EQ(message(std::string_view("\xff\xfe\0\0i\0\0\0", 8)), "f is UTF-32; only UTF-8 can be read");
+  const auto latin = CheckEncoding("id,name\n1,caf\xe9\n2,z\xfcrich\n", "f");
+  EXPECT_EQ(latin.error().code, "unsupported-encoding");
+  EXPECT_NE(latin.error().message.find("not UTF-8 in 2 of its first 3 lines"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sluice::sources

@@ -1,0 +1,98 @@
+#pragma once
+// Where do records come from? A source looks at its connection and offers what a batch may ingest now. It decides nothing about
+// batches: what was ingested before comes in as a value, what is there comes out as one. See docs/connectors.md.
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "contract/contract.h"
+#include "core/clock.h"
+#include "core/result.h"
+#include "formats/csv.h"
+#include "formats/reader.h"
+#include "store/object_store.h"
+
+namespace sluice::sources {
+
+enum class FileFormat { kCsv, kNdjson, kParquet };
+enum class OnChangedFile { kFail, kIngest, kIgnore };   // a file already ingested whose size or etag differs since
+
+struct CsvPins {                                        // only what the project pins; the rest is detected
+  std::optional<std::string> delimiter, quote, escape, comment;
+  std::optional<bool> header;
+  std::optional<int> skip;                              // lines before the header or first record
+};
+
+struct ReadSpec {
+  std::string files;                                    // glob under the connection's path
+  FileFormat format = FileFormat::kCsv;
+  std::string compression = "auto";                     // auto | none | gzip | zstd
+  CsvPins csv;
+  OnChangedFile on_changed_file = OnChangedFile::kFail;
+  int64_t settle_micros = 0;                            // files modified within this time are left for the next run
+  Location where;
+};
+
+// A file as it was when a batch ingested it.
+struct Seen {
+  int64_t size = 0;
+  std::string etag;
+  bool operator==(const Seen&) const = default;
+};
+using Ledger = std::map<std::string, Seen>;             // by key under the connection's path
+
+// One file of a batch, with all that was detected about it.
+struct InputFile {
+  store::ObjectMeta object;                             // key under the connection's path
+  std::string name;                                     // what _file and messages say; "" = the key
+  formats::Compression compression = formats::Compression::kNone;
+  formats::CsvDialect csv;                              // format csv only
+};
+
+struct Skipped {
+  std::string key, why;
+};
+
+// What there is to ingest now.
+struct Offer {
+  std::vector<InputFile> files;                         // in the order that decides which row is "first": by key
+  std::vector<std::string> changed;                     // keys among `files` that were ingested before, with other contents
+  int64_t unchanged = 0;                                // ingested before and the same
+  std::vector<Skipped> skipped;                         // matched the glob but are left out, and why
+  std::vector<std::string> gone;                        // keys of the ledger that are not there any more
+  std::vector<Error> warnings;
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // What a batch may ingest now, beyond what `ingested` holds (load: full passes an empty one). Deterministic for the same
+  // contents. Errors: kUser "no-such-folder"; kData "changed-file" (on_changed_file: fail, naming all), "unsupported-encoding",
+  // "unsure-dialect", "corrupt-archive", "truncated-archive"; store errors.
+  virtual Result<Offer> Look(const Ledger& ingested, Instant now) = 0;
+
+  // Columns with types that hold for a sample of `files`, for a source without a contract. Same errors as reading.
+  virtual Result<std::vector<contract::Field>> DetectColumns(const std::vector<InputFile>& files) = 0;
+
+  // Where the keys of the files are read from; lives as long as the source.
+  virtual store::ObjectStore& store() = 0;
+};
+
+// What a connector gets to know of the project. Referenced values must outlive the source.
+struct SourceSpec {
+  std::string connection_type;                          // "files"
+  std::string location;                                 // of the connection: its path
+  ReadSpec read;
+  const contract::Contract* contract = nullptr;         // names of columns help detection
+};
+
+// The connector of spec.connection_type, from the list in registry.cc. Errors: kUser "unknown-connection-type".
+Result<std::unique_ptr<Source>> OpenSource(const SourceSpec& spec);
+// The types that OpenSource knows.
+std::vector<std::string> ConnectionTypes();
+
+}  // namespace sluice::sources
