@@ -25,6 +25,9 @@
 
 namespace sluice::state {
 
+// A batch that makes its tables anew; alone may it write to a table that was dropped or replaced.
+inline const std::string kFullRefreshKind = "full-refresh";
+
 struct OpenRecord {
   int64_t n = 0;
   int attempt = 0;
