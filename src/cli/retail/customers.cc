@@ -16,7 +16,7 @@ const SourceSpec kUserSpec = {
     .columns = {"user_id", "first_name", "last_name", "email", "phone", "address", "city", "state", "country", "registration_date",
                 "updated_at"},
     .dirt = {{Kind::kField, 9, "2025-02-30", "type"},
-             {Kind::kWarn, 3, "not-an-address", "pattern"},
+             {Kind::kWarn, 4, "call me", "pattern"},
              {Kind::kBadBytes, 6, "", "encoding"},
              {Kind::kField, 0, "guest", "type"},
              {Kind::kRepeat},

@@ -25,6 +25,7 @@ const SourceSpec kUserEventSpec = {
              {Kind::kField, 2, "\"teleport\"", "values"},
              {Kind::kField, 0, "null", "not_null"}},
     .every = 75,
+    .timestamp_as = "occurred_at",
 };
 
 const SourceSpec kOrderEventSpec = {
@@ -39,6 +40,7 @@ const SourceSpec kOrderEventSpec = {
              {Kind::kField, 1, "", "not_null"},
              {Kind::kResend}},
     .every = 90,
+    .timestamp_as = "occurred_at",
 };
 
 const SourceSpec kMetricSpec = {
@@ -52,6 +54,7 @@ const SourceSpec kMetricSpec = {
              {Kind::kField, 4, "-1.5", "min"},
              {Kind::kCutOff, -1, "", "fields"}},
     .every = 80,
+    .timestamp_as = "occurred_at",
 };
 
 constexpr std::array<std::string_view, 5> kEventTypes = {"page_view", "search", "product_view", "add_to_cart", "purchase"};

@@ -31,6 +31,7 @@ const SourceSpec kUpdateSpec = {
              {Kind::kField, 5, "\"2026-13-45T00:00:00Z\"", "type"},
              {Kind::kField, 4, "0", "sql:moves_something"}},
     .every = 70,
+    .timestamp_as = "occurred_at",
 };
 
 constexpr std::array<std::string_view, 3> kWarehouses = {"LEJ1", "ORD2", "SYD1"};

@@ -1,0 +1,1 @@
+select * from new(silver.user_history)
