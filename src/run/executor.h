@@ -1,0 +1,31 @@
+#pragma once
+// A whole run: the chosen nodes in the order of the graph, several at once, each failure blocking only what depends on it.
+#include <functional>
+#include <set>
+#include <string>
+
+#include "plan/select.h"
+#include "run/report.h"
+#include "run/session.h"
+
+namespace sluice::run {
+
+struct RunOptions {
+  std::set<size_t> nodes;              // positions in the graph
+  std::string command;                 // what was typed, for the run file
+  bool full_refresh = false;
+  bool reload_sources = false;
+  bool forced = false;
+  bool fail_fast = false;
+  bool wait = false;                   // for another run on this lake
+  int parallel = 0;                    // nodes at once; 0 = the number of threads, at most 4
+};
+
+// Runs them. The lake's lease is taken when the first node has something to write, so that a run with nothing to do touches nothing.
+// Errors: kConflict "lake-busy" (who holds it); failures of nodes are in the report.
+Result<RunReport> RunNodes(Session& session, const RunOptions& options);
+
+// HEAD of the git repository that holds `folder`, shortened; "" where there is none.
+std::string GitCommit(const std::string& folder);
+
+}  // namespace sluice::run

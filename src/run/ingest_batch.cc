@@ -1,0 +1,158 @@
+#include "run/ingest_batch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/text.h"
+
+namespace sluice::run {
+namespace {
+
+tables::TableTarget TargetFor(Session& session, const plan::Node& node, const std::string& root, contract::Schema schema, const delta::Snapshot* snapshot) {
+  tables::TableTarget target;
+  target.store = &session.lake();
+  target.root = root;
+  target.name = root;
+  std::replace(target.name.begin(), target.name.end(), '/', '.');
+  if (snapshot != nullptr) target.snapshot = *snapshot;
+  std::erase_if(schema.fields, [](const contract::Field& field) { return field.metadata.contains("delta.generationExpression"); });
+  target.schema = std::move(schema);
+  if (root.starts_with("bronze/")) {
+    target.partition_by = node.source->partition_by;
+    target.description = node.source->properties.description;
+  }
+  return target;
+}
+
+tables::StageOptions OptionsFor(Session& session) {
+  tables::StageOptions options;
+  options.scratch_dir = session.scratch_dir();
+  options.clock = &session.clock();
+  options.random = &session.random();
+  return options;
+}
+
+delta::Remove RemoveOf(const delta::Add& add, Instant now) {
+  delta::Remove remove;
+  remove.path = add.path;
+  remove.deletion_timestamp = now.millis();
+  remove.extended_file_metadata = true;
+  remove.partition_values = add.partition_values;
+  remove.size = add.size;
+  remove.deletion_vector = add.deletion_vector;
+  return remove;
+}
+
+std::vector<tables::StagedFile> FilesIn(const delta::PreparedCommit& commit) {
+  std::vector<tables::StagedFile> files;
+  for (const auto& action : commit.actions)
+    if (const auto* add = std::get_if<delta::Add>(&action)) files.push_back({*add, 0});
+  return files;
+}
+
+bool Removes(const delta::PreparedCommit& commit) {
+  return std::any_of(commit.actions.begin(), commit.actions.end(), [](const auto& action) { return std::holds_alternative<delta::Remove>(action); });
+}
+
+// The schema that a void commit wanted: the table's as it is now, with what the commit added to it.
+Result<contract::Schema> WantedSchema(const delta::PreparedCommit& commit, const std::optional<delta::Snapshot>& now) {
+  contract::Schema schema = now ? now->schema : contract::Schema{};
+  for (const auto& action : commit.actions) {
+    const auto* metadata = std::get_if<delta::Metadata>(&action);
+    if (metadata == nullptr) continue;
+    SLUICE_TRY(const contract::Schema wanted, delta::ParseSchemaString(metadata->schema_string));
+    for (const auto& field : wanted.fields)
+      if (schema.Find(field.name) == nullptr) schema.fields.push_back(field);
+  }
+  return schema;
+}
+
+}  // namespace
+
+std::string QuarantineTable(const project::Source& source) { return "quarantine." + source.name; }
+
+Result<tables::StagedChange> ChangeOf(Session& session, const plan::Node& node, const ingest::StagedTable& staged, const delta::Snapshot* snapshot) {
+  if (!staged.changes()) return tables::StagedChange{};
+  const tables::TableTarget target = TargetFor(session, node, staged.root, staged.schema, snapshot);
+  SLUICE_TRY(tables::StagedChange change, tables::StageFiles(target, staged.files, staged.overwrite, OptionsFor(session)));
+  if (!staged.overwrite && !staged.removed.empty()) {
+    for (const auto& add : staged.removed) {
+      change.commit.actions.push_back(RemoveOf(add, session.clock().Now()));
+      change.removed_paths.push_back(add.path);
+    }
+    change.commit.reads = delta::ReadScope::kWholeTable;
+    change.commit.operation = "UPDATE";
+    change.empty = false;
+  }
+  return change;
+}
+
+Result<std::vector<state::TableChange>> ChangesOf(Session& session, const plan::Node& node, const RunContext& context, const ingest::StagedTable& quarantine,
+                                                  const delta::Snapshot* quarantine_snapshot, const ingest::StagedTable& bronze,
+                                                  const delta::Snapshot* bronze_snapshot) {
+  const state::NodeIdentity identity = IdentityOf(session, node, context);
+  std::vector<state::TableChange> changes;
+  for (const auto& [staged, snapshot, table] : {std::tuple(&quarantine, quarantine_snapshot, QuarantineTable(*node.source)), std::tuple(&bronze, bronze_snapshot, node.table)}) {
+    SLUICE_TRY(tables::StagedChange change, ChangeOf(session, node, *staged, snapshot));
+    if (change.empty) continue;
+    changes.push_back(state::MakeChange(identity, table, Session::RootOf(table), std::move(change.commit), snapshot));
+  }
+  return changes;
+}
+
+state::Reprepare IngestReprepare(Session& session, const plan::Node& node, const RunContext& context) {
+  return [&session, &node, &context](const state::ReadyRecord& base, const std::vector<size_t>& redo) -> Result<state::Repreparation> {
+    state::Repreparation again;
+    for (const size_t i : redo) {
+      const state::TableChange& old = base.changes[i];
+      const bool replaces = Removes(old.commit);
+      if (replaces && node.source->keep != project::Keep::kLatest) return state::Repreparation{{}, "another writer changed the quarantined rows meanwhile"};
+      SLUICE_TRY(const auto now, delta::LoadSnapshotIfExists(session.lake(), old.root));
+      SLUICE_TRY(contract::Schema schema, WantedSchema(old.commit, now));
+      const delta::Snapshot* snapshot = now ? &*now : nullptr;
+      const tables::TableTarget target = TargetFor(session, node, old.root, std::move(schema), snapshot);
+      SLUICE_TRY(tables::StagedChange change, tables::StageFiles(target, FilesIn(old.commit), replaces, OptionsFor(session)));
+      again.changes.push_back(state::MakeChange(IdentityOf(session, node, context), old.table, old.root, std::move(change.commit), snapshot));
+    }
+    return again;
+  };
+}
+
+ingest::Environment IngestEnvironment(Session& session, const plan::Node& node, const RunContext& context, store::ObjectStore* input, engines::DuckDb* db) {
+  ingest::Environment environment;
+  environment.input = input;
+  environment.lake = &session.lake();
+  environment.db = db;
+  environment.random = &session.random();
+  environment.budget.memory_bytes = context.memory_per_node;
+  environment.budget.threads = context.threads_per_node;
+  environment.budget.scratch_dir = session.scratch_dir();
+  std::error_code ignored;
+  std::filesystem::create_directories(session.scratch_dir(), ignored);
+  environment.cancel = session.cancel_flag();
+  environment.progress = [&session, table = node.table](const ingest::Progress& progress) {
+    session.Emit({obs::Level::kDebug, obs::Kind::kNodeProgress, table, "", progress.bytes, 0, {}});
+  };
+  return environment;
+}
+
+ingest::BatchIdentity BatchOf(const plan::Node& node, const state::OpenRecord& open, const RunContext& context) {
+  constexpr int64_t kDay = 86400000000LL;
+  ingest::BatchIdentity batch;
+  batch.node = node.table;
+  batch.run_id = context.run_id;
+  batch.number = open.n;
+  batch.attempt = open.attempt;
+  batch.ingested_at = open.clock;
+  batch.execution_date = static_cast<int32_t>(open.clock.micros / kDay);
+  return batch;
+}
+
+void DropStagedTables(Session& session, const ingest::StagedTable& bronze, const ingest::StagedTable& quarantine) {
+  DropStaged(session, bronze.root, bronze.files);
+  DropStaged(session, quarantine.root, quarantine.files);
+}
+
+}  // namespace sluice::run

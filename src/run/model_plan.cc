@@ -1,0 +1,168 @@
+#include "run/model_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/text.h"
+#include "run/windows.h"
+
+namespace sluice::run {
+namespace {
+
+using nlohmann::json;
+using project::Store;
+
+json InputsJson(const ConsumedInputs& inputs) {
+  json out = json::object();
+  for (const auto& [table, at] : inputs) out[table] = {{"id", at.table_id}, {"version", at.version}};
+  return out;
+}
+
+ConsumedInputs InputsFrom(const json& value) {
+  ConsumedInputs inputs;
+  for (const auto& [table, at] : value.items()) inputs[table] = {at.at("id"), at.at("version")};
+  return inputs;
+}
+
+template <typename F>
+auto Parsed(const std::string& text, F decode) -> Result<decltype(decode(json()))> {
+  try {
+    return decode(json::parse(text));
+  } catch (const json::exception& error) {
+    return Fail(BugError(fmt::format("a batch record can't be read: {}", error.what())));
+  }
+}
+
+bool IsStateful(Store store) { return store == Store::kAppend || store == Store::kMerge || store == Store::kScd2 || store == Store::kInterval; }
+
+project::OnChange OnChangeOf(Session& session, const project::Model& model) {
+  if (model.on_change) return *model.on_change;
+  return session.project().environment.is_protected ? project::OnChange::kBlock : project::OnChange::kRebuild;
+}
+
+std::vector<std::string> ChangedInputs(const std::vector<PinnedInput>& inputs, const ConsumedInputs& before) {
+  std::vector<std::string> changed;
+  for (const auto& input : inputs) {
+    const auto at = before.find(input.table);
+    if (!(input.now() == (at == before.end() ? Consumed{} : at->second))) changed.push_back(input.table);
+  }
+  return changed;
+}
+
+void AddWindowsFrom(const project::Model& model, int64_t first, int64_t end, WindowStarts& out) {
+  for (int64_t start = WindowStart(model.every, first); start < end; start = NextWindow(model.every, start)) out.insert(start);
+}
+
+// Fills in the windows of an interval model; false: none is due.
+Result<bool> DecideWindows(Session& session, const plan::Node& node, const ModelCursor& cursor, const std::vector<PinnedInput>& inputs, bool input_changed,
+                           Instant clock, ModelPlan& plan) {
+  const project::Model& model = *node.model;
+  auto start = ParseWindowLiteral(model.start);
+  if (!start) return Fail(std::move(start).error().At(model.where));
+  const int64_t end = NextWindow(model.every, WindowStart(model.every, clock.micros));
+  WindowStarts due;
+  if (plan.rebuild || cursor.windows_until.empty()) {
+    AddWindowsFrom(model, *start, end, due);
+  } else {
+    SLUICE_TRY(const int64_t until, ParseWindowLiteral(cursor.windows_until));
+    AddWindowsFrom(model, until, end, due);
+    if (!due.empty() && !input_changed) plan.why = "window due";
+    if (input_changed) {
+      SLUICE_TRY(const TouchedWindows touched, FindTouched(session, node, inputs, cursor.inputs));
+      if (touched.starts) due.insert(touched.starts->begin(), touched.starts->end());
+      else {
+        plan.notes.push_back("all windows are computed again: " + touched.why);
+        AddWindowsFrom(model, *start, end, due);
+      }
+      AddWindowsFrom(model, NextWindow(model.every, WindowStart(model.every, until - 1), 1 - model.lookback), until, due);
+    }
+    const int64_t first = WindowStart(model.every, *start);
+    std::erase_if(due, [&](int64_t window) { return window < first || window >= end; });
+  }
+  plan.windows = JoinWindows(model, due);
+  plan.windows_until = WindowLiteral(model, end);
+  if (!due.empty()) plan.notes.push_back(fmt::format("{} window{} due", due.size(), due.size() == 1 ? "" : "s"));
+  return !due.empty();
+}
+
+}  // namespace
+
+std::string ToJson(const ModelPlan& plan) {
+  json windows = json::array();
+  for (const auto& window : plan.windows) windows.push_back({window.from, window.to});
+  return json{{"why", plan.why}, {"rebuild", plan.rebuild}, {"to", InputsJson(plan.to)}, {"from", InputsJson(plan.from)}, {"windows", windows}, {"windows_until", plan.windows_until}}.dump();
+}
+
+Result<ModelPlan> ModelPlanFromJson(const std::string& text) {
+  return Parsed(text, [](const json& value) {
+    ModelPlan plan;
+    plan.why = value.at("why");
+    plan.rebuild = value.at("rebuild");
+    plan.to = InputsFrom(value.at("to"));
+    plan.from = InputsFrom(value.at("from"));
+    for (const json& window : value.at("windows")) plan.windows.push_back({window.at(0), window.at(1)});
+    plan.windows_until = value.at("windows_until");
+    return plan;
+  });
+}
+
+std::string ToJson(const ModelCursor& cursor) { return json{{"inputs", InputsJson(cursor.inputs)}, {"windows_until", cursor.windows_until}}.dump(); }
+
+Result<ModelCursor> ModelCursorFromJson(const std::string& text) {
+  return Parsed(text, [](const json& value) {
+    ModelCursor cursor;
+    if (value.is_null()) return cursor;
+    cursor.inputs = InputsFrom(value.at("inputs"));
+    cursor.windows_until = value.at("windows_until");
+    return cursor;
+  });
+}
+
+std::string WindowParameterType(const project::Model& model) { return model.every == project::Every::kHour || model.start.size() > 10 ? "timestamp" : "date"; }
+
+Result<std::string> EffectiveFingerprint(Session& session, const plan::Node& node) {
+  SLUICE_TRY(const plan::Graph* graph, session.graph());
+  std::string text = node.fingerprint;
+  for (const std::string& name : node.inputs) {
+    const plan::Node* input = graph->Find(name);
+    if (input == nullptr || !input->is_view()) continue;
+    SLUICE_TRY(const std::string view, EffectiveFingerprint(session, *input));
+    text += "\x1f" + view;
+  }
+  return Hex(Hash64(text));
+}
+
+Result<std::optional<ModelPlan>> DecideModel(Session& session, const plan::Node& node, const state::NodeState& state, const std::vector<PinnedInput>& inputs,
+                                             const Decide& how) {
+  const project::Model& model = *node.model;
+  SLUICE_TRY(const ModelCursor cursor, ModelCursorFromJson(state.cursor));
+  SLUICE_TRY(const std::string fingerprint, EffectiveFingerprint(session, node));
+  const bool first = state.last_done == 0;
+  const bool changed_sql = !first && fingerprint != state.fingerprint;
+  const auto changed = ChangedInputs(inputs, cursor.inputs);
+  ModelPlan plan;
+  for (const auto& input : inputs) plan.to[input.table] = input.now();
+  plan.from = cursor.inputs;
+  plan.rebuild = how.full_refresh && !first;
+  if (first) plan.why = "first run";
+  else if (how.full_refresh) plan.why = "full refresh";
+  else if (changed_sql) {
+    plan.why = "changed SQL";
+    if (OnChangeOf(session, model) == project::OnChange::kRebuild) plan.rebuild = true;
+    else if (IsStateful(model.store))
+      return Fail(DataError("model-changed", fmt::format("the definition of {} changed, and on_change is block", node.table)).At(model.where)
+                      .Hint(fmt::format("look at `sluice plan`, then rebuild it with: sluice run -s {} --full-refresh", node.table)));
+  } else if (!changed.empty()) plan.why = "new input: " + Join(changed, ", ");
+  else if (how.forced) plan.why = "forced";
+  if (model.store == Store::kInterval) {
+    SLUICE_TRY(const bool due, DecideWindows(session, node, cursor, inputs, !changed.empty() || how.forced, how.clock, plan));
+    if (!due && plan.why.empty()) return std::nullopt;
+  }
+  if (plan.why.empty()) return std::nullopt;
+  if (plan.rebuild) plan.from.clear();
+  return plan;
+}
+
+}  // namespace sluice::run

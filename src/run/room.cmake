@@ -1,0 +1,1 @@
+target_link_libraries(sluice_run PUBLIC nlohmann_json::nlohmann_json)

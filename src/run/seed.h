@@ -1,0 +1,10 @@
+#pragma once
+#include "contract/type.h"
+#include "run/session.h"
+
+namespace sluice::run {
+
+// A seed's columns, by their whole contents. Error "bad-seed" at the file.
+Result<contract::Schema> SeedSchema(Session& session, const project::Seed& seed);
+
+}  // namespace sluice::run

@@ -1,0 +1,84 @@
+#pragma once
+// What one command works with: the project, its graph, the lake, and an engine that starts only when something must be computed.
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "delta/snapshot.h"
+#include "engines/duckdb.h"
+#include "engines/sql.h"
+#include "obs/event.h"
+#include "plan/graph.h"
+#include "plan/sql_book.h"
+#include "project/project.h"
+#include "store/object_store.h"
+
+namespace sluice::run {
+
+struct SessionOptions {
+  int64_t memory_bytes = 0;        // 0: three quarters of the machine's (or cgroup's)
+  int threads = 0;                 // 0: all cores
+  bool cache = true;               // .sluice/cache
+};
+
+// Everything a command's outside world is; the defaults are the real one. Tests put a faulty store and a fixed clock here.
+struct World {
+  Clock* clock = &SystemClock();
+  Random* random = &SystemRandom();
+  obs::Sink* sink = nullptr;       // null: nobody listens
+  std::function<Result<std::unique_ptr<store::ObjectStore>>(const std::string& lake)> open_lake;   // null: store::OpenStore
+  std::atomic<bool>* cancelled = nullptr;
+};
+
+// Thread-safe where a run needs it: snapshots, engine start, SQL.
+class Session {
+ public:
+  static Result<std::unique_ptr<Session>> Open(project::Project project, SessionOptions options, World world);
+  ~Session();
+
+  const project::Project& project() const { return project_; }
+  const SessionOptions& options() const { return options_; }
+  Clock& clock() { return *world_.clock; }
+  Random& random() { return *world_.random; }
+  bool cancelled() const { return world_.cancelled != nullptr && world_.cancelled->load(std::memory_order_relaxed); }
+  const std::atomic<bool>* cancel_flag() const { return world_.cancelled; }
+  void Emit(const obs::Event& event) { if (world_.sink) world_.sink->Emit(event); }
+
+  Result<const plan::Graph*> graph();
+  plan::SqlBook& sql() { return *book_; }
+  store::ObjectStore& lake() { return *lake_; }
+  Result<engines::DuckDb*> db();
+  std::string scratch_dir() const { return project_.root + "/.sluice/tmp"; }
+
+  // Where a table lies under the lake: "bronze.orders" → "bronze/orders".
+  static std::string RootOf(const std::string& table);
+
+  // The version of a table that this run reads: the newest when first asked for, the run's own commit after that. Null: no such table yet.
+  Result<std::shared_ptr<const delta::Snapshot>> Pin(const std::string& table);
+  // Loads the newest version now, and pins it.
+  Result<std::shared_ptr<const delta::Snapshot>> Repin(const std::string& table);
+
+  // Parameters that SQL may use: the run's clock and the project's vars.
+  std::vector<engines::Parameter> Parameters(Instant run_started_at) const;
+
+ private:
+  Session(project::Project project, SessionOptions options, World world) : project_(std::move(project)), options_(options), world_(world) {}
+
+  project::Project project_;
+  SessionOptions options_;
+  World world_;
+  std::unique_ptr<store::ObjectStore> lake_;
+  std::mutex engine_mutex_, graph_mutex_, pin_mutex_;
+  std::unique_ptr<engines::DuckDb> db_;
+  std::unique_ptr<engines::SqlFrontend> frontend_;
+  std::unique_ptr<plan::SqlBook> book_;
+  std::optional<plan::Graph> graph_;
+  std::map<std::string, std::shared_ptr<const delta::Snapshot>> pins_;
+};
+
+}  // namespace sluice::run

@@ -1,0 +1,229 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/text.h"
+#include "run/ingest_batch.h"
+#include "run/node.h"
+#include "run/source_input.h"
+#include "sources/source.h"
+#include "state/ledger.h"
+#include "tables/scan.h"
+
+namespace sluice::run {
+namespace {
+
+using project::Load;
+
+std::string CountsJson(const ingest::Counts& counts) {
+  return nlohmann::json{{"read", counts.read}, {"written", counts.written}, {"quarantined", counts.quarantined}, {"deduplicated", counts.deduplicated}, {"warned", counts.warned}}.dump();
+}
+
+std::vector<state::LedgerEntry> EntriesOf(const std::vector<sources::InputFile>& files, int64_t batch) {
+  std::vector<state::LedgerEntry> entries;
+  for (const auto& file : files) entries.push_back({file.object.key, file.object.size, file.object.etag, batch});
+  return entries;
+}
+
+// Checks see bronze as it will be.
+Result<OwnRelations> BronzeAfter(Session& session, const plan::Node& node, const ingest::StagedTable& staged, const delta::Snapshot* snapshot) {
+  OwnRelations own;
+  own.schema = staged.schema;
+  SLUICE_TRY(const tables::Scan added, tables::ScanStaged(session.lake(), staged.root, staged.schema, staged.partition_columns, staged.files));
+  own.batch_sql = added.sql;
+  if (snapshot == nullptr || staged.overwrite) {
+    own.this_sql = added.sql;
+    return own;
+  }
+  SLUICE_TRY(const tables::StagedChange change, ChangeOf(session, node, staged, snapshot));
+  tables::TableTarget target;
+  target.store = &session.lake();
+  target.root = staged.root;
+  target.name = node.table;
+  target.snapshot = *snapshot;
+  target.schema = staged.schema;
+  SLUICE_TRY(const tables::Scan after, tables::ScanAfter(target, change));
+  own.this_sql = after.sql;
+  own.schema = after.schema;
+  return own;
+}
+
+void Report(const ingest::IngestResult& result, NodeReport& report) {
+  report.rows.in = result.total.read;
+  report.rows.terms = {{"new", result.total.written}, {"quarantined", result.total.quarantined}, {"duplicate", result.total.deduplicated}};
+  report.rules = result.rules;
+  for (const Error& warning : result.warnings) report.notes.push_back(warning.message);
+}
+
+// Everything of one source's batch, in the order it happens.
+class SourceBatch {
+ public:
+  SourceBatch(Session& session, const plan::Node& node, const RunContext& context, NodeReport& report)
+      : session_(session), node_(node), source_(*node.source), context_(context), report_(report),
+        log_(session.lake(), session.clock(), session.random(), IdentityOf(session, node, context)), reprepare_(IngestReprepare(session, node, context)) {}
+
+  Status Run() {
+    SLUICE_CHECK(Recover());
+    SLUICE_TRY(const bool due, FindInput());
+    if (!due) return Ok();
+    SLUICE_CHECK(Stage());
+    SLUICE_TRY(const bool good, Check());
+    if (!good) return Ok();
+    return Commit();
+  }
+
+ private:
+  Status Recover() {
+    SLUICE_TRY(const state::NodeState before, log_.Load());
+    state_ = before;
+    recovered_ = before.pending.has_value() || before.abandoned;
+    if (recovered_) {
+      SLUICE_CHECK(context_.before_writing());
+      SLUICE_TRY(state_, log_.Recover(reprepare_));
+    }
+    if (before.pending) report_.notes.push_back(fmt::format("batch {} of run {} was decided and is now committed", before.pending->n, before.pending->run_id));
+    SLUICE_TRY(bronze_, session_.Repin(node_.table));
+    SLUICE_TRY(quarantine_, session_.Repin(QuarantineTable(source_)));
+    if (bronze_) report_.from_version = report_.to_version = bronze_->version;
+    SLUICE_CHECK(state::CheckSameTable(state_, Session::RootOf(node_.table), bronze_.get()));
+    return state::CheckSameTable(state_, Session::RootOf(QuarantineTable(source_)), quarantine_.get());
+  }
+
+  Result<bool> FindInput() {
+    SLUICE_TRY(input_, OpenInput(source_));
+    SLUICE_TRY(const state::FileLedger ledger, state::LoadLedger(session_.lake(), node_.table, state_));
+    sources::Ledger seen;
+    for (const auto& [path, entry] : ledger.files) seen[path] = {entry.size, entry.etag};
+    reload_ = context_.full_refresh && context_.reload_sources && state_.last_done > 0;
+    SLUICE_TRY(offer_, input_->Look(reload_ ? sources::Ledger{} : seen, session_.clock().Now()));
+    const bool snapshot_moved = source_.load == Load::kFull && (!offer_.files.empty() || (!offer_.gone.empty() && offer_.unchanged > 0));
+    if (snapshot_moved && !seen.empty() && !reload_) {
+      SLUICE_TRY(offer_, input_->Look({}, session_.clock().Now()));   // a snapshot is all its files
+    }
+    for (const auto& skipped : offer_.skipped) report_.notes.push_back(fmt::format("left out {}: {}", skipped.key, skipped.why));
+    for (const Error& warning : offer_.warnings) report_.notes.push_back(warning.message);
+    if (offer_.files.empty()) {
+      report_.status = recovered_ ? NodeStatus::kOk : NodeStatus::kSkipped;
+      report_.why = recovered_ ? "finished an interrupted batch" : state_.last_done == 0 && seen.empty() ? fmt::format("no files match {}", source_.read.files) : "no new files";
+      return false;
+    }
+    if (reload_ && !seen.empty()) NoteGone(seen);
+    report_.why = fmt::format("{} {}file{}", offer_.files.size(), reload_ ? "" : "new ", offer_.files.size() == 1 ? "" : "s");
+    if (!offer_.changed.empty()) report_.why += ", changed since: " + Join(offer_.changed, ", ");
+    return true;
+  }
+
+  // A full reload says what the source no longer has: those rows go.
+  void NoteGone(const sources::Ledger& seen) {
+    for (const auto& [path, was] : seen) {
+      const bool there = std::any_of(offer_.files.begin(), offer_.files.end(), [&](const auto& file) { return file.object.key == path; });
+      if (!there) report_.notes.push_back(fmt::format("the source no longer has {}: its rows are not reloaded", path));
+    }
+  }
+
+  Status Stage() {
+    const auto entries = EntriesOf(offer_.files, 0);
+    SLUICE_CHECK(context_.before_writing());
+    SLUICE_TRY(open_, log_.Open(state_, {reload_ ? "full-refresh" : "write", state::InputsOfFiles(entries, Replaces()), "{}", source_.fingerprint}));
+    report_.batch = open_.n;
+    effective_ = source_;
+    if (reload_) effective_.load = Load::kFull, effective_.keep = project::Keep::kLatest;
+    std::vector<contract::Field> detected;
+    if (!source_.contract.declared && !bronze_) {
+      SLUICE_TRY(detected, input_->DetectColumns(offer_.files));
+    }
+    effective_.contract = ingest::EffectiveContract(source_.contract, bronze_.get(), detected);
+    ingest::IngestRequest request;
+    request.source = &effective_;
+    for (const auto& file : offer_.files) request.files.push_back({file.object, file.name, file.compression, file.csv});
+    request.bronze = {Session::RootOf(node_.table), bronze_.get()};
+    request.quarantine = {Session::RootOf(QuarantineTable(source_)), quarantine_.get()};
+    request.batch = BatchOf(node_, open_, context_);
+    SLUICE_TRY(engines::DuckDb * db, session_.db());
+    SLUICE_TRY(result_, ingest::Ingest(request, IngestEnvironment(session_, node_, context_, &input_->store(), db)));
+    Report(result_, report_);
+    return Ok();
+  }
+
+  bool Replaces() const { return reload_ || source_.load == Load::kFull; }
+
+  Result<bool> Check() {
+    if (source_.checks.empty()) return true;
+    auto own = BronzeAfter(session_, node_, result_.bronze, bronze_.get());
+    auto checks = own ? RunChecks(session_, node_, *own) : Result<std::vector<CheckOutcome>>(Fail(own.error()));
+    if (checks) report_.checks = *checks;
+    if (checks && !Blocks(*checks)) return true;
+    DropStagedTables(session_, result_.bronze, result_.quarantine);
+    if (!checks) return Fail(checks.error());
+    report_.status = NodeStatus::kRefused;
+    return false;
+  }
+
+  Status Commit() {
+    state::ReadyRecord ready;
+    ready.n = open_.n;
+    ready.attempt = open_.attempt;
+    ready.run_id = context_.run_id;
+    ready.kind = open_.kind;
+    SLUICE_TRY(ready.changes, ChangesOf(session_, node_, context_, result_.quarantine, quarantine_.get(), result_.bronze, bronze_.get()));
+    ready.inputs = state::InputsOfFiles(EntriesOf(offer_.files, open_.n), Replaces());
+    ready.counts = CountsJson(result_.total);
+    ready.fingerprint = source_.fingerprint;
+    SLUICE_TRY(const state::Decision decision, log_.Decide(state_, ready));
+    if (!decision.mine) {
+      DropStagedTables(session_, result_.bronze, result_.quarantine);
+      report_.notes.push_back(fmt::format("run {} decided batch {} first: its result stands", decision.ready.run_id, decision.ready.n));
+    }
+    SLUICE_TRY(const state::DoneRecord done, log_.Finish(decision.ready.n, reprepare_));
+    SLUICE_TRY(const auto after, session_.Repin(node_.table));
+    SLUICE_CHECK(session_.Repin(QuarantineTable(source_)));
+    if (after) report_.to_version = after->version;
+    report_.status = NodeStatus::kOk;
+    return Ok();
+  }
+
+  Session& session_;
+  const plan::Node& node_;
+  const project::Source& source_;
+  const RunContext& context_;
+  NodeReport& report_;
+  state::BatchLog log_;
+  state::Reprepare reprepare_;
+  state::NodeState state_;
+  state::OpenRecord open_;
+  std::shared_ptr<const delta::Snapshot> bronze_, quarantine_;
+  std::unique_ptr<sources::Source> input_;
+  sources::Offer offer_;
+  project::Source effective_;
+  ingest::IngestResult result_;
+  bool reload_ = false, recovered_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<sources::Source>> OpenInput(const project::Source& source) {
+  sources::SourceSpec spec;
+  spec.connection_type = source.connection.type;
+  spec.location = source.connection.path;
+  spec.read.files = source.read.files;
+  spec.read.format = static_cast<sources::FileFormat>(source.read.format);
+  spec.read.compression = source.read.compression;
+  const project::CsvDialect& csv = source.read.csv;
+  spec.read.csv = {csv.delimiter, csv.quote, csv.escape, csv.comment, csv.header, csv.skip};
+  // A snapshot's file is expected to change; each one is read anew.
+  spec.read.on_changed_file = source.load == Load::kFull ? sources::OnChangedFile::kIngest : static_cast<sources::OnChangedFile>(source.read.on_changed_file);
+  spec.read.where = source.read.where;
+  spec.contract = source.contract.declared ? &source.contract : nullptr;
+  return sources::OpenSource(spec);
+}
+
+NodeReport RunSource(Session& session, const plan::Node& node, const RunContext& context) {
+  NodeReport report;
+  report.table = node.table;
+  report.kind = "source";
+  if (Status status = SourceBatch(session, node, context, report).Run(); !status) SetError(report, std::move(status).error());
+  return report;
+}
+
+}  // namespace sluice::run
