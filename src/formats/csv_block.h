@@ -1,0 +1,46 @@
+#pragma once
+// A block of split records → typed columns.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "contract/text_decoder.h"
+#include "formats/column_plan.h"
+#include "formats/csv.h"
+#include "formats/csv_scan.h"
+
+namespace sluice::formats {
+
+// What all blocks of a file share. Immutable.
+struct CsvFile {
+  CsvDialect dialect;
+  const contract::Contract* contract = nullptr;
+  ColumnPlan plan;
+  std::vector<contract::TextDecoder> decoders;    // one per plan column
+  uint32_t fields = 0;                            // of a record
+};
+Result<std::shared_ptr<const CsvFile>> MakeCsvFile(const ReadRequest& request, const CsvDialect& dialect,
+                                                   const std::vector<std::string>& names);
+
+// Bytes that blocks own; readable for 64 bytes beyond `size`.
+struct CsvBytes {
+  std::unique_ptr<char[]> data;
+  size_t size = 0;
+  static std::shared_ptr<CsvBytes> Make(size_t capacity);
+};
+
+struct CsvBlockPlace {
+  int64_t first_row = 1, first_line = 1, first_offset = 0;   // of the first byte of `bytes`
+};
+
+class CsvBlock : public RawBlock {
+ public:
+  CsvBlock(std::shared_ptr<const CsvFile> file, std::shared_ptr<const CsvBytes> bytes, RecordIndex index, CsvBlockPlace place);
+  Result<DecodedBatch> Decode() override;
+
+ private:
+  struct Content;
+  std::shared_ptr<Content> content_;
+};
+
+}  // namespace sluice::formats

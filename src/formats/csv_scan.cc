@@ -1,0 +1,365 @@
+#include "formats/csv_scan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/text.h"
+#include "formats/simd_masks.h"
+
+namespace sluice::formats {
+namespace {
+
+// The end of the line that p stands in: a CR or LF, or the end of the bytes.
+size_t LineEnd(const char* bytes, size_t size, size_t p) {
+  while (p < size && bytes[p] != '\n' && bytes[p] != '\r') ++p;
+  return p;
+}
+
+// One byte after the other: exact for every dialect and every kind of dirt.
+class RecordScanner {
+ public:
+  RecordScanner(const char* bytes, size_t size, bool final, const CsvDialect& dialect, uint32_t fields, size_t max_record_bytes,
+                RecordIndex* index)
+      : bytes_(bytes), size_(size), final_(final), dialect_(dialect), fields_(fields), max_(max_record_bytes), index_(*index) {}
+
+  enum class Step { kRecord, kIncomplete, kDiscard };
+
+  // Takes the record that starts at `at` (< size); `at` moves past it. kIncomplete: nothing taken, more bytes are needed.
+  Step TakeRecord(size_t* at) {
+    start_ = *at;
+    if (dialect_.comment != '\0' && bytes_[start_] == dialect_.comment) return SkipLine(at);
+    base_ = index_.ends.size();
+    stray_ = false;
+    for (size_t p = start_;;) {
+      const Field field = TakeField(p);
+      switch (field.outcome) {
+        case Outcome::kNeedMore: return Undo();
+        case Outcome::kTooLong: return CutAt(at);
+        case Outcome::kUnclosed: return EndAtFirstLine(field.end, at);
+        case Outcome::kField: break;
+      }
+      index_.ends.push_back(static_cast<uint32_t>(field.end));
+      if (field.end < size_ && bytes_[field.end] == dialect_.delimiter) {
+        p = field.end + 1;
+        continue;
+      }
+      size_t next = field.end;
+      if (!PassTerminator(&next)) return Undo();
+      Finish(field.end);
+      *at = next;
+      return Step::kRecord;
+    }
+  }
+
+ private:
+  enum class Outcome { kField, kNeedMore, kUnclosed, kTooLong };
+  struct Field {
+    Outcome outcome;
+    size_t end;      // kField: the delimiter or terminator after it; kUnclosed: where the quoted field begins
+  };
+
+  void Refuse(size_t end, const char* rule, std::string message) {
+    index_.bad.push_back({static_cast<uint32_t>(index_.starts.size()), static_cast<uint32_t>(end), rule, std::move(message)});
+    index_.starts.push_back(static_cast<uint32_t>(start_));
+    index_.ends.resize(base_);
+    for (uint32_t c = 0; c < fields_; ++c) index_.ends.push_back(static_cast<uint32_t>(start_) + c);
+  }
+
+  // The record's fields stand in `ends` from base_ on.
+  void Finish(size_t end) {
+    const size_t count = index_.ends.size() - base_;
+    if (stray_) return Refuse(end, "quote", "a quote inside a quoted field is not doubled or escaped");
+    if (count == fields_ || (fields_ == 0 && end != start_)) {
+      index_.starts.push_back(static_cast<uint32_t>(start_));
+    } else if (end == start_) {
+      index_.ends.resize(base_);     // an empty line
+    } else {
+      Refuse(end, "fields", fmt::format("{} fields where {} are expected", count, fields_));
+    }
+  }
+
+  bool TooLong(size_t p) const { return p - start_ > max_; }
+  static bool IsLineEnd(char c) { return c == '\n' || c == '\r'; }
+
+  Field TakeField(size_t p) {
+    if (dialect_.quote != '\0' && p < size_ && bytes_[p] == dialect_.quote) return TakeQuoted(p);
+    return TakePlain(p);
+  }
+
+  Field TakePlain(size_t p) {
+    while (p < size_ && bytes_[p] != dialect_.delimiter && !IsLineEnd(bytes_[p])) ++p;
+    if (TooLong(p)) return {Outcome::kTooLong, p};
+    if (p == size_ && !final_) return {Outcome::kNeedMore, p};
+    return {Outcome::kField, p};
+  }
+
+  Field TakeQuoted(const size_t open) {
+    const bool doubled = dialect_.escape == dialect_.quote;
+    bool over_line = false;
+    for (size_t p = open + 1;; ++p) {
+      if (TooLong(p)) return {over_line ? Outcome::kUnclosed : Outcome::kTooLong, open};
+      if (p >= size_) return {final_ ? Outcome::kUnclosed : Outcome::kNeedMore, open};
+      const char c = bytes_[p];
+      over_line |= IsLineEnd(c);
+      if (!doubled && c == dialect_.escape) {
+        ++p;
+        continue;
+      }
+      if (c != dialect_.quote) continue;
+      if (p + 1 == size_) return {final_ ? Outcome::kField : Outcome::kNeedMore, p + 1};
+      const char next = bytes_[p + 1];
+      if (doubled && next == dialect_.quote) {
+        ++p;
+        continue;
+      }
+      if (next == dialect_.delimiter || IsLineEnd(next)) return {Outcome::kField, p + 1};
+      if (over_line) return {Outcome::kUnclosed, open};
+      stray_ = true;
+      return TakePlain(p + 1);
+    }
+  }
+
+  // Moves past CR, LF or CRLF; false if what follows a last CR is not known yet.
+  bool PassTerminator(size_t* p) const {
+    if (*p >= size_) return true;
+    if (bytes_[*p] == '\r') {
+      if (*p + 1 == size_ && !final_) return false;
+      if (*p + 1 < size_ && bytes_[*p + 1] == '\n') ++*p;
+    }
+    ++*p;
+    return true;
+  }
+
+  Step Undo() {
+    index_.ends.resize(base_);
+    return Step::kIncomplete;
+  }
+
+  Step SkipLine(size_t* at) {
+    size_t p = LineEnd(bytes_, size_, start_);
+    if ((p == size_ && !final_) || !PassTerminator(&p)) return Step::kIncomplete;
+    *at = p;
+    return Step::kRecord;
+  }
+
+  // The quote at `open` is stray: the record ends with the line it stands in.
+  Step EndAtFirstLine(size_t open, size_t* at) {
+    const size_t end = LineEnd(bytes_, size_, open);
+    size_t next = end;
+    if (!PassTerminator(&next)) return Undo();
+    Refuse(end, "quote", "a quote is opened and not closed");
+    *at = next;
+    return Step::kRecord;
+  }
+
+  Step CutAt(size_t* at) {
+    const size_t end = start_ + max_;
+    Refuse(end, "length", fmt::format("the record is longer than {}; its text is cut there", FormatBytes(static_cast<int64_t>(max_))));
+    *at = end;
+    return Step::kDiscard;
+  }
+
+  const char* bytes_;
+  size_t size_;
+  bool final_;
+  const CsvDialect& dialect_;
+  uint32_t fields_;
+  size_t max_;
+  RecordIndex& index_;
+  size_t start_ = 0, base_ = 0;
+  bool stray_ = false;
+};
+
+// Carries of the 64-byte steps from one to the next.
+struct Carry {
+  uint64_t inside = 0;       // all ones: the last byte is inside of quotes
+  uint64_t boundary = 1;     // the last byte was a delimiter or terminator (or there was none)
+  uint64_t quote = 0;        // it was a quote
+  uint64_t closing = 0;      // it was a closing quote: what follows is still to be looked at
+  uint64_t cr = 0;           // it was a CR outside of quotes
+};
+
+// Bits of delimiters and terminators outside of quotes; of CRLF only the CR. `well_formed`: every quote stands where it may.
+struct Structure {
+  uint64_t bits, line_ends;
+  bool well_formed;
+};
+
+Structure Structural(const Masks& m, uint64_t valid, Carry& carry) {
+  uint64_t boundaries = (m.delimiter | m.lf | m.cr) & valid;
+  uint64_t inside = 0;
+  bool well_formed = true;
+  const uint64_t quotes = m.quote & valid;
+  if ((quotes | carry.inside | carry.closing) != 0) {
+    inside = PrefixXor(quotes) ^ carry.inside;
+    const uint64_t opening = quotes & inside, closing = quotes & ~inside;
+    const uint64_t may_open = (boundaries & ~inside) << 1 | carry.boundary | quotes << 1 | carry.quote;
+    const uint64_t may_follow = boundaries | quotes | ~valid;
+    const uint64_t followers = closing << 1 | carry.closing;
+    well_formed = (opening & ~may_open) == 0 && (followers & ~may_follow) == 0;
+    carry.inside = inside >> 63 ? ~uint64_t{0} : 0;
+    carry.closing = closing >> 63;
+  }
+  boundaries &= ~inside;
+  const uint64_t cr = m.cr & valid & ~inside;
+  const uint64_t second_of_crlf = m.lf & (cr << 1 | carry.cr);
+  carry.cr = cr >> 63;
+  carry.boundary = boundaries >> 63;
+  carry.quote = quotes >> 63;
+  return {boundaries & ~second_of_crlf, (m.lf | m.cr) & boundaries & ~second_of_crlf, well_formed};
+}
+
+// 64 bytes at a time, as long as they hold records as they should be. Anything else (a stray quote, a ragged record, an empty
+// line) is given to the RecordScanner, one record, and the steps go on behind it.
+class FastScanner {
+ public:
+  FastScanner(const char* bytes, size_t size, bool final, const CsvDialect& dialect, uint32_t fields, size_t max_record_bytes,
+              RecordIndex* index)
+      : bytes_(bytes), size_(size), final_(final), fields_(fields), max_(max_record_bytes), index_(*index),
+        slow_(bytes, size, final, dialect, fields, max_record_bytes, index), make_(dialect.delimiter, dialect.quote) {}
+
+  ScanResult Run() {
+    used_ = base_ = index_.ends.size();
+    while (pos_ < size_ && !stopped_) {
+      const size_t left = size_ - pos_;
+      const uint64_t valid = left >= 64 ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
+      const Structure found = Structural(make_(bytes_ + pos_), valid, carry_);
+      if (found.well_formed && pos_ - start_ <= max_) {
+        if (Take(found)) pos_ += 64;
+      } else {
+        TakeSlowly(std::min(size_, pos_ + 64));
+      }
+    }
+    Trim();
+    if (final_ && !stopped_ && start_ < size_) TakeSlowly(size_);
+    return {start_, discarding_};
+  }
+
+ private:
+  // Adds this step's fields; false if the record scanner has taken over and pos_ is where to go on.
+  bool Take(const Structure& found) {
+    if (used_ + 64 > index_.ends.size()) index_.ends.resize(used_ + 1024);
+    uint32_t* ends = index_.ends.data() + used_;
+    for (uint64_t bits = found.bits; bits != 0; bits &= bits - 1) {
+      const size_t p = pos_ + static_cast<size_t>(__builtin_ctzll(bits));
+      *ends++ = static_cast<uint32_t>(p);
+      if ((found.line_ends & bits & (0 - bits)) == 0) continue;
+      used_ = static_cast<size_t>(ends - index_.ends.data());
+      const bool cr = bytes_[p] == '\r';
+      if (used_ - base_ != fields_ || (cr && p + 1 == size_)) return TakeSlowly(start_ + 1), false;
+      index_.starts.push_back(static_cast<uint32_t>(start_));
+      base_ = used_;
+      start_ = p + 1 + (cr && bytes_[p + 1] == '\n');
+    }
+    used_ = static_cast<size_t>(ends - index_.ends.data());
+    return true;
+  }
+
+  // Takes whole records from start_ until one ends at or behind `until`.
+  void TakeSlowly(size_t until) {
+    Trim();
+    while (start_ < until && !stopped_) {
+      const auto step = slow_.TakeRecord(&start_);
+      if (step == RecordScanner::Step::kIncomplete) stopped_ = true;
+      if (step == RecordScanner::Step::kDiscard && (start_ = LineEnd(bytes_, size_, start_)) == size_) stopped_ = discarding_ = true;
+    }
+    used_ = base_ = index_.ends.size();
+    carry_ = Carry{};
+    pos_ = start_;
+  }
+
+  // Drops the fields of the record that has not ended.
+  void Trim() {
+    used_ = base_;
+    index_.ends.resize(base_);
+  }
+
+  const char* bytes_;
+  const size_t size_;
+  const bool final_;
+  const uint32_t fields_;
+  const size_t max_;
+  RecordIndex& index_;
+  RecordScanner slow_;
+  MaskMaker make_;
+  Carry carry_;
+  size_t pos_ = 0, start_ = 0;      // the step; the record
+  size_t used_ = 0, base_ = 0;      // of index_.ends: filled; filled when the record began
+  bool stopped_ = false, discarding_ = false;
+};
+
+}  // namespace
+
+ScanResult ScanRecordsSlowly(const char* bytes, size_t size, bool final, const CsvDialect& dialect, uint32_t fields,
+                             size_t max_record_bytes, RecordIndex* index) {
+  index->fields = fields;
+  RecordScanner scanner(bytes, size, final, dialect, fields, max_record_bytes, index);
+  for (size_t at = 0; at < size;) {
+    switch (scanner.TakeRecord(&at)) {
+      case RecordScanner::Step::kRecord: break;
+      case RecordScanner::Step::kIncomplete: return {at, false};
+      case RecordScanner::Step::kDiscard:
+        at = LineEnd(bytes, size, at);
+        if (at == size) return {at, true};
+        break;   // the terminator that follows ends an empty line
+    }
+  }
+  return {size, false};
+}
+
+FrontRecord TakeFrontRecord(const char* bytes, size_t size, bool final, const CsvDialect& dialect, size_t max_record_bytes) {
+  FrontRecord front;
+  RecordIndex index;
+  if (size == 0) return {final, 0, {}, ""};
+  RecordScanner scanner(bytes, size, final, dialect, 0, max_record_bytes, &index);
+  if (scanner.TakeRecord(&front.consumed) == RecordScanner::Step::kIncomplete) return front;
+  front.complete = true;
+  if (!index.bad.empty()) front.bad = index.bad.front().message;
+  size_t begin = 0;
+  for (const uint32_t end : index.ends) {
+    front.fields.push_back(UnquoteField({bytes + begin, end - begin}, dialect));
+    begin = end + 1;
+  }
+  return front;
+}
+
+ScanResult ScanRecords(const char* bytes, size_t size, bool final, const CsvDialect& dialect, uint32_t fields, size_t max_record_bytes,
+                       RecordIndex* index) {
+  const bool simple = dialect.comment == '\0' && (dialect.quote == '\0' || dialect.escape == dialect.quote);
+  if (!simple || fields < 2) return ScanRecordsSlowly(bytes, size, final, dialect, fields, max_record_bytes, index);
+  index->fields = fields;
+  return FastScanner(bytes, size, final, dialect, fields, max_record_bytes, index).Run();
+}
+
+int64_t CountLines(const char* bytes, size_t size) {
+  int64_t lines = 0;
+  for (size_t i = 0; i < size; i += 64) {
+    const size_t end = std::min(size, i + 64);
+    int lf = 0, cr = 0;
+    for (size_t j = i; j < end; ++j) {
+      lf += bytes[j] == '\n';
+      cr += bytes[j] == '\r';
+    }
+    lines += lf;
+    if (cr == 0) continue;
+    for (size_t j = i; j < end; ++j) lines += bytes[j] == '\r' && (j + 1 == size || bytes[j + 1] != '\n');
+  }
+  return lines;
+}
+
+std::string UnquoteField(std::string_view field, const CsvDialect& dialect) {
+  if (dialect.quote == '\0' || field.size() < 2 || field.front() != dialect.quote) return std::string(field);
+  field = field.substr(1, field.size() - 2);
+  std::string out;
+  out.reserve(field.size());
+  for (size_t i = 0; i < field.size(); ++i) {
+    const bool escapes = field[i] == dialect.escape && i + 1 < field.size() &&
+                         (field[i + 1] == dialect.quote || field[i + 1] == dialect.escape);
+    out += field[escapes ? ++i : i];
+  }
+  return out;
+}
+
+}  // namespace sluice::formats
