@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/text.h"
+#include "state/ledger_index.h"
 #include "state/rollback.h"
 
 namespace sluice::state {
@@ -186,7 +187,10 @@ Result<DoneRecord> Finisher::WriteDone() {
   if (standing != bytes) {
     SLUICE_TRY(done, ParseDone(standing, key));
   }
-  WriteHead(lake_, identity_.node, MakeHead(done, *ready_));
+  if (done.k == ready_->k) {
+    WriteHead(lake_, identity_.node, MakeHead(done, *ready_));
+    IndexFiles(lake_, identity_.node, *ready_);
+  }
   return done;
 }
 
