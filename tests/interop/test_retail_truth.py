@@ -58,7 +58,7 @@ def test_quarantine_holds_every_bad_record_and_says_where_and_why(run):
         if source["quarantined"] == 0:
             continue
         expected = sorted((p["file"], str(p["row"]), str(p["line"]), p["column"], p["rule"]) for p in source["planted"])
-        rows = query(project, f"select _file, _row, _line, v.column, v.rule from (select *, unnest(violations) as v from quarantine.{name})")
+        rows = query(project, f"select file, row, line, v.column, v.rule from (select *, unnest(violations) as v from quarantine.{name})")
         found = sorted((relative_file(file), *rest) for file, *rest in rows)
         assert found == expected, name
 
@@ -84,7 +84,7 @@ def test_silver_and_gold_hold_the_planted_facts(run):
 def test_dirt_of_every_kind_was_planted(at_once):
     _, truth = at_once
     kinds = collections.Counter(v["rule"] for source in truth["sources"].values() for v in source["violations"])
-    assert {"type", "not_null", "pattern", "min", "max", "values", "unique", "fields", "quote", "encoding"} <= set(kinds)
+    assert {"type", "not_null", "pattern", "min", "max", "values", "unique", "fields", "quote", "encoding", "json"} <= set(kinds)
     assert any(rule.startswith("sql:") for rule in kinds)
 
 

@@ -17,7 +17,7 @@ const SourceSpec kUserEventSpec = {
     .per = FilePer::kDay,
     .dialect = kNdjson,
     .columns = {"event_id", "user_id", "event_type", "page_url", "product_id", "timestamp", "device", "campaign"},
-    .dirt = {{Kind::kCutOff, -1, "", "fields"},
+    .dirt = {{Kind::kCutOff, -1, "", "json"},
              {Kind::kRepeat},
              {Kind::kField, 1, "\"guest\"", "type"},
              {Kind::kResend},
@@ -52,7 +52,7 @@ const SourceSpec kMetricSpec = {
     .dirt = {{Kind::kField, 4, "\"high\"", "type"},
              {Kind::kField, 1, "", "not_null"},
              {Kind::kField, 4, "-1.5", "min"},
-             {Kind::kCutOff, -1, "", "fields"}},
+             {Kind::kCutOff, -1, "", "json"}},
     .every = 80,
     .timestamp_as = "occurred_at",
 };
