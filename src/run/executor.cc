@@ -116,6 +116,7 @@ class Executor {
       for (const std::string& table : *edges) {
         const size_t input = graph_.index.at(table);
         if (waiting_.contains(input) || running_.contains(input)) return false;
+        if (graph_.nodes[input].is_view() && !options_.nodes.contains(input) && !Ready(input)) return false;   // what it reads counts
       }
     return true;
   }

@@ -7,4 +7,7 @@ namespace sluice::run {
 // A seed's columns, by their whole contents. Error "bad-seed" at the file.
 Result<contract::Schema> SeedSchema(Session& session, const project::Seed& seed);
 
+// Of the file's contents. Error "unreadable-seed".
+Result<std::string> SeedFingerprint(const project::Seed& seed);
+
 }  // namespace sluice::run

@@ -12,14 +12,6 @@
 namespace sluice::run {
 namespace {
 
-Result<std::string> FileText(const project::Seed& seed) {
-  std::ifstream in(seed.file, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  if (!in) return Fail(UserError("unreadable-seed", "can't read " + seed.file).At(seed.where));
-  return text.str();
-}
-
 std::string ReadSeed(const project::Seed& seed) {
   return fmt::format("SELECT * FROM read_csv({}, header = true, sample_size = -1, auto_type_candidates = ['BOOLEAN', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR'])",
                      QuoteLiteral(seed.file));
@@ -78,8 +70,7 @@ Status RunSeedSteps(Session& session, const plan::Node& node, const RunContext& 
   SLUICE_TRY(const auto snapshot, session.Repin(node.table));
   if (snapshot) report.from_version = report.to_version = snapshot->version;
   SLUICE_CHECK(state::CheckSameTable(state, Session::RootOf(node.table), snapshot.get()));
-  SLUICE_TRY(const std::string text, FileText(*node.seed));
-  const std::string fingerprint = Hex(Hash64(text));
+  SLUICE_TRY(const std::string fingerprint, SeedFingerprint(*node.seed));
   if (state.last_done > 0 && state.fingerprint == fingerprint && !context.full_refresh && !context.forced) {
     report.why = "up to date";
     return Ok();
@@ -107,6 +98,14 @@ Status RunSeedSteps(Session& session, const plan::Node& node, const RunContext& 
 }
 
 }  // namespace
+
+Result<std::string> SeedFingerprint(const project::Seed& seed) {
+  std::ifstream in(seed.file, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  if (!in) return Fail(UserError("unreadable-seed", "can't read " + seed.file).At(seed.where));
+  return Hex(Hash64(text.str()));
+}
 
 Result<contract::Schema> SeedSchema(Session& session, const project::Seed& seed) {
   SLUICE_TRY(engines::DuckDb * db, session.db());

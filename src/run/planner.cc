@@ -1,0 +1,238 @@
+#include "run/planner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/text.h"
+#include "run/ingest_batch.h"
+#include "run/model_plan.h"
+#include "run/seed.h"
+#include "run/source_input.h"
+#include "run/validate.h"
+#include "state/ledger.h"
+#include "tables/change.h"
+
+namespace sluice::run {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+const char* Name(PlanAction action) {
+  static constexpr const char* kNames[] = {"run", "may run", "skip", "blocked"};
+  return kNames[static_cast<int>(action)];
+}
+
+std::string Shown(char c) { return c == '\t' ? "tab" : std::string(1, c); }
+
+std::string DialectText(const project::Source& source, const sources::InputFile& file) {
+  static constexpr const char* kFormats[] = {"csv", "ndjson", "parquet"};
+  std::string text = kFormats[static_cast<int>(source.read.format)];
+  if (file.compression == formats::Compression::kGzip) text += " gzip";
+  if (file.compression == formats::Compression::kZstd) text += " zstd";
+  if (source.read.format != project::FileFormat::kCsv) return text;
+  text += " delimiter " + Shown(file.csv.delimiter);
+  text += file.csv.quote != '\0' ? " quote " + Shown(file.csv.quote) : " without quotes";
+  if (file.csv.quote != '\0' && file.csv.escape != file.csv.quote) text += " escape " + Shown(file.csv.escape);
+  text += file.csv.header ? " with header" : " without header";
+  if (file.csv.skip > 0) text += fmt::format(" after {} lines", file.csv.skip);
+  return text;
+}
+
+class Planner {
+ public:
+  Planner(Session& session, const plan::Graph& graph, bool full_refresh, bool reload_sources, bool forced)
+      : session_(session), graph_(graph), full_refresh_(full_refresh), reload_sources_(reload_sources), forced_(forced) {}
+
+  Result<RunPlan> Run(const std::set<size_t>& nodes) {
+    RunPlan plan;
+    plan.environment = session_.project().environment.name;
+    plan.lake = session_.project().lake;
+    plan.full_refresh = full_refresh_;
+    plan.reload_sources = reload_sources_;
+    for (const size_t i : nodes) {
+      PlannedNode planned = PlanOne(graph_.nodes[i]);
+      if (planned.action == PlanAction::kRun || planned.action == PlanAction::kMayRun) moving_.insert(planned.table);
+      plan.nodes.push_back(std::move(planned));
+    }
+    return plan;
+  }
+
+ private:
+  PlannedNode PlanOne(const plan::Node& node) {
+    PlannedNode planned;
+    planned.table = node.table;
+    planned.kind = node.source ? "source" : node.seed ? "seed" : "model";
+    planned.fingerprint = node.fingerprint;
+    Status status = node.source ? PlanSource(node, planned) : node.seed ? PlanSeed(node, planned) : PlanModel(node, planned);
+    if (!status) {
+      planned.action = PlanAction::kBlocked;
+      planned.why = status.error().ToString();
+    }
+    return planned;
+  }
+
+  Result<state::NodeState> StateOf(const plan::Node& node, PlannedNode& planned) {
+    state::BatchLog log(session_.lake(), session_.clock(), session_.random(), {session_.project().name, node.table, "", "sluice"});
+    SLUICE_TRY(state::NodeState state, log.Load());
+    if (state.pending) planned.notes.push_back(fmt::format("batch {} was decided by run {} and will be finished first", state.pending->n, state.pending->run_id));
+    return state;
+  }
+
+  Status PlanSource(const plan::Node& node, PlannedNode& planned) {
+    SLUICE_TRY(const state::NodeState state, StateOf(node, planned));
+    SLUICE_TRY(const auto input, OpenInput(*node.source));
+    SLUICE_TRY(const state::FileLedger ledger, state::LoadLedger(session_.lake(), node.table, state));
+    sources::Ledger seen;
+    const bool reload = full_refresh_ && reload_sources_;
+    if (!reload)
+      for (const auto& [path, entry] : ledger.files) seen[path] = {entry.size, entry.etag};
+    SLUICE_TRY(const sources::Offer offer, input->Look(seen, session_.clock().Now()));
+    for (const auto& file : offer.files) {
+      planned.files.push_back({file.name.empty() ? file.object.key : file.name, file.object.size, file.object.etag, DialectText(*node.source, file)});
+      planned.estimated_bytes += file.object.size;
+    }
+    for (const auto& skipped : offer.skipped) planned.notes.push_back(fmt::format("left out {}: {}", skipped.key, skipped.why));
+    planned.action = offer.files.empty() && !state.pending ? PlanAction::kSkip : PlanAction::kRun;
+    planned.why = offer.files.empty() ? (ledger.files.empty() ? "no files match " + node.source->read.files : "no new files") : fmt::format("{} new file{}", offer.files.size(), offer.files.size() == 1 ? "" : "s");
+    return Ok();
+  }
+
+  Status PlanSeed(const plan::Node& node, PlannedNode& planned) {
+    SLUICE_TRY(const state::NodeState state, StateOf(node, planned));
+    SLUICE_TRY(const std::string fingerprint, SeedFingerprint(*node.seed));
+    planned.fingerprint = fingerprint;
+    const bool run = state.last_done == 0 || state.fingerprint != fingerprint || full_refresh_ || forced_;
+    planned.action = run ? PlanAction::kRun : PlanAction::kSkip;
+    planned.why = state.last_done == 0 ? "first run" : state.fingerprint != fingerprint ? "changed file" : run ? "forced" : "up to date";
+    return Ok();
+  }
+
+  Status PlanModel(const plan::Node& node, PlannedNode& planned) {
+    static constexpr const char* kStores[] = {"view", "table", "append", "merge", "scd2", "interval"};
+    planned.store = kStores[static_cast<int>(node.model->store)];
+    SLUICE_TRY(const state::NodeState state, StateOf(node, planned));
+    SLUICE_TRY(const auto inputs, PinInputs(session_, node));
+    std::vector<std::string> upstream;
+    for (const auto& input : inputs) {
+      planned.inputs[input.table] = input.now().version;
+      if (moving_.contains(graph_.nodes[graph_.index.at(input.table)].table)) upstream.push_back(input.table);
+      if (input.snapshot)
+        for (const auto& file : input.snapshot->files) planned.estimated_bytes += file.size;
+    }
+    SLUICE_TRY(planned.fingerprint, EffectiveFingerprint(session_, node));
+    SLUICE_TRY(const auto decided, DecideModel(session_, node, state, inputs, {full_refresh_, forced_, session_.clock().Now()}));
+    if (decided) {
+      planned.action = PlanAction::kRun;
+      planned.why = decided->why;
+      planned.notes.insert(planned.notes.end(), decided->notes.begin(), decided->notes.end());
+      for (const auto& window : decided->windows) planned.windows.push_back(window.from + " … " + window.to);
+      return SchemaChanges(node, planned);
+    }
+    planned.action = !upstream.empty() ? PlanAction::kMayRun : state.pending ? PlanAction::kRun : PlanAction::kSkip;
+    planned.why = !upstream.empty() ? "upstream runs: " + Join(upstream, ", ") : state.pending ? "an interrupted batch" : "up to date";
+    return Ok();
+  }
+
+  Status SchemaChanges(const plan::Node& node, PlannedNode& planned) {
+    if (node.is_view()) return Ok();
+    SLUICE_TRY(const auto snapshot, session_.Pin(node.table));
+    if (!snapshot) return Ok();
+    if (!validated_) {
+      auto validated = Validate(session_);
+      if (!validated) return Fail(validated.error());
+      validated_ = std::move(*validated);
+    }
+    const auto wanted = validated_->schemas.find(node.table);
+    if (wanted == validated_->schemas.end()) return Ok();
+    contract::Schema before = snapshot->schema;
+    std::erase_if(before.fields, [](const contract::Field& field) { return field.metadata.contains("delta.generationExpression"); });
+    const tables::SchemaChange change = tables::CompareSchemas(before, wanted->second);
+    for (const auto& name : change.added) planned.schema_changes.push_back("+ " + name);
+    for (const auto& text : change.widened) planned.schema_changes.push_back("~ " + text);
+    for (const auto& text : change.breaking) planned.schema_changes.push_back("! " + text);
+    return Ok();
+  }
+
+  Session& session_;
+  const plan::Graph& graph_;
+  const bool full_refresh_, reload_sources_, forced_;
+  std::set<std::string> moving_;
+  std::optional<Validated> validated_;
+};
+
+}  // namespace
+
+bool RunPlan::has_work() const {
+  return std::any_of(nodes.begin(), nodes.end(), [](const auto& node) { return node.action == PlanAction::kRun || node.action == PlanAction::kMayRun; });
+}
+
+Result<RunPlan> MakePlan(Session& session, const std::set<size_t>& nodes, bool full_refresh, bool reload_sources, bool forced) {
+  SLUICE_TRY(const plan::Graph* graph, session.graph());
+  return Planner(session, *graph, full_refresh, reload_sources, forced).Run(nodes);
+}
+
+std::string RenderPlan(const RunPlan& plan, bool verbose) {
+  std::string out = fmt::format("plan  environment {}  lake {}\n", plan.environment, plan.lake);
+  size_t width = 0;
+  for (const auto& node : plan.nodes) width = std::max(width, node.table.size());
+  std::map<PlanAction, int> counts;
+  for (const auto& node : plan.nodes) {
+    ++counts[node.action];
+    if (node.action == PlanAction::kSkip && !verbose) continue;
+    out += fmt::format("  {:<{}}  {:<8} {}", node.table, width, Name(node.action), node.why);
+    if (node.estimated_bytes > 0 && node.action != PlanAction::kSkip) out += "  reads " + FormatBytes(node.estimated_bytes);
+    out += "\n";
+    for (size_t i = 0; i < node.files.size() && (verbose || i < 3); ++i)
+      out += fmt::format("    {}  {}  {}\n", node.files[i].name, FormatBytes(node.files[i].size), node.files[i].dialect);
+    if (!verbose && node.files.size() > 3) out += fmt::format("    … and {} more files\n", node.files.size() - 3);
+    for (const auto& window : node.windows) out += "    window " + window + "\n";
+    for (const auto& change : node.schema_changes) out += "    schema " + change + "\n";
+    for (const auto& note : node.notes) out += "    " + note + "\n";
+  }
+  out += fmt::format("{} to run, {} may run, {} up to date", counts[PlanAction::kRun], counts[PlanAction::kMayRun], counts[PlanAction::kSkip]);
+  if (counts[PlanAction::kBlocked] > 0) out += fmt::format(", {} blocked", counts[PlanAction::kBlocked]);
+  return out + "\n";
+}
+
+ordered_json ToJson(const RunPlan& plan) {
+  ordered_json out = {{"format", 1}, {"environment", plan.environment}, {"lake", plan.lake}, {"full_refresh", plan.full_refresh}, {"reload_sources", plan.reload_sources}, {"nodes", ordered_json::array()}};
+  for (const auto& node : plan.nodes) {
+    ordered_json item = {{"table", node.table}, {"kind", node.kind}, {"action", Name(node.action)}, {"why", node.why}, {"fingerprint", node.fingerprint}, {"estimated_bytes", node.estimated_bytes}};
+    if (!node.store.empty()) item["store"] = node.store;
+    for (const auto& file : node.files) item["files"].push_back({{"name", file.name}, {"size", file.size}, {"etag", file.etag}, {"dialect", file.dialect}});
+    if (!node.inputs.empty()) item["inputs"] = node.inputs;
+    if (!node.windows.empty()) item["windows"] = node.windows;
+    if (!node.schema_changes.empty()) item["schema_changes"] = node.schema_changes;
+    if (!node.notes.empty()) item["notes"] = node.notes;
+    out["nodes"].push_back(std::move(item));
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> MovedSince(const std::string& saved_json, const RunPlan& now) {
+  const ordered_json saved = ordered_json::parse(saved_json, nullptr, false);
+  if (!saved.is_object() || !saved.contains("nodes")) return Fail(UserError("bad-plan-file", "this is no saved plan").Hint("make one with: sluice plan --out FILE"));
+  std::vector<std::string> moved;
+  const ordered_json present = ToJson(now);
+  if (saved.value("lake", "") != now.lake) moved.push_back(fmt::format("the plan is for lake {}, this is {}", saved.value("lake", ""), now.lake));
+  std::map<std::string, ordered_json> before;
+  for (const auto& node : saved["nodes"]) before[node.value("table", "")] = node;
+  for (const auto& node : present["nodes"]) {
+    const std::string table = node.value("table", "");
+    const auto at = before.find(table);
+    if (at == before.end()) {
+      moved.push_back(table + " is not in the plan");
+      continue;
+    }
+    for (const char* part : {"action", "fingerprint", "files", "inputs", "windows", "schema_changes"})
+      if (at->second.value(part, ordered_json()) != node.value(part, ordered_json())) moved.push_back(fmt::format("{}: {} changed since the plan was made", table, part));
+    before.erase(at);
+  }
+  for (const auto& [table, node] : before) moved.push_back(table + " is in the plan but not chosen now");
+  return moved;
+}
+
+}  // namespace sluice::run

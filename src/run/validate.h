@@ -1,0 +1,19 @@
+#pragma once
+// Does everything fit, without reading any data? Every model's SQL bound against the contracts and the models upstream.
+#include <map>
+#include <set>
+#include <string>
+
+#include "run/session.h"
+
+namespace sluice::run {
+
+struct Validated {
+  std::map<std::string, contract::Schema> schemas;   // table → columns, metadata columns included; tables whose columns are not known yet lack
+  std::vector<Error> warnings;
+};
+
+// Binds the chosen nodes and all upstream of them (all nodes: empty). All errors at once, each at its place.
+Result<Validated> Validate(Session& session, const std::set<size_t>& nodes = {});
+
+}  // namespace sluice::run
