@@ -60,10 +60,11 @@ void WriteAccountsAndContacts(Company& company, int64_t accounts, int64_t contac
   RecordSource source(kAccountSpec, company.options.seed, company.landing, company.truth);
   std::vector<bool> known(static_cast<size_t>(accounts));
   for (int64_t i = 0; i < accounts; ++i) {
+    const std::string_view first = draw.Pick(kLastNames), second = draw.Pick(kLastNames);
     known[static_cast<size_t>(i)] = source.Write(
-        DayOf(company, i, accounts), {AccountId(i), fmt::format("{} & {} {}", draw.Pick(kLastNames), draw.Pick(kLastNames), i + 1),
-                                      std::string(draw.Pick(kIndustries)), std::string(draw.Pick(draw.Pick(kCountries).spellings)),
-                                      fmt::format("E{:03}", draw.Between(1, 40)), SlashedDateText(DayOf(company, i, accounts))});
+        DayOf(company, i, accounts), {AccountId(i), fmt::format("{} & {} {}", first, second, i + 1), std::string(draw.Pick(kIndustries)),
+                                      std::string(draw.Pick(draw.Pick(kCountries).spellings)), fmt::format("E{:03}", draw.Between(1, 40)),
+                                      SlashedDateText(DayOf(company, i, accounts))});
   }
   company.truth.Fact("crm.accounts", std::count(known.begin(), known.end(), true));
 

@@ -1,5 +1,6 @@
 #pragma once
-// Draws from a stream of its own per purpose, so that one source's size does not change another's content.
+// Draws from a stream of its own per purpose, so that one source's size does not change another's content. Two draws never
+// stand among the arguments of one call: their order would be the compiler's.
 #include <array>
 #include <cstdint>
 #include <span>

@@ -77,12 +77,14 @@ void WriteUserEvents(Company& company) {
     const std::string product = type < 2 ? "" : Quoted(ProductId(draw.Below(static_cast<int64_t>(company.products.size()))));
     const std::string campaign =
         delivery > 1 && draw.Chance(30) ? Quoted("spring") : "";  // a field the app sends from its second release on
-    const bool good = source.Write(
-        day,
-        {Quoted(fmt::format("evt-{:09}", i + 1)), std::to_string(draw.Below(static_cast<int64_t>(company.users.size())) + 1),
-         Quoted(kEventTypes[type]), page, product, Quoted(InstantText(DayMicros(day) + draw.Below(86'400) * kSecond)),
-         fmt::format(R"({{"os":"{}","app_version":"{}.{}"}})", draw.Pick(kSystems), draw.Between(1, 3), draw.Below(10)), campaign},
-        delivery);
+    const std::string_view os = draw.Pick(kSystems);
+    const int64_t major = draw.Between(1, 3), minor = draw.Below(10);
+    const bool good =
+        source.Write(day,
+                     {Quoted(fmt::format("evt-{:09}", i + 1)), std::to_string(draw.Below(static_cast<int64_t>(company.users.size())) + 1),
+                      Quoted(kEventTypes[type]), page, product, Quoted(InstantText(DayMicros(day) + draw.Below(86'400) * kSecond)),
+                      fmt::format(R"({{"os":"{}","app_version":"{}.{}"}})", os, major, minor), campaign},
+                     delivery);
     if (good) ++by_type[std::string(kEventTypes[type])], ++by_month[MonthText(day)];
   }
   source.Finish();

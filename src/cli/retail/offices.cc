@@ -40,9 +40,10 @@ void WriteOffices(Company& company) {
   for (int64_t i = 0; i < 40; ++i) {
     const auto department = std::string(kDepartments[static_cast<size_t>(i % 4)]);
     const int64_t salary = draw.Between(280'000, 1'150'000);
-    const bool good = employees.Write(0, {fmt::format("E{:03}", i + 1), fmt::format("{} {}", draw.Pick(kFirstNames), draw.Pick(kLastNames)),
-                                          department, DottedDateText(-1 - static_cast<int>(draw.Below(4'000))),
-                                          ContinentalMoneyText(salary), i < 4 ? "" : fmt::format("E{:03}", i % 4 + 1)});
+    const std::string_view first = draw.Pick(kFirstNames), last = draw.Pick(kLastNames);
+    const bool good = employees.Write(0, {fmt::format("E{:03}", i + 1), fmt::format("{} {}", first, last), department,
+                                          DottedDateText(-1 - static_cast<int>(draw.Below(4'000))), ContinentalMoneyText(salary),
+                                          i < 4 ? "" : fmt::format("E{:03}", i % 4 + 1)});
     if (good) payroll[department] += salary;
   }
   for (const auto& [department, cents] : payroll) company.truth.Fact("employees.monthly_payroll_eur." + department, MoneyText(cents));
