@@ -35,7 +35,12 @@ bool Replay::IsNew(const File& file, bool remember) {
     key_ += '\0';  // in no path
     key_ += UniqueId(*file.deletion_vector);
   }
-  return remember ? seen_.insert(key_).second : !seen_.contains(key_);
+  if (seen_.contains(key_)) return false;
+  if (!remember) return true;
+  auto* copy = static_cast<char*>(arena_.allocate(key_.size(), 1));
+  key_.copy(copy, key_.size());
+  seen_.emplace(copy, key_.size());
+  return true;
 }
 
 void Replay::Take(Add&& add, bool remember) {
@@ -60,6 +65,8 @@ void Replay::Take(Txn&& txn, bool) { state_.txns.try_emplace(txn.app_id, std::mo
 void Replay::Take(DomainMetadata&& domain, bool) { state_.domains.try_emplace(domain.domain, std::move(domain)); }
 
 void Replay::TakeCommit(std::vector<Action> actions) {
+  const size_t most = state_.files.size() + actions.size();
+  if (most > state_.files.capacity()) state_.files.reserve(std::max(most, 2 * state_.files.capacity()));
   for (auto action = actions.rbegin(); action != actions.rend(); ++action)
     std::visit([this](auto& body) { Take(std::move(body), /*remember=*/true); }, *action);
 }

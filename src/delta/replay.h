@@ -1,7 +1,9 @@
 #pragma once
 // Action reconciliation (PROTOCOL.md, "Action Reconciliation"), newest first: the first reference to a logical file decides, all
 // older ones are dropped unread. Pure.
+#include <memory_resource>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -33,8 +35,10 @@ class Replay {
 
   Snapshot state_;
   bool has_metadata_ = false, has_protocol_ = false;
-  std::unordered_set<std::string> seen_;   // logical files decided by a newer commit
-  std::string key_;                        // scratch
+  // Logical files decided by a newer commit. Keys and table lie in one arena: a log may name millions, and none is ever taken out.
+  std::pmr::monotonic_buffer_resource arena_;
+  std::pmr::unordered_set<std::string_view> seen_{&arena_};
+  std::string key_;   // scratch
 };
 
 }  // namespace sluice::delta
