@@ -1,16 +1,249 @@
 #include "cli/cli.h"
 
-#include <ostream>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "cli/command.h"
+#include "core/text.h"
 
 namespace sluice::cli {
+namespace {
 
-int Main(const std::vector<std::string>& args, std::ostream& out, std::ostream& err) {
-  if (args.size() == 1 && args[0] == "--version") {
+// What people type who know other tools, and what it is called here.
+const std::map<std::string, std::string>& Elsewhere() {
+  static const std::map<std::string, std::string> kNames = {
+      {"build", "`sluice run` ingests, builds and checks in one go"},
+      {"seed", "seeds are loaded by `sluice run`; only them: sluice run -s 'seed.*'"},
+      {"snapshot", "history is kept by models with `store: scd2`; `sluice run` builds them"},
+      {"list", "`sluice ls`"},
+      {"debug", "`sluice doctor`"},
+      {"parse", "`sluice validate`"},
+      {"retry", "`sluice run --resume`"},
+      {"deps", "there are no packages to fetch: macros live in macros/*.sql"},
+      {"clean", "nothing to clean: .sluice/ holds only caches and run files"},
+      {"docs", "`sluice show NODE`, `sluice ls --json`"},
+      {"source", "freshness is a check: { freshness: COLUMN, within: 24h }; `sluice check -s 'source:*'`"},
+      {"run-operation", "macros are expressions only; change tables through models"},
+      {"freshness", "freshness is a check: { freshness: COLUMN, within: 24h }; `sluice check`"},
+      {"apply", "`sluice run`; a saved plan with `sluice run --plan FILE`"},
+      {"ingest", "`sluice run -s 'source:*'`"},
+      {"history", "`sluice table history TABLE`"},
+      {"sql", "`sluice query \"SELECT …\"`"},
+  };
+  return kNames;
+}
+
+const char* kDescription = "Sluice turns messy sources into trusted tables: ingest under contracts, quarantine, models, checks before publishing.";
+
+// One command's parsed flags and what runs it.
+struct Parser {
+  explicit Parser(Context& context) : context(context), app(kDescription, "sluice") { Build(); }
+
+  int Parse(const std::vector<std::string>& args) {
+    std::vector<std::string> reversed(args.rbegin(), args.rend());
+    try {
+      app.parse(reversed);
+    } catch (const CLI::CallForHelp&) {
+      context.io.out << Chosen()->help();
+      return kDone;
+    } catch (const CLI::CallForAllHelp&) {
+      context.io.out << app.help("", CLI::AppFormatMode::All);
+      return kDone;
+    } catch (const CLI::CallForVersion&) {
+      context.io.out << "sluice " << kVersion << "\n";
+      return kDone;
+    } catch (const CLI::ParseError& error) {
+      return Misused(args, error);
+    }
+    if (!action) {
+      context.io.out << app.help();
+      return kUsage;
+    }
+    return action();
+  }
+
+ private:
+  CLI::App* Chosen() {
+    CLI::App* at = &app;
+    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+    return at;
+  }
+
+  int Misused(const std::vector<std::string>& args, const CLI::ParseError& error) {
+    const auto word = std::find_if(args.begin(), args.end(), [](const std::string& arg) { return !arg.starts_with("-"); });
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+    const bool known = word != args.end() && std::find(names.begin(), names.end(), *word) != names.end();
+    if (word != args.end() && !known) {
+      context.io.err << fmt::format("error[unknown-command]: no command \"{}\"{}\n", *word, DidYouMean(*word, names));
+      const auto here = Elsewhere().find(*word);
+      context.io.err << "  hint: " << (here != Elsewhere().end() ? here->second : "`sluice --help` lists the commands") << "\n";
+      return kUsage;
+    }
+    context.io.err << "error[usage]: " << error.what() << "\n  hint: sluice " << (known ? *word + " " : "") << "--help\n";
+    return kUsage;
+  }
+
+  CLI::App* Command(CLI::App& parent, const char* name, const char* what, std::function<int()> run) {
+    CLI::App* command = parent.add_subcommand(name, what);
+    command->fallthrough();
+    command->callback([this, run = std::move(run)] { action = run; });
+    return command;
+  }
+
+  void Selectors(CLI::App* command, SelectArgs& into) {
+    command->add_option("-s,--select,-m,--models", into.select, "nodes: NAME, +NAME+, tag:T, source:S+, path:DIR, layer:L, result:failed")->take_all()->allow_extra_args(true);
+    command->add_option("--exclude", into.exclude, "nodes to leave out, in the same words")->take_all()->allow_extra_args(true);
+  }
+
+  void Build() {
+    Globals& g = context.globals;
+    app.set_version_flag("--version,-V", std::string("sluice ") + kVersion);
+    app.set_help_all_flag("--help-all", "help of every command");
+    app.fallthrough();
+    app.add_option("-C,--project-dir", g.dir, "the project's folder (searched upward for sluice.yml)");
+    app.add_option("-e,--env,-t,--target", g.environment, "environment of sluice.yml");
+    app.add_option("--var,--vars", g.vars, "NAME=VALUE, over the project's vars")->take_all()->allow_extra_args(false);
+    app.add_flag("--json", g.json, "machine-readable results on stdout");
+    app.add_flag("-q,--quiet", g.quiet, "only warnings and errors on stderr");
+    app.add_flag("-v,--verbose", g.verbose, "also what was up to date, passed or left out");
+    app.add_flag("--no-color", g.no_color, "plain text (NO_COLOR does the same)");
+    app.add_option("--log-format", g.log_format, "auto, plain or json lines on stderr")->check(CLI::IsMember({"auto", "plain", "json"}));
+    app.add_option("--memory", g.memory, "memory to stay within, as 2GiB (default: three quarters of the machine)");
+    app.add_option("--threads", g.threads, "threads to use (default: all cores)")->check(CLI::Range(1, 1024));
+    Running();
+    Looking();
+    Quarantining();
+    Starting();
+  }
+
+  void Running() {
+    CLI::App* run_command = Command(app, "run", "ingest, build, check and publish what is new", [this] { return Run(context, run); });
+    Selectors(run_command, run.selection);
+    run_command->add_flag("--full-refresh,-f", run.full_refresh, "rebuild the chosen models from all their input");
+    run_command->add_flag("--reload-sources", run.reload_sources, "with --full-refresh: read all source files again too");
+    run_command->add_flag("--force", run.force, "compute also what is up to date");
+    run_command->add_flag("--fail-fast,-x", run.fail_fast, "start nothing more after the first failure");
+    run_command->add_flag("--resume", run.resume, "what failed, was refused or blocked in the last run");
+    run_command->add_flag("--wait", run.wait, "wait for another run on this lake");
+    run_command->add_flag("--yes,-y", run.yes, "confirm a run in a protected environment");
+    run_command->add_option("--plan", run.plan_file, "a plan saved by `plan --out`: fails if anything moved since");
+    run_command->add_option("--report", run.report, "also report as junit, sarif or md (to stdout, or --report-file)");
+    run_command->add_option("--report-file", run.report_file, "where --report goes");
+    run_command->add_option("--parallel", run.parallel, "nodes at once")->check(CLI::Range(1, 256));
+
+    CLI::App* plan_command = Command(app, "plan", "what a run would do, and why", [this] { return Plan(context, plan); });
+    Selectors(plan_command, plan.selection);
+    plan_command->add_flag("--full-refresh,-f", plan.full_refresh, "as `run` would with it");
+    plan_command->add_flag("--reload-sources", plan.reload_sources, "as `run` would with it");
+    plan_command->add_flag("--force", plan.force, "as `run` would with it");
+    plan_command->add_flag("--detailed-exitcode", plan.detailed_exitcode, "exit 2 if there is work, 0 if not");
+    plan_command->add_option("-o,--out", plan.out, "save the plan");
+
+    Selectors(Command(app, "validate", "check project, SQL, columns and types without reading data", [this] { return Validate(context, select); }), select);
+    Selectors(Command(app, "check", "run the checks on the published tables", [this] { return Check(context, select); }), select);
+  }
+
+  void Looking() {
+    CLI::App* query_command = Command(app, "query", "run a SELECT over the lake's tables", [this] { return Query(context, query); });
+    query_command->add_option("sql", query.sql, "the SELECT")->required();
+    query_command->add_option("--format", query.format, "table, csv, json (one object a line) or parquet");
+    query_command->add_option("-o,--out", query.out, "the file of --format parquet");
+    query_command->add_option("--limit", query.limit, "at most this many rows");
+    Selectors(Command(app, "ls", "the nodes", [this] { return List(context, select); }), select);
+    Command(app, "show", "what a node is, reads and gives, and its last batches", [this] { return Show(context, node); })->add_option("node", node, "a node")->required();
+    Command(app, "compile", "a model's SQL with its macros expanded", [this] { return Compile(context, node); })->add_option("node", node, "a model")->required();
+
+    CLI::App* tables = app.add_subcommand("table", "a table's versions and contents, by node or by path");
+    tables->require_subcommand(1)->fallthrough();
+    CLI::App* history = Command(*tables, "history", "its commits, newest first", [this] { return TableHistory(context, table); });
+    history->add_option("table", table.table, "a node's table, or the path of a Delta table")->required();
+    history->add_option("--limit", table.limit, "commits to show");
+    CLI::App* show = Command(*tables, "show", "version, schema, files, protocol", [this] { return TableShow(context, table); });
+    show->add_option("table", table.table, "a node's table, or the path of a Delta table")->required();
+    show->add_option("--at", table.version, "an older version");
+  }
+
+  void Quarantining() {
+    CLI::App* group = app.add_subcommand("quarantine", "the records that contracts refused");
+    group->require_subcommand(1)->fallthrough();
+    CLI::App* list = Command(*group, "list", "counts by source, column and rule", [this] { return QuarantineList(context, quarantine); });
+    list->add_option("source", quarantine.source, "a source (default: all)");
+    CLI::App* show = Command(*group, "show", "the records, with their reasons", [this] { return QuarantineShow(context, quarantine); });
+    CLI::App* replay = Command(*group, "replay", "put open records through the contract as it is now", [this] { return QuarantineReplay(context, quarantine); });
+    CLI::App* discard = Command(*group, "discard", "mark open records as not wanted", [this] { return QuarantineDiscard(context, quarantine); });
+    for (CLI::App* command : {show, replay, discard}) {
+      command->add_option("source", quarantine.source, "a source")->required();
+      command->add_option("--id", quarantine.ids, "records by id")->take_all();
+      command->add_option("--where", quarantine.where, "SQL over the quarantine table");
+    }
+    show->add_flag("--refused", quarantine.refused, "of the last attempt that max_quarantined or on_violation refused");
+    show->add_option("--state", quarantine.state, "open, replayed or discarded")->check(CLI::IsMember({"open", "replayed", "discarded"}));
+    show->add_flag("--all", quarantine.all, "whatever their state");
+    show->add_option("--limit", quarantine.limit, "records to show");
+    replay->add_option("--edits", quarantine.edits_file, "JSON object: id → the record as it should have been");
+    discard->add_flag("--all", quarantine.all, "all open records");
+  }
+
+  void Starting() {
+    CLI::App* init_command = Command(app, "init", "a new project: from a folder of files, or an example", [this] { return Init(context, init); });
+    init_command->add_option("dir", init.dir, "where (default: here)");
+    init_command->add_option("--from", init.from, "look at the files of this folder and propose contracts and models");
+    init_command->add_option("--example", init.example, "retail");
+    Command(app, "inspect", "how a file is written, and a contract for it", [this] { return Inspect(context, file); })->add_option("file", file, "a CSV, NDJSON or Parquet file")->required();
+    CLI::App* generate_command = Command(app, "generate", "make an example's data", [this] { return Generate(context, generate); });
+    generate_command->add_option("example", generate.example, "retail")->required();
+    generate_command->add_option("--out", generate.out, "folder to write to")->required();
+    generate_command->add_option("--orders", generate.orders, "distinct orders");
+    generate_command->add_option("--events", generate.events, "events over all streams");
+    generate_command->add_option("--crm", generate.crm, "CRM records");
+    generate_command->add_option("--seed", generate.seed, "same seed, same bytes");
+    generate_command->add_option("--deliver", generate.deliver, "only the k-th delivery (1 to 3); 0 = all");
+    CLI::App* test_command = Command(app, "test", "run the project's pipeline tests (tests/*.test)", [this] { return Test(context, test); });
+    test_command->add_option("paths", test.paths, "files or folders (default: tests/ of the project)");
+    test_command->add_option("-k,--filter", test.filter, "only cases whose name contains this");
+    test_command->add_flag("--keep", test.keep, "leave each case's folder for a look");
+    test_command->add_option("-j,--jobs", test.jobs, "cases at once");
+    Command(app, "doctor", "does everything that Sluice needs work here?", [this] { return Doctor(context); });
+    CLI::App* state = app.add_subcommand("state", "what Sluice knows of past batches");
+    state->require_subcommand(1)->fallthrough();
+    Command(*state, "rebuild", "make the indexes again from the batch records", [this] { return StateRebuild(context, node); })->add_option("node", node, "only this node");
+    Command(app, "schema", "JSON Schema for editors: sluice.yml, source or model; `reference` gives the Markdown page", [this] { return SchemaOf(context, file); })->add_option("kind", file, "sluice.yml, source, model, reference")->required();
+  }
+
+  Context& context;
+  CLI::App app;
+  std::function<int()> action;
+  RunArgs run;
+  PlanArgs plan;
+  SelectArgs select;
+  QueryArgs query;
+  TableArgs table;
+  QuarantineArgs quarantine;
+  InitArgs init;
+  GenerateArgs generate;
+  TestArgs test;
+  std::string node, file;
+};
+
+}  // namespace
+
+int Main(const std::vector<std::string>& args, std::ostream& out, std::ostream& err, const Hooks& hooks) {
+  if (args.size() == 1 && (args[0] == "--version" || args[0] == "-V")) {   // without building the parser: editors and scripts ask often
     out << "sluice " << kVersion << "\n";
     return kDone;
   }
-  err << "usage: sluice COMMAND\n";
-  return kUsage;
+  Io io{out, err, &out == &std::cout && isatty(STDOUT_FILENO) == 1, &err == &std::cerr && isatty(STDERR_FILENO) == 1};
+  Context context{{}, io, hooks, "sluice " + Join(args, " ")};
+  try {
+    return Parser(context).Parse(args);
+  } catch (const std::exception& error) {
+    err << BugError(error.what()).ToString() << "\n";
+    return kFailed;
+  }
 }
 
 }  // namespace sluice::cli

@@ -1,0 +1,131 @@
+#pragma once
+// What every command gets, and the commands themselves: one function each, one file for each group.
+#include <functional>
+#include <iosfwd>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cli/cli.h"
+#include "core/result.h"
+#include "plan/select.h"
+#include "run/session.h"
+
+namespace sluice::cli {
+
+struct Globals {
+  std::string dir = ".";
+  std::string environment;
+  std::vector<std::string> vars;         // "name=value"
+  bool json = false, quiet = false, verbose = false, no_color = false;
+  std::string log_format = "auto";       // auto | plain | json
+  std::string memory;                    // "2GiB"; "" = three quarters of the machine
+  int threads = 0;
+};
+
+struct Io {
+  std::ostream& out;
+  std::ostream& err;
+  bool out_is_terminal = false, err_is_terminal = false;
+};
+
+struct Context {
+  Globals globals;
+  Io& io;
+  const Hooks& hooks;
+  std::string command_line;              // as typed, for the run file
+};
+
+struct SelectArgs {
+  std::vector<std::string> select, exclude;
+};
+
+struct RunArgs {
+  SelectArgs selection;
+  bool full_refresh = false, reload_sources = false, force = false, fail_fast = false, resume = false, wait = false, yes = false;
+  std::string plan_file, report;
+  std::string report_file;
+  int parallel = 0;
+};
+int Run(Context& context, const RunArgs& args);
+
+struct PlanArgs {
+  SelectArgs selection;
+  bool full_refresh = false, reload_sources = false, force = false, detailed_exitcode = false;
+  std::string out;
+};
+int Plan(Context& context, const PlanArgs& args);
+int Validate(Context& context, const SelectArgs& args);
+int Check(Context& context, const SelectArgs& args);
+
+struct QueryArgs {
+  std::string sql, format = "table", out;
+  int64_t limit = 0;                     // 0: 100 rows in a table, all otherwise
+};
+int Query(Context& context, const QueryArgs& args);
+int List(Context& context, const SelectArgs& args);
+int Show(Context& context, const std::string& node);
+int Compile(Context& context, const std::string& node);
+
+struct TableArgs {
+  std::string table;                     // a node's table, or the path of a Delta table
+  std::optional<int64_t> version;
+  int64_t limit = 20;
+};
+int TableHistory(Context& context, const TableArgs& args);
+int TableShow(Context& context, const TableArgs& args);
+
+struct QuarantineArgs {
+  std::string source;                    // "orders"; "" = all (list)
+  std::vector<std::string> ids;
+  std::string where, edits_file, state = "open";
+  bool refused = false, all = false;
+  int64_t limit = 20;
+};
+int QuarantineList(Context& context, const QuarantineArgs& args);
+int QuarantineShow(Context& context, const QuarantineArgs& args);
+int QuarantineReplay(Context& context, const QuarantineArgs& args);
+int QuarantineDiscard(Context& context, const QuarantineArgs& args);
+
+struct InitArgs {
+  std::string dir = ".", from, example;
+};
+int Init(Context& context, const InitArgs& args);
+int Inspect(Context& context, const std::string& file);
+struct GenerateArgs {
+  std::string example, out;
+  int64_t orders = 100000, events = 50000, crm = 30000, seed = 42;
+  int deliver = 0;
+};
+int Generate(Context& context, const GenerateArgs& args);
+struct TestArgs {
+  std::vector<std::string> paths;
+  std::string filter;
+  bool keep = false;
+  int jobs = 0;
+};
+int Test(Context& context, const TestArgs& args);
+int Doctor(Context& context);
+int StateRebuild(Context& context, const std::string& node);
+int SchemaOf(Context& context, const std::string& kind);
+
+// Loads the project with the globals' choices and opens a session. Progress goes to `sink`.
+Result<std::unique_ptr<run::Session>> OpenSession(Context& context, obs::Sink* sink = nullptr);
+Result<project::Project> LoadProjectOf(Context& context);
+Result<std::set<size_t>> SelectNodes(run::Session& session, const SelectArgs& args);
+std::unique_ptr<obs::Sink> NewSink(Context& context, const std::string& run_id);
+
+// Prints the error (and all in it) to stderr; gives the exit code of its kind.
+int Report(Context& context, const Error& error);
+void PrintWarnings(Context& context, const std::vector<Error>& warnings);
+
+// The nearest node for a name typed without its layer; "nothing-selected" otherwise.
+Result<const plan::Node*> FindNode(run::Session& session, const std::string& name);
+
+// Rows of text as an aligned table, with a rule under the header; NULL shown as such. Numbers (by column flag) are right-aligned.
+std::string RenderTable(const std::vector<std::string>& header, const std::vector<std::vector<std::optional<std::string>>>& rows,
+                        const std::vector<bool>& numeric = {});
+
+}  // namespace sluice::cli

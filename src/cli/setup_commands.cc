@@ -1,0 +1,121 @@
+// generate, doctor, state rebuild, schema.
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include "cli/command.h"
+#include "cli/retail/retail.h"
+#include "core/text.h"
+#include "state/ledger.h"
+
+namespace sluice::cli {
+namespace {
+
+int Finish(Context& context, Result<int> result) { return result ? *result : Report(context, result.error()); }
+
+Result<int> GenerateExample(Context& context, const GenerateArgs& args) {
+  if (args.example != "retail") return Fail(UserError("unknown-example", fmt::format("no example \"{}\"", args.example)).Hint("there is: retail"));
+  retail::RetailOptions options;
+  options.out_dir = args.out;
+  options.orders = args.orders;
+  options.events = args.events;
+  options.crm = args.crm;
+  options.seed = static_cast<uint64_t>(args.seed);
+  options.part = args.deliver;
+  SLUICE_CHECK(retail::GenerateRetail(options));
+  if (!context.globals.quiet) context.io.err << "wrote the example's data to " << args.out << "\n";
+  return kDone;
+}
+
+// One line of `doctor`.
+struct Finding {
+  bool good = true;
+  std::string what, hint;
+};
+
+void Print(Context& context, const Finding& finding) {
+  context.io.out << (finding.good ? "ok    " : "FAIL  ") << finding.what << "\n";
+  if (!finding.hint.empty()) context.io.out << "      " << finding.hint << "\n";
+}
+
+Finding Engine(run::Session& session) {
+  const auto db = session.db();
+  if (!db) return {false, "engine: " + db.error().message, ""};
+  const auto connection = (*db)->Connect();
+  const auto version = connection ? (*connection)->Scalar("SELECT version()") : Result<std::optional<std::string>>(Fail(connection.error()));
+  if (!version) return {false, "engine: " + version.error().message, ""};
+  return {true, "engine: DuckDB " + version->value_or("?"), ""};
+}
+
+Finding Lake(run::Session& session) {
+  const std::string key = "_sluice/doctor/" + Hex(session.random().Next());
+  const auto put = session.lake().PutIfAbsent(key, "doctor");
+  const auto again = put ? session.lake().PutIfAbsent(key, "doctor") : put;
+  (void)session.lake().Delete(key);
+  if (!again) return {false, "lake " + session.project().lake + ": " + again.error().message, again.error().hint};
+  if (*put != store::PutOutcome::kWritten || *again != store::PutOutcome::kExists) return {false, "lake " + session.project().lake + ": put-if-absent does not hold", "commits need it: use a local disk or an object store with conditional writes"};
+  return {true, "lake: " + session.project().lake + ", put-if-absent holds", ""};
+}
+
+Finding Space(const std::string& folder, const char* name) {
+  struct statvfs info {};
+  std::filesystem::path path = folder;
+  while (!std::filesystem::exists(path) && path.has_parent_path() && path != path.parent_path()) path = path.parent_path();
+  if (statvfs(path.c_str(), &info) != 0) return {false, fmt::format("{}: can't look at {}", name, folder), ""};
+  const auto free = static_cast<int64_t>(info.f_bavail) * static_cast<int64_t>(info.f_frsize);
+  return {free > (1LL << 30), fmt::format("{}: {} free at {}", name, FormatBytes(free), path.string()), free > (1LL << 30) ? "" : "less than 1 GiB: large models spill to disk"};
+}
+
+Result<int> Examine(Context& context) {
+  int bad = 0;
+  const auto tell = [&](const Finding& finding) {
+    Print(context, finding);
+    bad += !finding.good;
+  };
+  context.io.out << "sluice " << kVersion << "\n";
+  auto session = OpenSession(context);
+  if (!session) {
+    tell({false, "project: " + session.error().ToString(), ""});
+    return kUsage;
+  }
+  run::Session& s = **session;
+  tell({true, fmt::format("project: {} at {}, environment {}", s.project().name, s.project().root, s.project().environment.name), ""});
+  const auto graph = s.graph();
+  tell(graph ? Finding{true, fmt::format("graph: {} nodes", (*graph)->nodes.size()), ""} : Finding{false, "graph: " + graph.error().ToString(), ""});
+  tell(Engine(s));
+  tell(Lake(s));
+  tell(Space(s.project().lake, "disk of the lake"));
+  tell(Space(s.scratch_dir(), "scratch disk"));
+  for (const auto& [name, connection] : s.project().connections) {
+    const bool there = std::filesystem::is_directory(connection.path);
+    tell({there, fmt::format("connection {}: {}", name, connection.path), there ? "" : "this folder does not exist"});
+  }
+  tell({true, fmt::format("limits: {} of memory, {} threads", FormatBytes(s.options().memory_bytes), s.options().threads), ""});
+  return bad > 0 ? kFailed : kDone;
+}
+
+Result<int> Rebuild(Context& context, const std::string& node) {
+  SLUICE_TRY(const auto session, OpenSession(context));
+  SLUICE_TRY(const auto nodes, state::RebuildIndexes(session->lake(), node));
+  context.io.out << fmt::format("rebuilt the indexes of {} node{}\n", nodes.size(), nodes.size() == 1 ? "" : "s");
+  return kDone;
+}
+
+Result<int> PrintSchema(Context& context, const std::string& kind) {
+  static const std::vector<std::string> kKinds = {"sluice.yml", "source", "model", "reference"};
+  if (std::find(kKinds.begin(), kKinds.end(), kind) == kKinds.end())
+    return Fail(UserError("unknown-schema", fmt::format("no schema \"{}\"{}", kind, DidYouMean(kind, kKinds))).Hint("one of " + Join(kKinds, ", ")));
+  context.io.out << (kind == "reference" ? project::ReferenceMarkdown() : project::JsonSchema(kind));
+  return kDone;
+}
+
+}  // namespace
+
+int Generate(Context& context, const GenerateArgs& args) { return Finish(context, GenerateExample(context, args)); }
+int Doctor(Context& context) { return Finish(context, Examine(context)); }
+int StateRebuild(Context& context, const std::string& node) { return Finish(context, Rebuild(context, node)); }
+int SchemaOf(Context& context, const std::string& kind) { return Finish(context, PrintSchema(context, kind)); }
+
+}  // namespace sluice::cli
