@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "contract/type.h"
+#include "core/clock.h"
 #include "store/object_store.h"
+#include "tables/partitioning.h"
 #include "tables/scan.h"
 
 namespace arrow {
@@ -23,8 +25,10 @@ struct WriterOptions {
   int64_t target_file_bytes = 256LL << 20;
   int64_t row_group_rows = 1 << 20;
   int max_open_partitions = 64;              // beyond: row groups spill to one scratch file and are joined at the end
-  int64_t memory_bytes = 256LL << 20;        // of buffered rows
-  std::string scratch_dir;                   // local folder for spilling
+  int64_t memory_bytes = 256LL << 20;        // of rows waiting or encoded; a batch given to Write comes on top
+  std::string scratch_dir;                   // local folder for spilling; must exist
+  int indexed_columns = 32;                  // leaf columns with statistics (delta.dataSkippingNumIndexedCols)
+  Clock* clock = nullptr;                    // of modification times; default: SystemClock
 };
 
 // Not thread-safe: one writer per thread, or one behind a lock.
@@ -39,9 +43,5 @@ class DataFileWriter {
   virtual Result<std::vector<StagedFile>> Finish() = 0;
   virtual int64_t rows_written() const = 0;
 };
-
-// "month(order_date)" → the generated column order_date_month with its expression; plain columns pass. `schema` gains the
-// generated column at its end. Errors: "unknown-column", "bad-partition" (month of a string, …).
-Result<std::vector<std::string>> ResolvePartitioning(const std::vector<std::string>& partition_by, contract::Schema* schema);
 
 }  // namespace sluice::tables

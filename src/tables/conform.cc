@@ -1,0 +1,59 @@
+#include "tables/conform.h"
+
+#include <arrow/array.h>
+#include <arrow/compute/cast.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+#include <fmt/format.h>
+
+namespace sluice::tables {
+namespace {
+
+// Same buffers, same meaning: only names and nullability may differ.
+bool SameLayout(const arrow::DataType& a, const arrow::DataType& b) {
+  if (a.id() != b.id()) return false;
+  if (a.num_fields() == 0) return a.Equals(b);
+  if (a.num_fields() != b.num_fields()) return false;
+  for (int i = 0; i < a.num_fields(); ++i) {
+    if (a.id() == arrow::Type::STRUCT && a.field(i)->name() != b.field(i)->name()) return false;
+    if (!SameLayout(*a.field(i)->type(), *b.field(i)->type())) return false;
+  }
+  return a.id() == arrow::Type::STRUCT || a.id() == arrow::Type::LIST || a.id() == arrow::Type::MAP;
+}
+
+std::shared_ptr<arrow::ArrayData> Relabel(const arrow::ArrayData& data, const std::shared_ptr<arrow::DataType>& type) {
+  auto out = data.Copy();
+  out->type = type;
+  for (size_t i = 0; i < out->child_data.size(); ++i)
+    out->child_data[i] = Relabel(*data.child_data[i], type->field(static_cast<int>(i))->type());
+  return out;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<arrow::Array>> Conform(const std::shared_ptr<arrow::Array>& array, const std::shared_ptr<arrow::DataType>& type,
+                                              const std::string& column) {
+  if (array->type()->Equals(*type)) return array;
+  if (SameLayout(*array->type(), *type)) return arrow::MakeArray(Relabel(*array->data(), type));
+  const auto cast = arrow::compute::Cast(*array, type, arrow::compute::CastOptions::Safe());
+  if (!cast.ok())
+    return Fail(DataError("conversion", fmt::format("column \"{}\": {} cannot become {}: {}", column, array->type()->ToString(),
+                                                    type->ToString(), cast.status().message())));
+  return *cast;
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Conform(const arrow::RecordBatch& batch, const std::shared_ptr<arrow::Schema>& schema) {
+  if (batch.num_columns() < schema->num_fields())
+    return Fail(BugError(fmt::format("a batch of {} columns for a table of {}", batch.num_columns(), schema->num_fields())));
+  arrow::ArrayVector columns;
+  for (int i = 0; i < schema->num_fields(); ++i) {
+    const auto& field = *schema->field(i);
+    SLUICE_TRY(auto column, Conform(batch.column(i), field.type(), field.name()));
+    if (!field.nullable() && column->null_count() > 0)
+      return Fail(DataError("not-null", fmt::format("column \"{}\" must not be NULL, but {} rows have a NULL there", field.name(), column->null_count())));
+    columns.push_back(std::move(column));
+  }
+  return arrow::RecordBatch::Make(schema, batch.num_rows(), std::move(columns));
+}
+
+}  // namespace sluice::tables
