@@ -5,6 +5,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <deque>
 #include <tuple>
 
 #include "contract/arrow_types.h"
@@ -28,8 +29,8 @@ static_assert(kJsonPadding >= simdjson::SIMDJSON_PADDING);
 
 // The values of one field of one block; what they mean stands in its shape.
 struct Node {
-  explicit Node(const JsonShape& s, Node* p) : shape(s), parent(p) {
-    for (const JsonShape& child : s.children) children.push_back(std::make_unique<Node>(child, this));
+  explicit Node(const FieldShape& s, Node* p) : shape(s), parent(p) {
+    for (const FieldShape& child : s.children) children.push_back(std::make_unique<Node>(child, this));
     if (IsList()) offsets.push_back(0);
   }
 
@@ -59,7 +60,7 @@ struct Node {
     for (auto& child : children) child->Truncate(static_cast<size_t>(offsets.back()));
   }
 
-  const JsonShape& shape;
+  const FieldShape& shape;
   Node* parent;
   std::vector<std::string_view> texts;       // scalars; data() == nullptr: NULL
   std::vector<uint8_t> valid;                // the others
@@ -91,15 +92,8 @@ std::string MessageOf(error_code code) {
 
 }  // namespace
 
-int JsonShape::Find(std::string_view key) const {
-  const auto exact = by_key.find(std::string(key));
-  if (exact != by_key.end()) return exact->second;
-  const auto lower = by_key.find(ToLower(Trim(key)));
-  return lower == by_key.end() ? -1 : lower->second;
-}
-
 struct JsonColumns::Impl {
-  explicit Impl(const JsonShape& shape) : root(shape, nullptr) {}
+  explicit Impl(const FieldShape& shape) : root(shape, nullptr) {}
 
   ondemand::parser parser;
   Node root;
@@ -394,7 +388,7 @@ struct JsonColumns::Impl {
   const Node& TopOf(const Node& node) const { return node.parent == &root ? node : TopOf(*node.parent); }
 };
 
-JsonColumns::JsonColumns(const JsonShape& shape) : impl_(std::make_unique<Impl>(shape)) {}
+JsonColumns::JsonColumns(const FieldShape& shape) : impl_(std::make_unique<Impl>(shape)) {}
 JsonColumns::~JsonColumns() = default;
 
 void JsonColumns::Append(std::string_view line) {

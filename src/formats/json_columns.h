@@ -1,50 +1,25 @@
 #pragma once
 // JSON objects → Arrow columns: shredding. Each leaf of the schema gathers the texts of its values; they are decoded column by column
 // at the end, by the contract's text decoders. (The idea of shredding: Melnik et al., "Dremel", VLDB 2010; here with Arrow's offsets.)
-#include <deque>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "contract/contract.h"
-#include "contract/text_decoder.h"
 #include "core/result.h"
-#include "formats/reader.h"
+#include "formats/field_shape.h"
 
 namespace arrow {
-class Array;
 class RecordBatch;
-}  // namespace arrow
+}
 
 namespace sluice::formats {
-
-enum class NewFields { kIgnore, kRefuse };
-
-// What is known of a field before any record is read. Immutable; shared by all blocks of a file.
-struct JsonShape {
-  contract::DataType type;
-  std::string name;
-  std::string key;                                    // its usual spelling in the file
-  bool trim = false;
-  std::vector<std::string> null_tokens;               // for strings
-  std::optional<contract::TextDecoder> decoder;       // scalars
-  std::vector<JsonShape> children;                    // struct: fields; list: element; map: key, value
-  std::unordered_map<std::string, int> by_key;        // struct: spelling → child; lower-case ones too
-  NewFields new_fields = NewFields::kRefuse;          // struct
-
-  int Find(std::string_view key) const;               // -1: none
-};
-
-// The record as a struct of the request's columns. Errors: kUser "bad-format", "unknown-zone".
-Result<JsonShape> ShapeOf(const ReadRequest& request);
 
 // Fills columns record by record. Not thread-safe.
 class JsonColumns {
  public:
-  explicit JsonColumns(const JsonShape& shape);
+  explicit JsonColumns(const FieldShape& shape);
   ~JsonColumns();
 
   // The texts given must live until Finish, with kJsonPadding readable bytes behind each. A line that is no acceptable record

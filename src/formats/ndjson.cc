@@ -13,54 +13,9 @@
 namespace sluice::formats {
 namespace {
 
-Result<JsonShape> Nested(const contract::Field& field, const std::vector<std::string>& formats, std::string_view zone, const JsonShape& like,
-                         const Location& where) {
-  JsonShape shape;
-  shape.type = field.type;
-  shape.name = field.name;
-  shape.key = field.name;
-  shape.trim = like.trim;
-  shape.null_tokens = like.null_tokens;
-  shape.new_fields = like.new_fields;
-  if (!field.type.is_nested()) {
-    const bool is_time = field.type.kind == contract::TypeKind::kDate || field.type.kind == contract::TypeKind::kTimestamp ||
-                         field.type.kind == contract::TypeKind::kTimestampNtz;
-    SLUICE_TRY(shape.decoder, contract::TextDecoder::Make(field.type, is_time ? formats : std::vector<std::string>{}, zone, where));
-    return shape;
-  }
-  for (const contract::Field& child : field.type.children) {
-    SLUICE_TRY(JsonShape nested, Nested(child, formats, zone, like, where));
-    shape.children.push_back(std::move(nested));
-  }
-  if (field.type.kind == contract::TypeKind::kStruct) {
-    for (size_t i = 0; i < shape.children.size(); ++i) shape.by_key.emplace(ToLower(shape.children[i].name), static_cast<int>(i));
-    for (size_t i = 0; i < shape.children.size(); ++i) shape.by_key[shape.children[i].name] = static_cast<int>(i);
-  }
-  return shape;
-}
-
-// A JSON "" is text, as a quoted field of a CSV file is; only a column that lists "" itself means NULL by it.
-std::vector<std::string> NullTokens(const contract::ColumnContract& column, const contract::Contract& contract) {
-  if (column.null_tokens) return *column.null_tokens;
-  std::vector<std::string> tokens = contract.null_tokens;
-  std::erase(tokens, "");
-  return tokens;
-}
-
-// `from` first: a name that another column is read from is not its own.
-void IndexKeys(const ReadRequest& request, JsonShape* root) {
-  const auto& columns = request.contract->columns;
-  for (size_t i = 0; i < columns.size(); ++i)
-    if (!columns[i].from.empty()) root->by_key.emplace(columns[i].from, static_cast<int>(i));
-  for (size_t i = 0; i < columns.size(); ++i)
-    if (!columns[i].from.empty()) root->by_key.emplace(ToLower(Trim(columns[i].from)), static_cast<int>(i));
-  for (size_t i = 0; i < root->children.size(); ++i) root->by_key.emplace(root->children[i].name, static_cast<int>(i));
-  for (size_t i = 0; i < root->children.size(); ++i) root->by_key.emplace(ToLower(root->children[i].name), static_cast<int>(i));
-}
-
 class NdjsonBlock : public RawBlock {
  public:
-  NdjsonBlock(std::shared_ptr<const LineBlock> block, std::shared_ptr<const JsonShape> shape) : block_(std::move(block)), shape_(std::move(shape)) {}
+  NdjsonBlock(std::shared_ptr<const LineBlock> block, std::shared_ptr<const FieldShape> shape) : block_(std::move(block)), shape_(std::move(shape)) {}
 
   Result<DecodedBatch> Decode() override {
     JsonColumns columns(*shape_);
@@ -81,12 +36,12 @@ class NdjsonBlock : public RawBlock {
 
  private:
   std::shared_ptr<const LineBlock> block_;
-  std::shared_ptr<const JsonShape> shape_;
+  std::shared_ptr<const FieldShape> shape_;
 };
 
 class NdjsonReader : public RecordReader {
  public:
-  NdjsonReader(LineReader lines, std::shared_ptr<const JsonShape> shape, std::unique_ptr<LineBlock> first)
+  NdjsonReader(LineReader lines, std::shared_ptr<const FieldShape> shape, std::unique_ptr<LineBlock> first)
       : lines_(std::move(lines)), shape_(std::move(shape)), first_(std::move(first)) {}
 
   Result<std::unique_ptr<RawBlock>> Next() override {
@@ -102,7 +57,7 @@ class NdjsonReader : public RecordReader {
 
  private:
   LineReader lines_;
-  std::shared_ptr<const JsonShape> shape_;
+  std::shared_ptr<const FieldShape> shape_;
   std::unique_ptr<LineBlock> first_;
 };
 
@@ -126,38 +81,18 @@ Result<LineReader> OpenLines(const ReadRequest& request) {
 
 }  // namespace
 
-Result<JsonShape> ShapeOf(const ReadRequest& request) {
-  JsonShape root;
-  root.type = contract::DataType::Struct(request.schema().fields);
-  const contract::Contract& contract = *request.contract;
-  for (size_t i = 0; i < root.type.children.size(); ++i) {
-    const bool declared = i < contract.columns.size();
-    const contract::ColumnContract column = declared ? contract.columns[i] : contract::ColumnContract{};
-    JsonShape like;
-    like.trim = column.trim.value_or(contract.trim);
-    like.null_tokens = NullTokens(column, contract);
-    like.new_fields = contract.on_new_column == contract::OnNewColumn::kFreeze ? NewFields::kIgnore : NewFields::kRefuse;
-    SLUICE_TRY(JsonShape shape, Nested(root.type.children[i], column.formats, column.zone.value_or(contract.zone), like, column.where));
-    if (!column.from.empty()) shape.key = column.from;
-    root.children.push_back(std::move(shape));
-  }
-  root.new_fields = contract.on_new_column == contract::OnNewColumn::kFreeze ? NewFields::kIgnore : NewFields::kRefuse;
-  IndexKeys(request, &root);
-  return root;
-}
-
 Result<std::unique_ptr<RecordReader>> OpenNdjson(const ReadRequest& request) {
-  SLUICE_TRY(JsonShape shape, ShapeOf(request));
+  SLUICE_TRY(FieldShape shape, ShapeOf(request));
   SLUICE_TRY(LineReader lines, OpenLines(request));
   SLUICE_TRY(auto first, lines.Next());
   SLUICE_CHECK(CheckFirstLine(request, first.get()));
-  return std::make_unique<NdjsonReader>(std::move(lines), std::make_shared<const JsonShape>(std::move(shape)), std::move(first));
+  return std::make_unique<NdjsonReader>(std::move(lines), std::make_shared<const FieldShape>(std::move(shape)), std::move(first));
 }
 
 Result<std::vector<contract::Field>> NewNdjsonColumns(const ReadRequest& request) {
   std::vector<contract::Field> fields;
   if (request.contract->on_new_column != contract::OnNewColumn::kEvolve) return fields;
-  JsonShape known;
+  FieldShape known;
   known.children.resize(request.schema().fields.size());
   for (size_t i = 0; i < known.children.size(); ++i) known.children[i].name = request.schema().fields[i].name;
   IndexKeys(request, &known);

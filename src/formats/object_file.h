@@ -1,0 +1,15 @@
+#pragma once
+// An object of a store as a file that Arrow can read anywhere.
+#include <arrow/io/interfaces.h>
+
+#include <memory>
+
+#include "core/result.h"
+#include "store/object_store.h"
+
+namespace sluice::formats {
+
+// Thread-safe reads; a store's error comes back as an arrow::Status of kind IOError with its text.
+std::shared_ptr<arrow::io::RandomAccessFile> OpenObjectFile(store::ObjectStore& store, store::ObjectMeta object);
+
+}  // namespace sluice::formats
