@@ -11,9 +11,9 @@ namespace sluice::ingest {
 
 struct ReplayRequest {
   const project::Source* source = nullptr;  // with the contract as it is now
-  std::vector<std::string> ids;             // quarantine rows by _id; empty: all open ones that `where` allows
+  std::vector<std::string> ids;             // quarantine rows by id; empty: all open ones that `where` allows
   std::string where;                        // SQL predicate over the quarantine table; "" = all
-  std::map<std::string, std::string> edits; // _id → the record as it should have been
+  std::map<std::string, std::string> edits; // id → the record as it should have been
   Target bronze;                            // must exist, or be created by this batch
   Target quarantine;                        // snapshot must be there
   BatchIdentity batch;

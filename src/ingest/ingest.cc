@@ -1,0 +1,125 @@
+#include "ingest/ingest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ingest/gates.h"
+#include "ingest/open_reader.h"
+#include "ingest/pipeline.h"
+#include "ingest/sinks.h"
+
+namespace sluice::ingest {
+namespace {
+
+// One pass over the files with one contract.
+struct Attempt {
+  PipelineInput input;
+  std::vector<contract::Field> extra;
+};
+
+Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const contract::Contract& contract, store::ObjectStore& store) {
+  auto attempt = std::make_unique<Attempt>();
+  PipelineInput& input = attempt->input;
+  input.source = request.source;
+  input.contract = &contract;
+  input.files = request.files;
+  input.batch = request.batch;
+  input.bronze_root = request.bronze.root;
+  input.quarantine_root = request.quarantine.root;
+  SLUICE_TRY(attempt->extra, ExtraColumns(request, contract, store));
+  formats::ReadRequest read{&store, "", formats::Compression::kNone, &contract, attempt->extra};
+  input.rows = read.schema();
+  SLUICE_TRY(input.layout, PlanLayout(contract, input.rows, request.source->partition_by, request.bronze.snapshot));
+  input.open = [&request, read](size_t file) mutable {
+    const InputFile& one = request.files[file];
+    read.key = one.object.key;
+    read.compression = one.compression;
+    return OpenFile(request.source->read.format, read, one.csv);
+  };
+  return attempt;
+}
+
+StagedTable StagedBronze(const IngestRequest& request, const Layout& layout, std::vector<tables::StagedFile> files) {
+  StagedTable staged;
+  staged.root = request.bronze.root;
+  staged.schema = layout.table;
+  staged.partition_columns = layout.partition_columns;
+  staged.schema_changed = layout.schema_changed;
+  staged.widened = layout.widened;
+  staged.files = std::move(files);
+  const bool latest = request.source->load == project::Load::kFull && request.source->keep == project::Keep::kLatest;
+  if (latest && request.bronze.snapshot != nullptr) {
+    staged.overwrite = true;
+    staged.removed = request.bronze.snapshot->files;
+  }
+  return staged;
+}
+
+StagedTable StagedQuarantine(const IngestRequest& request, std::vector<tables::StagedFile> files) {
+  StagedTable staged;
+  staged.root = request.quarantine.root;
+  staged.schema = request.quarantine.snapshot != nullptr ? request.quarantine.snapshot->schema : QuarantineSchema();
+  staged.schema_changed = request.quarantine.snapshot == nullptr && !files.empty();
+  staged.files = std::move(files);
+  return staged;
+}
+
+// on_type_change: widen. The contract with the types that the refused values need; nullopt: nothing to widen.
+std::optional<contract::Contract> Widened(const contract::Contract& contract, const Tally& tally) {
+  const auto wider = tally.wider_types();
+  if (wider.empty()) return std::nullopt;
+  contract::Contract next = contract;
+  bool changed = false;
+  for (auto& column : next.columns) {
+    const auto found = wider.find(column.name);
+    if (found == wider.end() || !contract::IsWidening(column.type, found->second)) continue;
+    changed |= !(column.type == found->second);
+    column.type = found->second;
+  }
+  return changed ? std::optional(next) : std::nullopt;
+}
+
+Result<IngestResult> Finish(const IngestRequest& request, const Environment& environment, const Attempt& attempt, const Tally& tally,
+                            PipelineOutput output) {
+  IngestResult result;
+  result.total = tally.total();
+  result.files = tally.files();
+  result.rules = tally.rules();
+  auto refusal = GateRefusal(*attempt.input.contract, tally);
+  if (refusal) {
+    SLUICE_CHECK(KeepRefused(*environment.lake, request.quarantine.root, output.quarantine, request.batch));
+    return Fail(std::move(*refusal));
+  }
+  result.bronze = StagedBronze(request, attempt.input.layout, std::move(output.bronze));
+  result.quarantine = StagedQuarantine(request, std::move(output.quarantine));
+  return result;
+}
+
+Result<IngestResult> IngestWith(const IngestRequest& request, const Environment& environment, contract::Contract contract) {
+  // Each round widens at least one column by at least one step: integers have three, decimals are joined over all values.
+  for (int round = 0; round < 8; ++round) {
+    SLUICE_TRY(const auto attempt, Prepare(request, contract, *environment.input));
+    Tally tally(contract, request.files);
+    SLUICE_TRY(auto output, RunPipeline(attempt->input, environment, &tally));
+    auto widened = Widened(contract, tally);
+    if (!widened) return Finish(request, environment, *attempt, tally, std::move(output));
+    contract = std::move(*widened);
+    DeleteStaged(*environment.lake, request.bronze.root, request.batch.file_prefix());
+    DeleteStaged(*environment.lake, request.quarantine.root, request.batch.file_prefix());
+  }
+  return Fail(BugError("widening the contract's types does not end"));
+}
+
+}  // namespace
+
+Result<IngestResult> Ingest(const IngestRequest& request, const Environment& environment) {
+  auto result = IngestWith(request, environment, EffectiveContract(request.source->contract, request.bronze.snapshot, {}));
+  if (!result) {
+    DeleteStaged(*environment.lake, request.bronze.root, request.batch.file_prefix());
+    DeleteStaged(*environment.lake, request.quarantine.root, request.batch.file_prefix());
+  }
+  return result;
+}
+
+}  // namespace sluice::ingest

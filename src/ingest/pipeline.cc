@@ -1,0 +1,357 @@
+#include "ingest/pipeline.h"
+
+#include <arrow/api.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "contract/arrow_types.h"
+#include "core/text.h"
+#include "ingest/check_block.h"
+#include "ingest/duplicates.h"
+#include "ingest/held_rows.h"
+#include "ingest/quarantine.h"
+#include "ingest/sinks.h"
+#include "ingest/sql_rules.h"
+
+namespace sluice::ingest {
+namespace {
+
+// The first error of any thread; whoever waits looks at it.
+class Failure {
+ public:
+  explicit Failure(const std::atomic<bool>* cancel) : cancel_(cancel) {}
+  void Set(Error error) {
+    const std::lock_guard lock(mutex_);
+    if (!set_) error_ = std::move(error);
+    set_ = true;
+  }
+  bool stopped() const { return set_ || (cancel_ != nullptr && *cancel_); }
+  Status Take() {
+    if (set_) return Fail(std::move(error_));
+    if (stopped()) return Fail(CancelledError());
+    return Ok();
+  }
+
+ private:
+  const std::atomic<bool>* cancel_;
+  std::mutex mutex_;
+  std::atomic<bool> set_ = false;
+  Error error_;
+};
+
+struct Item {
+  uint64_t number = 0;               // of the block in the batch
+  size_t file = 0;
+  std::unique_ptr<formats::RawBlock> block;
+};
+
+// Hands out the blocks of all files, in order. Thread-safe.
+class BlockFeed {
+ public:
+  explicit BlockFeed(const PipelineInput& input) : input_(input), formats_(input.files.size()) {}
+
+  // nullopt: no more.
+  Result<std::optional<Item>> Next() {
+    const std::lock_guard lock(mutex_);
+    while (file_ < input_.files.size()) {
+      if (reader_ == nullptr) {
+        SLUICE_TRY(OpenedFile opened, input_.open(file_));
+        reader_ = std::move(opened.reader);
+        formats_[file_] = std::move(opened.record_format);
+      }
+      SLUICE_TRY(auto block, reader_->Next());
+      if (block != nullptr) return Item{next_++, file_, std::move(block)};
+      reader_ = nullptr;
+      bytes_ += input_.files[file_++].object.size;
+    }
+    return std::nullopt;
+  }
+  // Of a file that has been opened.
+  std::string record_format(size_t file) {
+    const std::lock_guard lock(mutex_);
+    return formats_[file];
+  }
+  int64_t bytes_done() {
+    const std::lock_guard lock(mutex_);
+    return bytes_;
+  }
+
+ private:
+  const PipelineInput& input_;
+  std::mutex mutex_;
+  std::unique_ptr<formats::RecordReader> reader_;
+  std::vector<std::string> formats_;
+  size_t file_ = 0;
+  uint64_t next_ = 0;
+  int64_t bytes_ = 0;
+};
+
+// Lets blocks pass one at a time and in order.
+class Turnstile {
+ public:
+  template <typename Body>
+  Status Pass(uint64_t number, const Failure& failure, Body body) {
+    std::unique_lock lock(mutex_);
+    while (next_ != number && !failure.stopped()) moved_.wait_for(lock, std::chrono::milliseconds(50));
+    if (next_ != number) return Ok();       // another thread failed
+    Status status = body();
+    ++next_;
+    moved_.notify_all();
+    return status;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable moved_;
+  uint64_t next_ = 0;
+};
+
+std::vector<int> Positions(const contract::Schema& rows, const std::vector<std::string>& names) {
+  std::vector<int> positions;
+  for (const std::string& name : names) positions.push_back(rows.IndexOf(name));
+  return positions;
+}
+
+std::vector<int> AllPositions(const contract::Schema& rows) {
+  std::vector<int> positions(rows.fields.size());
+  for (size_t i = 0; i < positions.size(); ++i) positions[i] = static_cast<int>(i);
+  return positions;
+}
+
+Status CheckKeys(const PipelineInput& input) {
+  const auto known = [&](const std::vector<std::string>& names, const char* what) -> Status {
+    for (const std::string& name : names) {
+      if (input.rows.Find(name) != nullptr) continue;
+      return Fail(UserError("unknown-column", std::string(what) + " names \"" + name + "\", which is no column of the contract" +
+                                                  DidYouMean(name, input.rows.Names()))
+                      .At(input.contract->where));
+    }
+    return Ok();
+  };
+  SLUICE_CHECK(known(input.contract->unique, "unique"));
+  SLUICE_CHECK(known(input.source->deduplicate.key, "deduplicate"));
+  return known(input.source->deduplicate.order_by, "deduplicate");
+}
+
+class Pipeline {
+ public:
+  Pipeline(const PipelineInput& input, const Environment& environment, contract::RowRules rules, Tally* tally)
+      : input_(input), environment_(environment), rules_(std::move(rules)), tally_(*tally), feed_(input), failure_(environment.cancel),
+        written_(contract::ToArrow(input.layout.written)), threads_(Threads()), bronze_(BronzeOptions()), quarantine_(QuarantineOptions()) {
+    if (!input.contract->unique.empty()) {
+      unique_.emplace(Positions(input.rows, input.contract->unique), AllPositions(input.rows), Join(input.contract->unique, ", "));
+    }
+    const auto& deduplicate = input.source->deduplicate;
+    if (deduplicate.key.empty()) return;
+    latest_.emplace(Positions(input.rows, deduplicate.key), Positions(input.rows, deduplicate.order_by));
+    held_.emplace(environment.budget.scratch_dir, input.batch.file_prefix() + "-" + Hex(environment.random->Next()),
+                  environment.budget.memory_bytes / 4, unique_.has_value());
+  }
+
+  Result<PipelineOutput> Run() {
+    {
+      std::vector<std::jthread> others;
+      for (int i = 1; i < threads_; ++i) others.emplace_back([this, i] { Work(static_cast<size_t>(i)); });
+      Work(0);
+    }
+    SLUICE_CHECK(failure_.Take());
+    if (latest_) SLUICE_CHECK(ReleaseHeld());
+    PipelineOutput output;
+    SLUICE_TRY(output.bronze, bronze_.Finish());
+    SLUICE_TRY(output.quarantine, quarantine_.Finish());
+    SLUICE_CHECK(CheckConservation());
+    return output;
+  }
+
+ private:
+  // What one thread keeps for itself.
+  struct Worker {
+    size_t slot;
+    std::unique_ptr<SqlRules> sql;
+    MetadataColumns metadata;
+  };
+
+  int Threads() const {
+    // A second thread writes files of its own: worth it from a few megabytes on.
+    constexpr int64_t kBytesPerThread = 8 << 20;
+    int64_t bytes = 0;
+    for (const InputFile& file : input_.files) bytes += file.object.size * (file.compression == formats::Compression::kNone ? 1 : 4);
+    return static_cast<int>(std::clamp<int64_t>(bytes / kBytesPerThread, 1, std::max(1, environment_.budget.threads)));
+  }
+
+  tables::WriterOptions WriterOptions(int64_t memory) const {
+    tables::WriterOptions options;
+    options.file_prefix = input_.batch.file_prefix();
+    options.memory_bytes = memory;
+    options.scratch_dir = environment_.budget.scratch_dir;
+    return options;
+  }
+  TableSink::Options BronzeOptions() const {
+    TableSink::Options options{environment_.lake, input_.bronze_root, WriterOptions(environment_.budget.memory_bytes / 2), environment_.random, 1};
+    options.writer.schema = input_.layout.table;
+    options.writer.partition_columns = input_.layout.partition_columns;
+    if (input_.layout.partition_columns.empty()) options.slots = threads_;
+    return options;
+  }
+  TableSink::Options QuarantineOptions() const {
+    TableSink::Options options{environment_.lake, input_.quarantine_root, WriterOptions(environment_.budget.memory_bytes / 8), environment_.random, 1};
+    options.writer.schema = QuarantineSchema();
+    return options;
+  }
+
+  // Library exceptions end here: one thread's must not end the process.
+  void Work(size_t slot) {
+    Status status;
+    try {
+      status = TakeBlocks(slot);
+    } catch (const std::bad_alloc&) {
+      status = Fail(RetryableError("out-of-memory", "not enough memory to ingest"));
+    } catch (const std::exception& e) {
+      status = Fail(BugError(std::string("ingest: ") + e.what()));
+    }
+    if (!status) failure_.Set(std::move(status).error());
+  }
+
+  Status TakeBlocks(size_t slot) {
+    Worker worker{slot, nullptr, MetadataColumns(input_.batch, input_.source->name)};
+    if (HasSql(*input_.contract)) {
+      SLUICE_TRY(worker.sql, SqlRules::Open(*environment_.db, *input_.contract, input_.rows));
+    }
+    while (!failure_.stopped()) {
+      SLUICE_TRY(auto item, feed_.Next());
+      if (!item) return Ok();
+      SLUICE_CHECK(Ingest(*item, worker));
+    }
+    return Ok();
+  }
+
+  Status Ingest(const Item& item, Worker& worker) {
+    SLUICE_TRY(auto decoded, item.block->Decode());
+    SLUICE_TRY(CheckedBlock block, CheckBlock(std::move(decoded), rules_, worker.sql.get()));
+    std::vector<uint8_t> dropped(block.refused.size(), 0);
+    if (latest_) {
+      SLUICE_CHECK(turnstile_.Pass(item.number, failure_, [&] { return Hold(block, item.file); }));
+      return WriteRefused(block, item.file, {.read = block.rows->num_rows()});
+    }
+    if (unique_) {
+      SLUICE_CHECK(turnstile_.Pass(item.number, failure_, [&] { return unique_->Apply(&block, &dropped), Ok(); }));
+    }
+    SLUICE_CHECK(WriteKept(block, dropped, item.file, worker));
+    return WriteRefused(block, item.file, {.read = block.rows->num_rows()});
+  }
+
+  Status Hold(const CheckedBlock& block, size_t file) {
+    SLUICE_TRY(const auto rows, KeepRows(block.rows, block.refused));
+    latest_->Observe(*rows);
+    return held_->Add(block, file);
+  }
+
+  // After all rows were seen: each key's last row goes on.
+  Status ReleaseHeld() {
+    Worker worker{0, nullptr, MetadataColumns(input_.batch, input_.source->name)};
+    uint64_t ordinal = 0;
+    return held_->ForEach([&](CheckedBlock block, size_t file) -> Status {
+      if (failure_.stopped()) return failure_.Take();
+      std::vector<uint8_t> dropped = latest_->Losers(*block.rows, ordinal);
+      ordinal += dropped.size();
+      if (unique_) unique_->Apply(&block, &dropped);
+      SLUICE_CHECK(WriteKept(block, dropped, file, worker));
+      return WriteRefused(block, file, {});
+    });
+  }
+
+  Status WriteKept(const CheckedBlock& block, std::vector<uint8_t> dropped, size_t file, Worker& worker) {
+    Counts counts;
+    std::vector<int64_t> numbers;
+    numbers.reserve(dropped.size());
+    for (size_t row = 0; row < dropped.size(); ++row) {
+      counts.deduplicated += dropped[row];
+      dropped[row] |= block.refused[row];
+      if (dropped[row] == 0) numbers.push_back(block.RowNumber(static_cast<int64_t>(row)));
+    }
+    counts.written = static_cast<int64_t>(numbers.size());
+    counts.warned = block.warned_rows();
+    SLUICE_TRY(const auto kept, KeepRows(block.rows, dropped));
+    SLUICE_TRY(const auto metadata, worker.metadata.For(NameOf(file), std::move(numbers)));
+    SLUICE_CHECK(bronze_.Write(worker.slot, *Arrange(input_.layout, written_, *kept, metadata)));
+    tally_.AddCounts(file, counts);
+    return Ok();
+  }
+
+  Status WriteRefused(const CheckedBlock& block, size_t file, Counts counts) {
+    counts.quarantined = block.refused_rows;
+    std::vector<RefusedRecord> records;
+    size_t v = 0;
+    for (size_t row = 0; row < block.refused.size() && block.refused_rows > 0; ++row) {
+      while (v < block.violations.size() && block.violations[v].row < static_cast<int64_t>(row)) ++v;
+      if (block.refused[row] == 0) continue;
+      const auto at = static_cast<int64_t>(row);
+      RefusedRecord record{QuarantineId(input_.batch, file, block.RowNumber(at)), block.raw(at), block.place(at), {}};
+      for (; v < block.violations.size() && block.violations[v].row == at; ++v) {
+        if (!block.violations[v].warn) record.violations.push_back(block.violations[v]);
+      }
+      records.push_back(std::move(record));
+    }
+    if (!records.empty()) {
+      SLUICE_TRY(const auto rows, QuarantineRows(records, NameOf(file), feed_.record_format(file), input_.source->name, input_.batch));
+      SLUICE_CHECK(quarantine_.Write(0, *rows));
+    }
+    tally_.AddViolations(file, block);
+    tally_.AddCounts(file, counts);
+    Report();
+    return Ok();
+  }
+
+  void Report() {
+    if (!environment_.progress) return;
+    const Counts total = tally_.total();
+    const int64_t bytes = feed_.bytes_done();
+    const std::lock_guard lock(progress_mutex_);
+    environment_.progress({bytes, total.read, total.quarantined});
+  }
+
+  // The law of ingest: what the readers gave is what the writers took.
+  Status CheckConservation() const {
+    const Counts total = tally_.total();
+    if (total.conserved() && bronze_.rows_written() == total.written && quarantine_.rows_written() == total.quarantined) return Ok();
+    return Fail(BugError("records do not add up: " + std::to_string(total.read) + " read, " + std::to_string(bronze_.rows_written()) +
+                         " written, " + std::to_string(quarantine_.rows_written()) + " quarantined, " + std::to_string(total.deduplicated) +
+                         " deduplicated; nothing is committed"));
+  }
+
+  const std::string& NameOf(size_t file) const {
+    const InputFile& input = input_.files[file];
+    return input.name.empty() ? input.object.key : input.name;
+  }
+
+  const PipelineInput& input_;
+  const Environment& environment_;
+  const contract::RowRules rules_;
+  Tally& tally_;
+  BlockFeed feed_;
+  Failure failure_;
+  Turnstile turnstile_;
+  std::shared_ptr<arrow::Schema> written_;
+  int threads_;
+  TableSink bronze_, quarantine_;
+  std::optional<UniqueKeys> unique_;       // under the turnstile
+  std::optional<LatestRows> latest_;       // under the turnstile
+  std::optional<HeldRows> held_;           // under the turnstile
+  std::mutex progress_mutex_;
+};
+
+}  // namespace
+
+Result<PipelineOutput> RunPipeline(const PipelineInput& input, const Environment& environment, Tally* tally) {
+  SLUICE_CHECK(CheckKeys(input));
+  SLUICE_TRY(auto rules, contract::RowRules::Compile(*input.contract));
+  if (HasSql(*input.contract) && environment.db == nullptr) return Fail(BugError("the contract has SQL rules, and no engine was given"));
+  return Pipeline(input, environment, std::move(rules), tally).Run();
+}
+
+}  // namespace sluice::ingest
