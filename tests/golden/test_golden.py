@@ -1,0 +1,216 @@
+"""The golden tables of the Delta project, read by Sluice: every one gives the expected contents, or is refused for a feature that
+the refusal names.
+
+The archives lie outside the repository, in $SLUICE_SHARED/data/delta-golden (default: ../shared beside the checkout). Each holds a
+table and, mostly, its expected contents as Parquet, which pyarrow reads here. Tables without them are held against what was put
+into them (STATES below) or, where their data files exist, against delta-rs.
+"""
+import collections
+import datetime
+import decimal
+import json
+import math
+import os
+import pathlib
+import subprocess
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+REPO = pathlib.Path(__file__).resolve().parents[2]
+SHARED = pathlib.Path(os.environ.get("SLUICE_SHARED", REPO.parent / "shared"))
+ARCHIVES = sorted((SHARED / "data" / "delta-golden").glob("*.tar.zst"))
+CHECK = pathlib.Path(os.environ.get("SLUICE_GOLDEN_CHECK", REPO / "build" / "release" / "tests" / "golden" / "golden_check"))
+
+pytestmark = pytest.mark.skipif(not ARCHIVES, reason=f"the golden tables are not at {SHARED}/data/delta-golden (set SLUICE_SHARED)")
+
+# Tables whose data files were never written: (version, paths of the live files).
+STATES = {
+    "canonicalized-paths-normal-a": (1, []),
+    "canonicalized-paths-normal-b": (1, []),
+    "canonicalized-paths-special-a": (1, []),
+    "canonicalized-paths-special-b": (1, []),
+    "checkpoint": (14, ["15"]),
+    "delete-re-add-same-file-different-transactions": (3, ["bar", "foo"]),
+    "deltalog-commit-info": (0, ["abc"]),
+    "log-replay-special-characters-b": (0, ["special%20p@%23h"]),
+    "update-deleted-directory": (0, [str(i) for i in range(1, 11)]),
+}
+# Broken on purpose: what the refusal must say.
+BROKEN = {
+    "data-reader-absolute-paths-escaped-chars": ("bad-delta-log", "no metaData"),
+    "deltalog-invalid-protocol-version": ("unsupported-feature", "reader version 99"),
+    "deltalog-state-reconstruction-from-checkpoint-missing-metadata": ("bad-delta-log", "no metaData"),
+    "deltalog-state-reconstruction-from-checkpoint-missing-protocol": ("bad-delta-log", "no protocol"),
+    "deltalog-state-reconstruction-without-metadata": ("bad-delta-log", "no metaData"),
+    "deltalog-state-reconstruction-without-protocol": ("bad-delta-log", "no protocol"),
+    "no-delta-log-folder": ("no-such-table", "no table"),
+    "versions-not-contiguous": ("bad-delta-log", "has no version 1"),
+}
+# A timestamp without a zone as a partition value means the zone of the system that wrote it (PROTOCOL.md, "Partition Value
+# Serialization"), which no log names: Sluice reads UTC. This table's expectation was made on a machine in Los Angeles.
+WRITTEN_IN_ZONE = {"data-reader-partition-values": ("as_timestamp", datetime.timedelta(hours=-7))}
+
+
+def plain(value, kind):
+    """A value of Arrow in a form that compares: instants in UTC, maps without order, NaN equal to itself."""
+    if value is None:
+        return None
+    if pa.types.is_timestamp(kind):
+        return value if value.tzinfo is None else value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    if pa.types.is_floating(kind):
+        return "nan" if math.isnan(value) else value
+    if pa.types.is_struct(kind):
+        return tuple((field.name, plain(value[field.name], field.type)) for field in kind)
+    if pa.types.is_map(kind):
+        return tuple(sorted(((plain(k, kind.key_type), plain(v, kind.item_type)) for k, v in value), key=repr))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return tuple(plain(item, kind.value_type) for item in value)
+    if isinstance(value, decimal.Decimal):
+        return value.normalize()
+    return value
+
+
+def micros(kind):
+    """The type with every timestamp in microseconds, so that Python can hold it."""
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz)
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(f.name, micros(f.type)) for f in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(micros(kind.key_type), micros(kind.item_type))
+    if pa.types.is_list(kind):
+        return pa.list_(micros(kind.value_type))
+    return kind
+
+
+def rows(table):
+    """The table as a multiset of rows, its columns in the order of their names."""
+    table = table.select(sorted(table.column_names)).cast(pa.schema([pa.field(n, micros(table.schema.field(n).type)) for n in sorted(table.column_names)]))
+    columns = [[plain(value, column.type) for value in column.to_pylist()] for column in table.columns]
+    return collections.Counter(zip(*columns)) if columns else collections.Counter({(): table.num_rows} if table.num_rows else {})
+
+
+def of_type(kind, delta):
+    """Is this Arrow type the one that a Delta type asks for (the fourth part of design.md's table of types)?"""
+    if isinstance(delta, dict):
+        if delta["type"] == "struct":
+            return pa.types.is_struct(kind) and [f.name for f in kind] == [f["name"] for f in delta["fields"]] and \
+                all(of_type(a.type, b["type"]) for a, b in zip(kind, delta["fields"]))
+        if delta["type"] == "array":
+            return pa.types.is_list(kind) and of_type(kind.value_type, delta["elementType"])
+        return pa.types.is_map(kind) and of_type(kind.key_type, delta["keyType"]) and of_type(kind.item_type, delta["valueType"])
+    names = {"string": "string", "long": "int64", "integer": "int32", "short": "int16", "byte": "int8", "float": "float", "double": "double",
+             "boolean": "bool", "binary": "binary", "date": "date32[day]", "timestamp": "timestamp[us, tz=UTC]", "timestamp_ntz": "timestamp[us]"}
+    if delta.startswith("decimal"):
+        return str(kind).replace(" ", "").replace("decimal128", "decimal") == delta.replace(" ", "")
+    return str(kind) == names[delta]
+
+
+def expectation(name, folder):
+    table = pq.read_table(folder)
+    if name not in WRITTEN_IN_ZONE:
+        return table
+    column, offset = WRITTEN_IN_ZONE[name]
+    at, kind = table.column_names.index(column), table.schema.field(column).type
+    shifted = [None if value is None else value + offset for value in table.column(column).to_pylist()]
+    return table.set_column(at, column, pa.array(shifted, kind))
+
+
+def unpack(archive, folder):
+    subprocess.run(["tar", "--zstd", "--warning=no-unknown-keyword", "-xf", archive, "-C", folder], check=True)
+    return folder / archive.name.removesuffix(".tar.zst")
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    """Every table of every archive → (name, folder with delta and expected, what golden_check says, its contents or None)."""
+    if not CHECK.exists():
+        pytest.fail(f"{CHECK} is not built (scripts/build release all)")
+    root, out = tmp_path_factory.mktemp("golden"), tmp_path_factory.mktemp("contents")
+    tables = []
+    for archive in ARCHIVES:
+        base = unpack(archive, root)
+        logs = sorted(base.glob("delta/*/_delta_log"))   # one archive holds several tables
+        tables += [(f"{base.name}/{log.parent.name}", log.parent, None) for log in logs] or [(base.name, base / "delta", base / "expected")]
+    run = subprocess.run([CHECK, out, *[delta for _, delta, _ in tables]], check=True, capture_output=True, text=True)
+    results = [json.loads(line) for line in run.stdout.splitlines()]
+    assert len(results) == len(tables)
+    contents = [out / f"{i}.arrow" for i in range(len(tables))]
+    return [(name, delta, expected if expected and expected.exists() else None, result,
+             pa.ipc.open_file(path).read_all() if path.exists() and "contents_refused" not in result else None)
+            for (name, delta, expected), result, path in zip(tables, results, contents)]
+
+
+def difference(ours, expected):
+    mine, theirs = rows(ours), rows(expected)
+    if mine == theirs:
+        return None
+    return f"{sum((mine - theirs).values())} rows too many, {sum((theirs - mine).values())} missing; for instance {next(iter((mine - theirs) or (theirs - mine)))}"
+
+
+def judge(name, delta, expected, result, contents):
+    """(kind, detail): "equal", "state", "refused" or "wrong"."""
+    refusal = result.get("refused") or result.get("contents_refused")
+    if name in BROKEN:
+        code, text = BROKEN[name]
+        right = refusal and refusal["code"] == code and text in refusal["message"]
+        return ("state", "") if right else ("wrong", f"should be refused with {code}, saying {text!r}: {refusal}")
+    if name in STATES:
+        version, paths = STATES[name]
+        seen = (result.get("version"), sorted(f["path"] for f in result.get("files", [])))
+        return ("state", "") if seen == (version, sorted(paths)) else ("wrong", f"{seen} and not {(version, paths)}: {refusal}")
+    if refusal:
+        named = refusal["code"] in ("unsupported-feature", "unknown-type")
+        return ("refused" if named else "wrong"), f"{refusal['code']}: {refusal['message']}"
+    if expected:
+        judged = difference(contents, expectation(name, expected))
+    else:
+        import deltalake
+        judged = difference(contents, pa.table(deltalake.DeltaTable(str(delta)).to_pyarrow_table()))
+    if judged:
+        return "wrong", judged
+    schema = json.loads(result["schema"])
+    odd = [f["name"] for f in schema["fields"] if not of_type(contents.schema.field(f["name"]).type, f["type"])]
+    if odd or contents.column_names != [f["name"] for f in schema["fields"]]:
+        return "wrong", f"columns {contents.schema} for {result['schema']}"
+    return "equal", ""
+
+
+def test_every_golden_table_is_right_or_refused_by_name(checked, capsys):
+    verdicts = [(table[0], *judge(*table)) for table in checked]
+    by_kind = collections.Counter(kind for _, kind, _ in verdicts)
+    refused = [f"{name} ({detail})" for name, kind, detail in verdicts if kind == "refused"]
+    wrong = [f"{name}: {detail}" for name, kind, detail in verdicts if kind == "wrong"]
+    with capsys.disabled():
+        print(f"\ngolden tables ({len(verdicts)} in {len(ARCHIVES)} archives): {by_kind['equal']} contents equal, {by_kind['state']} without data or broken on purpose, right by state or error, "
+              f"{len(refused)} refused by name{' (' + '; '.join(refused) + ')' if refused else ''}, {len(wrong)} wrong")
+    assert not wrong, "\n".join(wrong)
+    assert len(verdicts) >= 89
+
+
+def test_snapshots_agree_with_delta_rs(checked):
+    """Live files, partition values, version and schema, wherever delta-rs opens the table."""
+    import deltalake
+    compared, differing = 0, []
+    for name, delta, _, result, _ in checked:
+        if "refused" in result or not result["files"]:
+            continue
+        try:
+            table = deltalake.DeltaTable(str(delta))
+            actions = pa.table(table.get_add_actions(flatten=False)).to_pylist()
+            schema = json.loads(table.schema().to_json())
+        except Exception:   # whatever it refuses; the contents are judged above
+            continue
+        compared += 1
+        theirs = sorted((a["path"], a["size_bytes"]) for a in actions)
+        ours = sorted((f["path"], f["size"]) for f in result["files"])
+        if table.version() != result["version"] or len(theirs) != len(ours) or [s for _, s in theirs] != [s for _, s in ours]:
+            differing.append(f"{name}: version {result['version']} with {ours}, delta-rs version {table.version()} with {theirs}")
+        if json.loads(result["schema"]) != schema:
+            differing.append(f"{name}: schema {result['schema']} and not {schema}")
+        if sorted(result["partition_columns"]) != sorted(table.metadata().partition_columns):
+            differing.append(f"{name}: partition columns {result['partition_columns']}")
+    assert not differing, "\n".join(differing)
+    assert compared >= 60
