@@ -31,6 +31,10 @@ struct CsvDialect {
 // Errors: those of PlanColumns; kData "unsupported-encoding" (UTF-16 or UTF-32 by its byte order mark), "empty-file" is none: no rows.
 Result<std::unique_ptr<RecordReader>> OpenCsv(const ReadRequest& request, const CsvDialect& dialect);
 
+// Records that each stand alone, in one block: record i is row i, whatever quotes it holds. `header`: the file's, where it had one.
+Result<std::unique_ptr<RecordReader>> OpenCsvRecords(const ReadRequest& request, const CsvDialect& dialect, const std::vector<std::string>& header,
+                                                     const std::vector<std::string>& records);
+
 // The header's names, trimmed; without a header the count of the first record's fields as "column_1", ….
 Result<std::vector<std::string>> ReadCsvHeader(const ReadRequest& request, const CsvDialect& dialect);
 // Columns of the file that the request lacks: strings.

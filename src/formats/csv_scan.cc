@@ -309,6 +309,25 @@ ScanResult ScanRecordsSlowly(const char* bytes, size_t size, bool final, const C
   return {size, false};
 }
 
+void ScanSingleRecord(const char* bytes, size_t begin, size_t end, const CsvDialect& dialect, uint32_t fields, size_t max_record_bytes,
+                      RecordIndex* index) {
+  const size_t before = index->size(), ends_before = index->ends.size(), bad_before = index->bad.size();
+  CsvDialect plain = dialect;
+  plain.comment = '\0';            // it was a record before
+  size_t at = begin;
+  RecordScanner scanner(bytes, end, true, plain, fields, max_record_bytes, index);
+  if (begin < end) (void)scanner.TakeRecord(&at);
+  if (at == end && index->size() == before + 1) return;
+  const bool several = index->size() > before;
+  index->starts.resize(before);
+  index->ends.resize(ends_before);
+  index->bad.resize(bad_before);
+  index->bad.push_back({static_cast<uint32_t>(before), static_cast<uint32_t>(end), several ? "quote" : "fields",
+                        several ? "more than one record" : "an empty record"});
+  index->starts.push_back(static_cast<uint32_t>(begin));
+  for (uint32_t c = 0; c < fields; ++c) index->ends.push_back(static_cast<uint32_t>(begin) + c);
+}
+
 FrontRecord TakeFrontRecord(const char* bytes, size_t size, bool final, const CsvDialect& dialect, size_t max_record_bytes) {
   FrontRecord front;
   RecordIndex index;

@@ -40,6 +40,10 @@ ScanResult ScanRecords(const char* bytes, size_t size, bool final, const CsvDial
 ScanResult ScanRecordsSlowly(const char* bytes, size_t size, bool final, const CsvDialect& dialect, uint32_t fields,
                              size_t max_record_bytes, RecordIndex* index);
 
+// Adds exactly one record: bytes [begin, end), whatever they hold. A terminator at their end is passed.
+void ScanSingleRecord(const char* bytes, size_t begin, size_t end, const CsvDialect& dialect, uint32_t fields, size_t max_record_bytes,
+                      RecordIndex* index);
+
 // The record at the front, whatever its number of fields: a header. The same needs of `bytes`.
 struct FrontRecord {
   bool complete = false;               // else more bytes are needed
