@@ -92,8 +92,10 @@ struct OverwriteSpec {
 Result<StagedChange> StageOverwrite(const TableTarget& target, arrow::RecordBatchReader& rows, const OverwriteSpec& spec,
                                     const StageOptions& options, engines::Connection* connection = nullptr);
 
-// Already staged files (ingest writes its own): append, or replace the whole table.
-Result<StagedChange> StageFiles(const TableTarget& target, std::vector<StagedFile> files, bool replace, const StageOptions& options);
+// Already staged files (ingest writes its own): append, or replace the whole table. Appended to a table whose columns must be
+// widened, its present files are rewritten, which needs `connection` (else "schema-change").
+Result<StagedChange> StageFiles(const TableTarget& target, std::vector<StagedFile> files, bool replace, const StageOptions& options,
+                                engines::Connection* connection = nullptr);
 
 // Errors, kData, naming the key: "null-key", "ambiguous-sequence" (equal sequence, different values, within the batch or against
 // the table), "duplicate-key" (the table itself has a key twice). Metadata columns are not compared. NULL in sequence_by is the lowest.

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/text.h"
+#include "delta/deletion_vector.h"
 #include "delta/path.h"
 #include "tables/file_stats.h"
 
@@ -72,11 +73,12 @@ std::string Renamed(const std::string& sql, const DataType& logical, const DataT
 // One scan being written.
 class ScanWriter {
  public:
-  ScanWriter(const store::ObjectStore& store, std::string_view root, const ScanSource& source, const ScanOptions& options)
+  ScanWriter(store::ObjectStore& store, std::string_view root, const ScanSource& source, const ScanOptions& options)
       : store_(store), root_(root), source_(source), options_(options), physical_(delta::PhysicalSchema(source.schema, source.mapping)) {}
 
   Result<Scan> Write() {
     SLUICE_CHECK(ChooseColumns());
+    SLUICE_CHECK(ReadDeletionVectors());
     SLUICE_CHECK(CheckReadable());
     Measure();
     scan_.sql = source_.files.empty() ? Empty() : Files();
@@ -104,11 +106,19 @@ class ScanWriter {
     return Ok();
   }
 
-  Status CheckReadable() {
-    for (const delta::Add* add : source_.files)
-      if (add->deletion_vector)
-        return Fail(UnsupportedError("unsupported-feature", fmt::format("table {} uses deletion vectors, which cannot be read yet", root_)));
-    if (!options_.row_column.empty() && physical_.IndexOf("file_row_number") >= 0)
+  Status ReadDeletionVectors() {
+    for (const delta::Add* add : source_.files) {
+      if (!add->deletion_vector) continue;
+      SLUICE_TRY(auto rows, delta::ReadDeletionVector(store_, root_, *add->deletion_vector));
+      deleted_.push_back({delta::FileLocation(store_, root_, add->path), std::move(rows)});
+    }
+    return Ok();
+  }
+
+  bool NumbersRows() const { return !options_.row_column.empty() || !deleted_.empty(); }
+
+  Status CheckReadable() const {
+    if (NumbersRows() && physical_.IndexOf("file_row_number") >= 0)
       return Fail(UnsupportedError("unsupported-feature",
                                    fmt::format("table {} has a column named file_row_number, so its rows cannot be numbered", root_)));
     return Ok();
@@ -143,9 +153,10 @@ class ScanWriter {
     if (!options_.row_column.empty()) items.push_back("d.file_row_number AS " + QuoteIdentifier(options_.row_column));
     if (items.empty()) items.push_back("NULL");
     const bool joined = !options_.file_column.empty() || !joined_.empty();
-    const std::string from = Data(joined);
-    if (!joined) return fmt::format("(SELECT {} FROM {} AS d)", Join(items, ", "), from);
-    return fmt::format("(SELECT {} FROM {} AS d JOIN {} AS p ON d.{} = p.file)", Join(items, ", "), from, PerFile(), kFileName);
+    std::string from = Data(joined || !deleted_.empty()) + " AS d";
+    if (joined) from += fmt::format(" JOIN {} AS p ON d.{} = p.file", PerFile(), kFileName);
+    if (!deleted_.empty()) from += fmt::format(" ANTI JOIN {} AS x ON d.{} = x.file AND d.file_row_number = x.row_number", Deleted(), kFileName);
+    return fmt::format("(SELECT {} FROM {})", Join(items, ", "), from);
   }
 
   // The value of one column as SQL over d, the files' own columns, and p, what the log says of each file.
@@ -180,7 +191,7 @@ class ScanWriter {
     for (const delta::Add* add : source_.files) paths.push_back(QuoteLiteral(EscapeGlob(delta::FileLocation(store_, root_, add->path))));
     const std::string read = fmt::format("read_parquet({}, union_by_name = true, hive_partitioning = false{}{})", ListOf(paths),
                                          with_file_name ? fmt::format(", filename = '{}'", kFileName) : "",
-                                         options_.row_column.empty() ? "" : ", file_row_number = true");
+                                         NumbersRows() ? ", file_row_number = true" : "");
     const auto missing = PerhapsMissing();
     if (missing.empty()) return read;
     std::vector<std::string> items;
@@ -207,13 +218,25 @@ class ScanWriter {
     return fmt::format("(SELECT {} FROM (SELECT {}))", outer, inner);
   }
 
-  const store::ObjectStore& store_;
+  // One row per row that a deletion vector takes away.
+  std::string Deleted() const {
+    std::vector<std::string> locations, rows;
+    for (const auto& [location, numbers] : deleted_) {
+      locations.push_back(QuoteLiteral(location));
+      rows.push_back(fmt::format("[{}]", fmt::join(numbers, ", ")));
+    }
+    return fmt::format("(SELECT file, unnest(row_numbers) AS row_number FROM (SELECT unnest({}) AS file, unnest({}) AS row_numbers))", ListOf(locations),
+                       ListOf(rows));
+  }
+
+  store::ObjectStore& store_;
   const std::string_view root_;
   const ScanSource& source_;
   const ScanOptions& options_;
   const contract::Schema physical_;
   std::vector<int> columns_;   // chosen, as places in the schema
   std::vector<int> joined_;    // partition columns whose value differs between the files
+  std::vector<std::pair<std::string, std::vector<int64_t>>> deleted_;   // location → row numbers, of files with a deletion vector
   Scan scan_;
 };
 
