@@ -37,7 +37,7 @@ class SqlTree {
   const std::vector<std::string>& parameters() const;    // $names
   const std::string& file() const;
   std::string fingerprint() const;                       // equal for texts whose trees are equal (comments and layout aside)
-  std::string CanonicalSql() const;
+  std::string CanonicalSql() const;                      // macros expanded; new(t), this, … stand. The source text where the printer refuses
   const nlohmann::json& json() const;
 
   struct Impl;
@@ -50,6 +50,10 @@ struct MacroSource {
 };
 class Macros;                                            // parsed macros, expanded in trees
 
+struct BindOptions {
+  bool named_output = true;                              // the result is stored: every column has a name of its own that Delta allows
+};
+
 // The parser keeps one connection of its own. Thread-safe by an inner lock.
 class SqlFrontend {
  public:
@@ -61,30 +65,44 @@ class SqlFrontend {
 
   // Parses one SELECT (WITH allowed), expands macros, resolves which names are tables. Errors, all with file:line:col:
   // "sql-syntax", "not-a-select" (several statements, DDL), "untracked-read" (read_csv(…), file paths, ATTACH, http), "nondeterministic"
-  // (random(), uuid(), …), "unknown-function-of-tables", "aggregate-over-new" with its hint. `layers`: schema names of the project plus
-  // "seed", "quarantine"; a bare name that is no CTE, this or batch is "unqualified-table" with a hint. now(), current_date, … become
-  // the parameters $run_started_at and $run_date. Warnings (window without total order) go to `warnings`.
+  // (random(), uuid(), samples …), "unknown-function-of-tables", "aggregate-over-new" with its hint, "bad-table-use", "bad-macro-call",
+  // "sql-unsupported". All of a text but syntax errors come at once (Error::more). `schemas`: schema names of the project plus "seed",
+  // "quarantine"; another one is "unknown-table"; a bare name that is no CTE, this or batch is "unqualified-table" with a hint. now(),
+  // current_date, … become the parameters $run_started_at and $run_date. Warnings ("window-order", "limit-order", "aggregate-order":
+  // rows that may differ from run to run) go to `warnings`, which may be null.
   virtual Result<SqlTree> ParseModel(const std::string& sql, const std::string& file, const std::vector<std::string>& schemas,
                                      std::vector<Error>* warnings) = 0;
+  // The same for SQL inside another file (a check's `sql:`), whose text begins at `origin`.
+  virtual Result<SqlTree> ParseQuery(const std::string& sql, const Location& origin, const std::vector<std::string>& schemas,
+                                     std::vector<Error>* warnings) = 0;
   // A boolean or scalar expression over columns (delete_when, where, contract rules). `origin` places errors: the position of
-  // the text inside its YAML file.
+  // the text inside its YAML file. Gives canonical text. Error "not-an-expression" for more than an expression.
   virtual Result<std::string> ParseExpression(const std::string& sql, const Location& origin) = 0;
+
+  // The type of such an expression over a table's columns; errors as Bind's.
+  virtual Result<contract::DataType> BindExpression(const std::string& sql, const Location& origin, const contract::Schema& schema,
+                                                    const std::vector<Parameter>& params) = 0;
 
   // The schema that `tree` gives, bound against empty tables of the given schemas (no data is read), normalised (design section 4).
   // `inputs`: TableUse::id() → the table's columns; metadata columns are known but not part of *. Errors with file:line:col:
-  // "unknown-table" (all of them), else the binder's first error as "unknown-column" (with suggestion), "type-mismatch", "ambiguous-column",
-  // "unknown-function", "sql-bind"; result types that must be cast: "untyped-null", "unsupported-type"; "duplicate-column".
+  // "unknown-table" (all of them), "unknown-parameter" (all), else the binder's first error as "unknown-column" (with suggestion),
+  // "unknown-alias", "type-mismatch", "ambiguous-column", "not-grouped", "unknown-function", "unknown-type", "sql-bind"; then all of the
+  // result's: "untyped-null", "unsupported-type", "unnamed-column", "duplicate-column". Costs some milliseconds: with the same
+  // fingerprint, inputs and parameter types the schema is the same.
   virtual Result<contract::Schema> Bind(const SqlTree& tree, const std::map<std::string, contract::Schema>& inputs,
-                                        const std::vector<Parameter>& params) = 0;
+                                        const std::vector<Parameter>& params, const BindOptions& options = {}) = 0;
 
   // The SQL to run: each use replaced by its relation (text for FROM: a quoted view name or a parenthesised SELECT); stars exclude
-  // metadata columns of direct inputs; parameters stay $names.
+  // metadata columns of direct inputs; parameters stay $names. A relation's text must not depend on names that the model's WITH may take.
   virtual Result<std::string> Lower(const SqlTree& tree, const std::map<std::string, std::string>& relations,
                                     const std::map<std::string, contract::Schema>& inputs) = 0;
 
-  // `SELECT casts FROM (sql)`: every column cast to `schema` (checked: an overflow is an error, never a wrap), in its order.
-  virtual std::string CastTo(const std::string& sql, const contract::Schema& schema) = 0;
+  // engines::CastTo.
+  std::string CastTo(const std::string& sql, const contract::Schema& schema);
 };
+
+// `SELECT casts FROM (sql)`: every column cast to `schema` (checked: an overflow is an error, never a wrap), in its order.
+std::string CastTo(const std::string& sql, const contract::Schema& schema);
 
 // Normalisation of one DuckDB type name (design section 4): "HUGEINT" → bigint, "UUID" → string …; errors "untyped-null",
 // "unsupported-type".
