@@ -70,6 +70,7 @@ struct Check {
   std::string accounts_for;                             // kAccountsFor: table; columns is the key
   std::string sql;                                      // kSql: a SELECT whose rows are violations
   std::optional<int64_t> within_micros;                 // kFreshness
+  Location sql_where;                                   // where the text of sql begins
   std::string where_sql;
   std::string description;
   Severity on_fail = Severity::kBlock;
@@ -115,6 +116,7 @@ struct Model {
   Store store = Store::kTable;
   std::vector<std::string> key, sequence_by;            // sequence_by == {"arrival"}: later batch wins
   std::string delete_when;
+  Location delete_when_where;                           // where its text begins
   std::vector<std::string> update;                      // merge: columns an update may change; empty = all
   std::vector<std::string> track;                       // scd2; empty = all but key and sequence_by
   OnMissing on_missing = OnMissing::kKeep;
@@ -140,8 +142,8 @@ struct Seed {
 };
 
 struct Macro {
-  std::string name, sql;                                // the whole `create macro …` text
-  Location where;
+  std::string name, sql;                                // the whole `create macro …` text, without its semicolon
+  Location where;                                       // where that text begins
 };
 
 struct Environment {

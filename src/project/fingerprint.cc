@@ -1,0 +1,104 @@
+#include <fmt/format.h>
+
+#include "core/text.h"
+#include "project/build.h"
+
+namespace sluice::project {
+namespace {
+
+// Canonical text: each value with its length, so that no two lists of values give the same text.
+class Canonical {
+ public:
+  void Add(std::string_view value) { text_ += fmt::format("{}:{};", value.size(), value); }
+  void Add(int64_t value) { Add(std::to_string(value)); }
+  void Add(double value) { Add(fmt::format("{}", value)); }
+  void Add(const std::vector<std::string>& values) {
+    Add(static_cast<int64_t>(values.size()));
+    for (const std::string& value : values) Add(value);
+  }
+  template <typename T>
+  void Add(const std::optional<T>& value) {
+    text_ += value ? "+" : "-";
+    if (value) Add(*value);
+  }
+  void Flag(bool value) { text_ += value ? "1" : "0"; }
+  void Flag(const std::optional<bool>& value) { text_ += !value ? "-" : *value ? "1" : "0"; }
+  template <typename E>
+  void Choice(E value) {
+    Add(static_cast<int64_t>(value));
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+void AddRead(const Read& read, Canonical& out) {
+  out.Add(read.files);
+  out.Choice(read.format);
+  out.Add(read.compression);
+  for (const auto& character : {read.csv.delimiter, read.csv.quote, read.csv.escape, read.csv.comment}) out.Add(character);
+  out.Flag(read.csv.header);
+  out.Add(read.csv.skip ? std::optional<int64_t>(*read.csv.skip) : std::nullopt);
+  out.Choice(read.on_changed_file);
+}
+
+void AddColumn(const contract::ColumnContract& column, Canonical& out) {
+  out.Add(column.name);
+  out.Add(column.from);
+  out.Add(column.type.ToString());
+  out.Flag(column.not_null);
+  for (const auto& text : {column.pattern, column.min, column.max, column.zone, column.default_value}) out.Add(text);
+  out.Add(column.min_length);
+  out.Add(column.max_length);
+  out.Add(column.values);
+  out.Choice(column.on_fail);
+  out.Add(column.rule_where);
+  out.Add(column.formats);
+  out.Add(column.null_tokens);
+  out.Flag(column.trim);
+}
+
+void AddContract(const contract::Contract& contract, Canonical& out) {
+  out.Flag(contract.declared);
+  for (const auto& column : contract.columns) AddColumn(column, out);
+  for (const auto& rule : contract.rules) {
+    out.Add(rule.name);
+    out.Add(rule.predicate);
+    out.Choice(rule.on_fail);
+  }
+  out.Choice(contract.on_violation);
+  out.Choice(contract.on_new_column);
+  out.Choice(contract.on_missing_column);
+  out.Choice(contract.on_type_change);
+  out.Add(contract.max_quarantined.share);
+  out.Add(contract.max_quarantined.min_rows);
+  out.Add(contract.max_quarantined.rows);
+  out.Add(contract.null_tokens);
+  out.Flag(contract.trim);
+  out.Add(contract.zone);
+  out.Add(contract.unique);
+}
+
+// A project that is moved as a whole, landing folder included, ingests the same.
+std::string RelativeTo(const std::string& path, const std::string& root) {
+  return path.starts_with(root + "/") ? path.substr(root.size() + 1) : path;
+}
+
+}  // namespace
+
+std::string Fingerprint(const Source& source, const std::string& root) {
+  Canonical out;
+  out.Add(source.connection.type);
+  out.Add(RelativeTo(source.connection.path, root));
+  AddRead(source.read, out);
+  out.Choice(source.load);
+  out.Choice(source.keep);
+  out.Add(source.deduplicate.key);
+  out.Add(source.deduplicate.order_by);
+  out.Add(source.partition_by);
+  AddContract(source.contract, out);
+  return Hex(Hash64(out.text()));
+}
+
+}  // namespace sluice::project

@@ -1,0 +1,23 @@
+#pragma once
+// Types and keys that several kinds of files share.
+#include <string>
+
+#include "project/spec.h"
+
+namespace sluice::project {
+
+config::Type<Placed<contract::DataType>> DataTypeText();
+config::Type<PlacedText> Name(const std::string& type);
+config::Type<Texts> Names(const std::string& type);      // a list, or one without brackets
+config::Type<Texts> SomeNames(const std::string& type);  // at least one
+config::Type<LengthSpec> Bounds(const std::string& name, const std::string& title, const std::string& doc);
+config::Type<FreshnessSpec> FreshnessType();
+config::Type<config::Node> AnyKeys(const std::string& type);
+
+// The node's own keys: description, owner, schedule, tags, meta.
+template <typename T>
+void AddProperties(config::Object<T>& object);
+extern template void AddProperties<SourceSpec>(config::Object<SourceSpec>&);
+extern template void AddProperties<ModelSpec>(config::Object<ModelSpec>&);
+
+}  // namespace sluice::project

@@ -1,0 +1,128 @@
+#include "project/keys_common.h"
+
+namespace sluice::project {
+
+using config::Boolean;
+using config::Enum;
+using config::Integer;
+using config::ListOf;
+using config::MapOf;
+using config::Object;
+
+namespace {
+
+config::Type<ReadSpec> ReadType() {
+  using R = ReadSpec;
+  const auto character = [] { return config::PlacedTextOf("character", "\";\""); };
+  return Object<R>("read", "Reading files", "Which files, and how they are written. What is not said about a CSV file is detected, shown by `plan`, and refused where it is unsure.")
+      .Required("files", &R::files, config::PlacedTextOf("glob", "\"orders/*.csv\""), "Files below the connection's path: `*`, `?`, `[a-z]`, `{a,b}`, and `**` across folders.")
+      .Optional("format", &R::format,
+                Enum<FileFormat>({{"csv", FileFormat::kCsv, "separated values"},
+                                  {"ndjson", FileFormat::kNdjson, "one JSON object per line"},
+                                  {"parquet", FileFormat::kParquet, ""}}),
+                "(by the ending of `files`)", "The files' format.")
+      .Optional("compression", &R::compression,
+                Enum<std::string>({{"auto", "auto", "by the first bytes"}, {"none", "none", ""}, {"gzip", "gzip", ""}, {"zstd", "zstd", ""}}), "auto",
+                "How the files are compressed.")
+      .Optional("delimiter", &R::delimiter, character(), "(detected)", "CSV: what stands between fields, one byte; `tab` for a tab.")
+      .Optional("quote", &R::quote, character(), "(detected)", "CSV: what stands around a field; \"\" for nothing.")
+      .Optional("escape", &R::escape, character(), "(detected)", "CSV: what stands before a quote inside quotes.")
+      .Optional("comment", &R::comment, character(), "(none)", "CSV: lines that start with it are skipped.")
+      .Optional("header", &R::header, Boolean(), "(detected)", "CSV: whether the first line names the fields.")
+      .Optional("skip", &R::skip, Integer(0, 1'000'000), "(none)", "CSV: lines before the header or the first record.")
+      .Optional("on_changed_file", &R::on_changed_file,
+                Enum<OnChangedFile>({{"fail", OnChangedFile::kFail, "the batch stops and names it"},
+                                     {"ingest", OnChangedFile::kIngest, "it is read again, whole, as another file"},
+                                     {"ignore", OnChangedFile::kIgnore, "it stays as it was read"}}),
+                "fail", "What happens when a file already read has changed since.")
+      .Place(&R::where)
+      .Given(&R::given)
+      .Later("encoding", "files must be UTF-8 for now, with or without a byte order mark")
+      .Slip("path", "write files: \"FOLDER/*.csv\", relative to the connection's path")
+      .Slip("glob", "write files:")
+      .Slip("separator", "write delimiter:")
+      .Slip("type", "write format:")
+      .Example("files: \"orders/*.csv\"\nformat: csv\ndelimiter: \";\"")
+      .Type();
+}
+
+config::Type<DeduplicateSpec> DeduplicateType() {
+  using D = DeduplicateSpec;
+  return Object<D>("deduplicate", "Deduplication", "Of several rows of one batch with the same key one stays; the others are counted.")
+      .Required("key", &D::key, SomeNames("column"), "The columns that make rows the same.")
+      .Optional("order_by", &D::order_by, SomeNames("column"), "(file and row)", "The row with the greatest values here stays; of equals the later by file and row.")
+      .Place(&D::where)
+      .Example("key: [order_id]\norder_by: [updated_at]")
+      .Type();
+}
+
+config::Type<Load> LoadType() {
+  const auto base = Enum<Load>({{"append", Load::kAppend, "each file once"}, {"full", Load::kFull, "each batch is a snapshot of the whole"}});
+  return {base.shape, [base](const config::Node& node, config::Reader& reader, Load* out) {
+            for (const char* later : {"incremental", "cdc", "stream", "external"}) {
+              if (node.text != later) continue;
+              reader.diagnostics.Add(UserError("not-yet", "load: " + node.text + " is not supported yet").At(node.where()).Hint("write load: append or load: full"));
+              return false;
+            }
+            return base.read(node, reader, out);
+          }};
+}
+
+void AddTableKeys(Object<SourceSpec>& object) {
+  using S = SourceSpec;
+  object.Optional("connection", &S::connection, Name("connection"), "", "One of the project's `connections`.")
+      .Optional("read", &S::read, ReadType(), "", "Which files, and how they are written.")
+      .Optional("load", &S::load, LoadType(), "append", "How the table grows.")
+      .Optional("keep", &S::keep,
+                Enum<Keep>({{"all", Keep::kAll, "every snapshot, told apart by `_batch_id`"}, {"latest", Keep::kLatest, "the last one replaces those before"}}),
+                "all", "With `load: full`: which snapshots the table has.")
+      .Optional("deduplicate", &S::deduplicate, DeduplicateType(), "", "Which rows of a batch are the same.")
+      .Optional("partition_by", &S::partition_by, SomeNames("column"), "", "Columns, or `year`, `month`, `day`, `hour` of one: `month(order_date)`.")
+      .Optional("contract", &S::contract, ContractType(), "", "What the rows must be.")
+      .Optional("checks", &S::checks, ListOf(CheckType()), "", "Rules over the whole table, before the batch is shown.")
+      .Optional("freshness", &S::freshness, FreshnessType(), "", "How old the newest data may be.");
+  AddProperties(object);
+  object.Place(&S::where)
+      .Given(&S::given)
+      .Later("cursor", "it belongs to load: incremental")
+      .Later("lookback", "it belongs to load: incremental")
+      .Later("publish", "each source is published on its own for now")
+      .Later("as", "the name of a table from files is its key")
+      .Later("exclude", "leave columns out in a model")
+      .Later("hash", "hash columns in a model")
+      .Slip("name", "the file's name is the table's name")
+      .Slip("columns", "write them in contract: { columns: [...] }")
+      .Slip("files", "write read: { files: ... }")
+      .Slip("format", "write read: { format: ... }")
+      .Slip("path", "write read: { files: ... }, relative to the connection's path")
+      .Slip("primary_key", "write deduplicate: { key: [...] }, or contract: { unique: [...] }")
+      .Slip("sources", "one file per source; its keys stand at the top")
+      .Slip("version", "leave it out");
+}
+
+}  // namespace
+
+const config::Type<SourceSpec>& TableType() {
+  static const auto type = [] {
+    Object<SourceSpec> object("table", "Table of a source", "One of a file's `tables`: the keys of a source, with the file's `defaults` below them.");
+    AddTableKeys(object);
+    return object.Type();
+  }();
+  return type;
+}
+
+const config::Type<SourceSpec>& SourceFileType() {
+  static const auto type = [] {
+    Object<SourceSpec> object("source", "Source", "A file `sources/NAME.yml` makes the table `bronze.NAME`, an append log of what came in. Or it describes many tables of one connection, under `tables`.");
+    AddTableKeys(object);
+    object.Optional("tables", &SourceSpec::tables, MapOf(AnyKeys("[table](#source)")), "", "Many tables in one file: name → the keys of a source. Beside it only `connection` and `defaults`.")
+        .Optional("defaults", &SourceSpec::defaults, AnyKeys("map"), "", "With `tables`: keys for each of them; maps merge, lists replace.")
+        .Example("connection: drop\nread: { files: \"orders/*.csv\", format: csv }\nload: append\npartition_by: [\"month(order_date)\"]\n"
+                 "contract:\n  columns:\n    - { name: order_id, type: string, not_null: true }\n    - { name: order_date, type: date, not_null: true }\n"
+                 "freshness: { within: 24h }");
+    return object.Type();
+  }();
+  return type;
+}
+
+}  // namespace sluice::project
