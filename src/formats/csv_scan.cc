@@ -233,7 +233,7 @@ class FastScanner {
       }
     }
     Trim();
-    if (final_ && !stopped_ && start_ < size_) TakeSlowly(size_);
+    if (!stopped_ && start_ < size_ && (final_ || size_ - start_ > max_)) TakeSlowly(size_);
     return {start_, discarding_};
   }
 
@@ -248,7 +248,7 @@ class FastScanner {
       if ((found.line_ends & bits & (0 - bits)) == 0) continue;
       used_ = static_cast<size_t>(ends - index_.ends.data());
       const bool cr = bytes_[p] == '\r';
-      if (used_ - base_ != fields_ || (cr && p + 1 == size_)) return TakeSlowly(start_ + 1), false;
+      if (used_ - base_ != fields_ || p - start_ > max_ || (cr && p + 1 == size_)) return TakeSlowly(start_ + 1), false;
       index_.starts.push_back(static_cast<uint32_t>(start_));
       base_ = used_;
       start_ = p + 1 + (cr && bytes_[p + 1] == '\n');
