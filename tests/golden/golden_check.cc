@@ -2,6 +2,8 @@
 // Usage: golden_check OUT_FOLDER TABLE_FOLDER…
 // Prints one JSON object per table: its snapshot, or why it is refused. What ScanFor gives of the i-th table is written to
 // OUT_FOLDER/i.arrow (Arrow IPC).
+// Usage: golden_check --checkpoint TABLE_FOLDER…
+// Writes a checkpoint of each table's newest version.
 #include <arrow/api.h>
 #include <arrow/io/file.h>
 #include <arrow/ipc/writer.h>
@@ -9,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "delta/commit.h"
 #include "delta/snapshot.h"
 #include "engines/duckdb.h"
 #include "tables/scan.h"
@@ -70,9 +73,23 @@ Status WriteContents(store::ObjectStore& store, const std::string& root, const d
   return WriteIpc(*batches, path);
 }
 
-json CheckTable(const std::string& folder, const std::string& contents_path) {
+struct Place {
+  std::string parent, root;
+};
+Place PlaceOf(const std::string& folder) {
   const size_t slash = folder.rfind('/');
-  const std::string parent = folder.substr(0, slash), root = folder.substr(slash + 1);
+  return {folder.substr(0, slash), folder.substr(slash + 1)};
+}
+
+Status WriteCheckpoint(const std::string& folder) {
+  const auto [parent, root] = PlaceOf(folder);
+  SLUICE_TRY(const auto store, store::OpenLocalStore(parent, /*durable=*/false));
+  SLUICE_TRY(const auto snapshot, delta::LoadSnapshot(*store, root));
+  return delta::WriteCheckpoint(*store, root, snapshot, SystemClock());
+}
+
+json CheckTable(const std::string& folder, const std::string& contents_path) {
+  const auto [parent, root] = PlaceOf(folder);
   auto store = store::OpenLocalStore(parent, /*durable=*/false);
   if (!store) return {{"refused", ToJson(store.error())}};
   const auto snapshot = delta::LoadSnapshot(**store, root);
@@ -87,6 +104,15 @@ json CheckTable(const std::string& folder, const std::string& contents_path) {
 }  // namespace sluice
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "--checkpoint") {
+    bool ok = true;
+    for (int i = 2; i < argc; ++i) {
+      const auto written = sluice::WriteCheckpoint(argv[i]);
+      if (!written) fmt::print(stderr, "{}: {}\n", argv[i], written.error().ToString());
+      ok = ok && written;
+    }
+    return ok ? 0 : 1;
+  }
   for (int i = 2; i < argc; ++i) {
     nlohmann::json result = sluice::CheckTable(argv[i], fmt::format("{}/{}.arrow", argv[1], i - 2));
     result["table"] = argv[i];
