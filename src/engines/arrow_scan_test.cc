@@ -65,10 +65,12 @@ TEST(ArrowScan, BatchesLargerThanAVectorAndSlicesAtOddOffsets) {
   const auto o = Open();
   const auto small = ReadBatches(*o.connection, EveryType(12000));
   const auto one = arrow::Table::FromRecordBatches(small).ValueOrDie()->CombineChunksToBatch().ValueOrDie();
-  std::vector<std::shared_ptr<arrow::RecordBatch>> slices = {one->Slice(0, 3), one->Slice(3, 0), one->Slice(3, 5001), one->Slice(5004, 6996)};
+  std::vector<std::shared_ptr<arrow::RecordBatch>> slices = {one->Slice(0, 3), one->Slice(3, 0), one->Slice(3, 5001),
+                                                             one->Slice(5004, 6996)};
   ASSERT_TRUE(o.connection->Register("sliced", one->schema(), slices));
   for (const std::string& column : one->schema()->field_names())
-    EXPECT_EQ(Difference(*o.connection, "SELECT i, " + column + " FROM sliced", "SELECT i, " + column + " FROM (" + EveryType(12000) + ")"), "0/0")
+    EXPECT_EQ(Difference(*o.connection, "SELECT i, " + column + " FROM sliced", "SELECT i, " + column + " FROM (" + EveryType(12000) + ")"),
+              "0/0")
         << column;
 }
 

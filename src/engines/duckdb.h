@@ -21,11 +21,11 @@ class Status;
 namespace sluice::engines {
 
 struct DuckDbOptions {
-  int64_t memory_bytes = 0;          // 0: DuckDB's default
-  int threads = 0;                   // 0: all cores
-  std::string temp_dir;              // where it may spill
+  int64_t memory_bytes = 0;              // 0: DuckDB's default
+  int threads = 0;                       // 0: all cores
+  std::string temp_dir;                  // where it may spill
   bool preserve_insertion_order = true;  // false: less memory for large unordered results
-  std::string extensions_dir;        // "" = beside the binary (../lib/extensions), else the build's
+  std::string extensions_dir;            // "" = beside the binary (../lib/extensions), else the build's
 };
 
 // A value bound to $name in SQL, with its type: "string", "bigint", "double", "boolean", "date" (2024-01-31), "timestamp" (RFC 3339 with a
@@ -54,8 +54,8 @@ class Connection {
   // "engine-invalidated" (retryable: after a fatal error the instance must be thrown away).
   virtual Status Execute(const std::string& sql) = 0;
   // Streams the result as Arrow: batches of at most 2,048 rows, column types as DuckDB has them (VARCHAR utf8, TIMESTAMPTZ
-  // timestamp[us, UTC], HUGEINT decimal128(38,0)); casts of CastTo (engines/sql.h) make them the contract's. One reader of a connection at a
-  // time: the next statement ends it. Its errors come out whole by ReaderError.
+  // timestamp[us, UTC], HUGEINT decimal128(38,0)); casts of CastTo (engines/sql.h) make them the contract's. One reader of a connection at
+  // a time: the next statement ends it. Its errors come out whole by ReaderError.
   virtual Result<std::shared_ptr<arrow::RecordBatchReader>> Query(const std::string& sql, const std::vector<Parameter>& params = {}) = 0;
   // The result's columns without running it (prepare only), as DuckDB type names ("DECIMAL(18,2)").
   struct Column {
@@ -64,8 +64,11 @@ class Connection {
   virtual Result<std::vector<Column>> Describe(const std::string& sql, const std::vector<Parameter>& params = {}) = 0;
   // First column of the first row as text / bigint; nullopt where there is no row or it is NULL.
   virtual Result<std::optional<std::string>> Scalar(const std::string& sql, const std::vector<Parameter>& params = {}) = 0;
+  // The same for a statement that gives text and is run again and again: it stays prepared with the connection.
+  virtual Result<std::optional<std::string>> PreparedScalar(const std::string& sql, const std::vector<Parameter>& params) = 0;
   // All rows as text (NULL = nullopt); for small results.
-  virtual Result<std::vector<std::vector<std::optional<std::string>>>> Rows(const std::string& sql, const std::vector<Parameter>& params = {}) = 0;
+  virtual Result<std::vector<std::vector<std::optional<std::string>>>> Rows(const std::string& sql,
+                                                                            const std::vector<Parameter>& params = {}) = 0;
   // Makes `batches` readable as a relation: `SELECT * FROM NAME`. Kept until the connection ends or Unregister.
   virtual Status Register(const std::string& name, std::shared_ptr<arrow::Schema> schema,
                           std::vector<std::shared_ptr<arrow::RecordBatch>> batches) = 0;

@@ -73,10 +73,14 @@ TEST(DuckDbConnection, RowsRunsAStatementOnce) {
 
 TEST(DuckDbConnection, ParametersAreTyped) {
   const auto o = Open();
-  const std::vector<Parameter> params = {{"d", "date", "2024-01-31"},          {"n", "bigint", "41"},
-                                         {"x", "double", "0.5"},               {"b", "boolean", "true"},
-                                         {"s", "string", "it's"},              {"t", "timestamp", "2024-01-31T10:00:00+02:00"},
-                                         {"w", "timestamp_ntz", "2024-01-31 10:00:00.25"}, {"unused", "bigint", "7"}};
+  const std::vector<Parameter> params = {{"d", "date", "2024-01-31"},
+                                         {"n", "bigint", "41"},
+                                         {"x", "double", "0.5"},
+                                         {"b", "boolean", "true"},
+                                         {"s", "string", "it's"},
+                                         {"t", "timestamp", "2024-01-31T10:00:00+02:00"},
+                                         {"w", "timestamp_ntz", "2024-01-31 10:00:00.25"},
+                                         {"unused", "bigint", "7"}};
   const auto rows = o.connection->Rows(
       "SELECT $d + 1, $n + 1, $x * 2, NOT $b, $s || '!', $t + INTERVAL 1 HOUR, $w, typeof($d), typeof($t), typeof($w)", params);
   ASSERT_TRUE(rows) << rows.error().ToString();
@@ -94,7 +98,8 @@ TEST(DuckDbConnection, MissingAndUnreadableParametersAreErrors) {
 
 TEST(DuckDbConnection, DescribeGivesNamesAndTypesWithoutRunning) {
   const auto o = Open();
-  const auto columns = o.connection->Describe("SELECT error('ran') AS a, 1::DECIMAL(18,2) AS b, [1] AS b, $d AS d", {{"d", "date", "2024-01-01"}});
+  const auto columns =
+      o.connection->Describe("SELECT error('ran') AS a, 1::DECIMAL(18,2) AS b, [1] AS b, $d AS d", {{"d", "date", "2024-01-01"}});
   ASSERT_TRUE(columns) << columns.error().ToString();
   std::string text;
   for (const auto& c : *columns) text += c.name + " " + c.duckdb_type + "; ";
@@ -103,9 +108,10 @@ TEST(DuckDbConnection, DescribeGivesNamesAndTypesWithoutRunning) {
 
 TEST(DuckDbConnection, ArrowTypesOfResults) {
   const auto o = Open();
-  const auto table = ReadAll(*o.connection,
-                             "SELECT 'x' AS s, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS t, TIMESTAMP '2024-01-01 00:00:00' AS n, DATE '2024-01-01' AS d, "
-                             "1.5::DECIMAL(4,1) AS e, 1::HUGEINT AS h, 'a'::BLOB AS b, [1::TINYINT] AS l, {'a': 1.0::FLOAT} AS r, MAP {'k': true} AS m");
+  const auto table =
+      ReadAll(*o.connection,
+              "SELECT 'x' AS s, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS t, TIMESTAMP '2024-01-01 00:00:00' AS n, DATE '2024-01-01' AS d, "
+              "1.5::DECIMAL(4,1) AS e, 1::HUGEINT AS h, 'a'::BLOB AS b, [1::TINYINT] AS l, {'a': 1.0::FLOAT} AS r, MAP {'k': true} AS m");
   ASSERT_TRUE(table);
   EXPECT_EQ(table->schema()->ToString(),
             "s: string\nt: timestamp[us, tz=UTC]\nn: timestamp[us]\nd: date32[day]\ne: decimal128(4, 1)\nh: decimal128(38, 0)\nb: binary\n"
@@ -159,7 +165,8 @@ TEST(DuckDbConnection, ErrorsAreTyped) {
   EXPECT_EQ(o.connection->Execute("SELECT nothing").error().kind, ErrorKind::kUser);
   EXPECT_EQ(o.connection->Execute("SELECT * FROM read_parquet('/nowhere/x.parquet')").error().kind, ErrorKind::kRetryable);
   ASSERT_TRUE(o.connection->Execute("SET temp_directory = ''"));
-  const Status out_of_memory = o.connection->Execute("CREATE TABLE big AS SELECT i, hash(i)::VARCHAR || repeat('x', 100) AS s FROM range(3000000) r(i)");
+  const Status out_of_memory =
+      o.connection->Execute("CREATE TABLE big AS SELECT i, hash(i)::VARCHAR || repeat('x', 100) AS s FROM range(3000000) r(i)");
   ASSERT_FALSE(out_of_memory);
   EXPECT_EQ(out_of_memory.error().code, "sql-out-of-memory") << out_of_memory.error().message;
   EXPECT_EQ(out_of_memory.error().kind, ErrorKind::kRetryable);

@@ -17,17 +17,17 @@ class RecordBatchReader;
 namespace sluice::engines {
 
 struct StepInput {
-  std::string id;                 // TableUse::id() in the tree
-  std::string relation;           // the scan that `tables` made of it: text for FROM
+  std::string id;        // TableUse::id() in the tree
+  std::string relation;  // the scan that `tables` made of it: text for FROM
   contract::Schema schema;
 };
 
 // One computation, as a value.
 struct Step {
-  std::string name;               // for logs: "silver.orders"
-  std::string sql;                // canonical, lowered: its FROMs name relations
+  std::string name;  // for logs: "silver.orders"
+  std::string sql;   // canonical, lowered: its FROMs name relations
   std::vector<Parameter> params;
-  contract::Schema output;        // every column is cast to it
+  contract::Schema output;  // every column is cast to it
 };
 
 class Engine {

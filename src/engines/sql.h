@@ -16,28 +16,28 @@
 namespace sluice::engines {
 
 enum class UseMode {
-  kWhole,     // bronze.orders
-  kNew,       // new(bronze.orders)
-  kChanges,   // changes(bronze.orders)
-  kThis,      // this
-  kBatch,     // batch
+  kWhole,    // bronze.orders
+  kNew,      // new(bronze.orders)
+  kChanges,  // changes(bronze.orders)
+  kThis,     // this
+  kBatch,    // batch
 };
 
 struct TableUse {
   UseMode mode = UseMode::kWhole;
-  std::string schema, name;              // "bronze", "orders"; empty for this and batch
+  std::string schema, name;  // "bronze", "orders"; empty for this and batch
   Location where;
-  std::string id() const;                // "bronze.orders", "new(bronze.orders)", "this", "batch": the key of bindings
+  std::string id() const;  // "bronze.orders", "new(bronze.orders)", "this", "batch": the key of bindings
 };
 
 // A parsed SELECT of the project. Immutable; cheap to copy.
 class SqlTree {
  public:
-  const std::vector<TableUse>& uses() const;             // each distinct use, in order of appearance (CTE names excluded)
-  const std::vector<std::string>& parameters() const;    // $names
+  const std::vector<TableUse>& uses() const;           // each distinct use, in order of appearance (CTE names excluded)
+  const std::vector<std::string>& parameters() const;  // $names
   const std::string& file() const;
-  std::string fingerprint() const;                       // equal for texts whose trees are equal (comments and layout aside)
-  std::string CanonicalSql() const;                      // macros expanded; new(t), this, … stand. The source text where the printer refuses
+  std::string fingerprint() const;   // equal for texts whose trees are equal (comments and layout aside)
+  std::string CanonicalSql() const;  // macros expanded; new(t), this, … stand. The source text where the printer refuses
   const nlohmann::json& json() const;
 
   struct Impl;
@@ -45,13 +45,13 @@ class SqlTree {
 };
 
 struct MacroSource {
-  std::string sql;                                       // create [or replace] macro f(x, y := 1) as EXPR | as table SELECT
+  std::string sql;  // create [or replace] macro f(x, y := 1) as EXPR | as table SELECT
   Location where;
 };
-class Macros;                                            // parsed macros, expanded in trees
+class Macros;  // parsed macros, expanded in trees
 
 struct BindOptions {
-  bool named_output = true;                              // the result is stored: every column has a name of its own that Delta allows
+  bool named_output = true;  // the result is stored: every column has a name of its own that Delta allows
 };
 
 // The parser keeps one connection of its own. Thread-safe by an inner lock.

@@ -30,9 +30,9 @@ struct Piece {
 // Shared by the threads of one scan; all but `next` is constant.
 struct ScanState {
   std::shared_ptr<const ArrowTable> table;
-  std::vector<int> columns;        // indices in the table's schema
-  std::vector<idx_t> targets;      // where each goes in the output
-  ArrowTypesHandle types;          // of `columns`
+  std::vector<int> columns;    // indices in the table's schema
+  std::vector<idx_t> targets;  // where each goes in the output
+  ArrowTypesHandle types;      // of `columns`
   std::vector<Piece> pieces;
   std::atomic<size_t> next{0};
 };
@@ -173,8 +173,7 @@ void Produce(duckdb_function_info info, duckdb_data_chunk output) {
     if (!chunk) return duckdb_function_set_error(info, chunk.error().message.c_str());
     // Only the chunk's first column owns the exported buffers; the others live because `scan->table` does.
     for (size_t i = 0; i < scan->columns.size(); ++i)
-      duckdb_vector_reference_vector(duckdb_data_chunk_get_vector(output, scan->targets[i]),
-                                     duckdb_data_chunk_get_vector(chunk->get(), i));
+      duckdb_vector_reference_vector(duckdb_data_chunk_get_vector(output, scan->targets[i]), duckdb_data_chunk_get_vector(chunk->get(), i));
   }
   duckdb_data_chunk_set_size(output, static_cast<idx_t>(piece.length));
 }

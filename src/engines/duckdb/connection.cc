@@ -79,17 +79,25 @@ class DuckDbConnection : public Connection {
     return rows[0][0];
   }
 
+  Result<std::optional<std::string>> PreparedScalar(const std::string& sql, const std::vector<Parameter>& params) override {
+    PreparedHandle& statement = prepared_[sql];
+    if (!statement) {
+      SLUICE_TRY(statement, Prepare(sql, params));
+    } else {
+      SLUICE_CHECK(BindParameters(statement.get(), params));
+    }
+    SLUICE_TRY(const auto rows, Run(statement.get()));
+    if (rows.empty() || rows[0].empty()) return std::nullopt;
+    return rows[0][0];
+  }
+
   Result<std::vector<Row>> Rows(const std::string& sql, const std::vector<Parameter>& params) override {
     SLUICE_TRY(PreparedHandle statement, Prepare(sql, params));
     if (duckdb_prepared_statement_type(statement.get()) == DUCKDB_STATEMENT_TYPE_SELECT && !AllText(statement.get())) {
       // Values that are not text are printed by DuckDB itself.
       SLUICE_TRY(statement, Prepare(fmt::format("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({}\n)", sql), params));
     }
-    ResultHandle result;
-    if (duckdb_execute_prepared(statement.get(), result.get()) != DuckDBSuccess)
-      return Fail(SqlError(duckdb_result_error(result.get())));
-    if (duckdb_result_return_type(*result.get()) != DUCKDB_RESULT_TYPE_QUERY_RESULT) return std::vector<Row>{};
-    return ReadText(result.get());
+    return Run(statement.get());
   }
 
   Status Register(const std::string& name, std::shared_ptr<arrow::Schema> schema,
@@ -98,7 +106,8 @@ class DuckDbConnection : public Connection {
     auto table = std::make_shared<ArrowTable>(ArrowTable{std::move(schema), std::move(batches), 0});
     for (const auto& batch : table->batches) table->rows += batch->num_rows();
     const int64_t handle = session_->arrow_tables().Add(std::move(table));
-    if (Status status = Execute(fmt::format("CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM sluice_arrow({})", QuoteIdentifier(name), handle));
+    if (Status status =
+            Execute(fmt::format("CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM sluice_arrow({})", QuoteIdentifier(name), handle));
         !status) {
       session_->arrow_tables().Remove(handle);
       return status;
@@ -128,8 +137,16 @@ class DuckDbConnection : public Connection {
     return statement;
   }
 
+  static Result<std::vector<Row>> Run(duckdb_prepared_statement statement) {
+    ResultHandle result;
+    if (duckdb_execute_prepared(statement, result.get()) != DuckDBSuccess) return Fail(SqlError(duckdb_result_error(result.get())));
+    if (duckdb_result_return_type(*result.get()) != DUCKDB_RESULT_TYPE_QUERY_RESULT) return std::vector<Row>{};
+    return ReadText(result.get());
+  }
+
   std::shared_ptr<Session> session_;
-  std::map<std::string, int64_t> registered_;  // lower-case name → handle
+  std::map<std::string, PreparedHandle> prepared_;  // after the session: statements go before their connection
+  std::map<std::string, int64_t> registered_;       // lower-case name → handle
 };
 
 }  // namespace

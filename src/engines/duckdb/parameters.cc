@@ -74,7 +74,8 @@ Status BindParameters(duckdb_prepared_statement statement, const std::vector<Par
     if (!p) return Fail(UserError("unbound-parameter", fmt::format("parameter ${} has no value", name)));
     const ValueHandle value = ToValue(*p);
     if (!value)
-      return Fail(UserError("bad-parameter", fmt::format("parameter ${}: \"{}\" is not a {} that a parameter may be", name, p->text, p->type)));
+      return Fail(
+          UserError("bad-parameter", fmt::format("parameter ${}: \"{}\" is not a {} that a parameter may be", name, p->text, p->type)));
     if (duckdb_bind_value(statement, i, value.get()) != DuckDBSuccess) return Fail(SqlError(duckdb_prepare_error(statement)));
   }
   return Ok();

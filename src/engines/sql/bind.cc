@@ -97,7 +97,8 @@ bool MayHoldUntypedNull(const Json& statement) {
   return found;
 }
 
-Status FindUntypedNulls(SqlParser& parser, const SqlTree& tree, const std::string& sql, const std::vector<Parameter>& params, Columns* columns) {
+Status FindUntypedNulls(SqlParser& parser, const SqlTree& tree, const std::string& sql, const std::vector<Parameter>& params,
+                        Columns* columns) {
   if (!MayHoldUntypedNull(tree.impl->statement)) return Ok();
   SLUICE_TRY(const auto rows, parser.WithConnection([&](Connection& c) {
     return c.Rows(fmt::format("SELECT typeof(COLUMNS(*)) FROM (SELECT * FROM ({}\n) LIMIT 0) RIGHT JOIN (SELECT 1) ON true", sql), params);
@@ -113,8 +114,9 @@ bool IsStorableName(const std::string& name) { return !name.empty() && name.find
 Error UnnamedColumn(const SqlTree& tree, size_t index, const std::string& name) {
   const Json* item = ItemOf(tree, index, name);
   const bool is_computed = item && NameOf(*item).empty();
-  return UserError("unnamed-column", is_computed ? fmt::format("the expression {} needs a name", name)
-                                                 : fmt::format("\"{}\" cannot be a column's name: Delta allows none of ' ,;{{}}()=' in it", name))
+  return UserError("unnamed-column", is_computed
+                                         ? fmt::format("the expression {} needs a name", name)
+                                         : fmt::format("\"{}\" cannot be a column's name: Delta allows none of ' ,;{{}}()=' in it", name))
       .Hint("name it: … AS total");
 }
 
@@ -152,8 +154,8 @@ std::string EmptyRelation(const contract::Schema& schema) {
   return fmt::format("(SELECT {} WHERE false)", Join(columns, ", "));
 }
 
-Result<contract::Schema> BindTree(const SqlTree& tree, const std::map<std::string, contract::Schema>& inputs, const std::vector<Parameter>& params,
-                                  const BindOptions& options) {
+Result<contract::Schema> BindTree(const SqlTree& tree, const std::map<std::string, contract::Schema>& inputs,
+                                  const std::vector<Parameter>& params, const BindOptions& options) {
   SLUICE_CHECK(CheckTables(tree, inputs));
   SLUICE_CHECK(CheckParameters(tree, params));
   std::map<std::string, std::string> relations;
@@ -166,10 +168,13 @@ Result<contract::Schema> BindTree(const SqlTree& tree, const std::map<std::strin
     for (const auto& row : *described) columns.push_back({row.at(0).value_or(""), row.at(1).value_or("")});
   Status nulls = described ? FindUntypedNulls(parser, tree, lowered.sql, params, &columns) : Status(Fail(described.error()));
   if (!described) {
-    const auto original = [&](uint64_t offset) { return offset < kDescribe.size() ? kNoPosition : lowered.Original(offset - kDescribe.size()); };
+    const auto original = [&](uint64_t offset) {
+      return offset < kDescribe.size() ? kNoPosition : lowered.Original(offset - kDescribe.size());
+    };
     return Fail(TranslateBindError(nulls.error(), {tree.impl->source, inputs, tree.uses(), original}));
   }
-  if (!nulls) return Fail(TranslateBindError(nulls.error(), {tree.impl->source, inputs, tree.uses(), [](uint64_t) { return kNoPosition; }}));
+  if (!nulls)
+    return Fail(TranslateBindError(nulls.error(), {tree.impl->source, inputs, tree.uses(), [](uint64_t) { return kNoPosition; }}));
   return ToSchema(tree, columns, options);
 }
 

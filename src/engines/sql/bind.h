@@ -7,8 +7,8 @@
 
 namespace sluice::engines {
 
-Result<contract::Schema> BindTree(const SqlTree& tree, const std::map<std::string, contract::Schema>& inputs, const std::vector<Parameter>& params,
-                                  const BindOptions& options);
+Result<contract::Schema> BindTree(const SqlTree& tree, const std::map<std::string, contract::Schema>& inputs,
+                                  const std::vector<Parameter>& params, const BindOptions& options);
 
 // (SELECT CAST(NULL AS T) AS "c", … WHERE false)
 std::string EmptyRelation(const contract::Schema& schema);

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/text.h"
+#include "engines/duckdb/handles.h"
 
 namespace sluice::engines {
 namespace {
@@ -108,7 +109,8 @@ Error UnknownAlias(const Binder& e) {
 }
 
 Error UnknownEntry(const Binder& e) {
-  if (e.entry_type == "Type") return UserError("unknown-type", fmt::format("there is no type \"{}\"{}", e.name, DidYouMean(e.name, Split(e.candidates, ','))));
+  if (e.entry_type == "Type")
+    return UserError("unknown-type", fmt::format("there is no type \"{}\"{}", e.name, DidYouMean(e.name, Split(e.candidates, ','))));
   if (!e.entry_type.ends_with("Function")) return UserError("sql-bind", Shortened(e.message));
   const std::string suggestion = DidYouMean(e.name, Split(e.candidates, ','));
   return UserError("unknown-function", fmt::format("there is no function {}(){}", e.name, suggestion))
@@ -188,6 +190,8 @@ Error TranslateBindError(const Error& error, const BindContext& context) {
   if (error.code != "sql") return error;
   const auto binder = Read(error.message);
   if (!binder) return UserError("sql-bind", FirstLine(error.message)).At(context.source.At(0));
+  // What is no fault of the SQL keeps its kind: interrupted, out of memory, a broken instance.
+  if (Error failed = SqlError(binder->type + " Error: " + binder->message); failed.code != "sql") return failed;
   return Describe(*binder, context).At(Place(*binder, context));
 }
 

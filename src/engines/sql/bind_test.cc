@@ -10,8 +10,9 @@ TEST_F(SqlTest, BindsModelsToNormalisedSchemas) {
                   "{'a': 1, 'b': [amount]} as st, map {'k': 1} as m, address from bronze.orders group by all"),
             "s bigint, a double, u string, ub decimal(20,0), ui bigint, l list<integer>, st struct<a: integer, b: list<decimal(12,2)>>, "
             "m map<string, integer>, address struct<city: string, zip: string>");
-  EXPECT_EQ(Bound("select ordered_on + interval 1 day as next, date_trunc('month', ordered_on) as month, $limit_to + 1 as p from bronze.orders"),
-            "next timestamp_ntz, month timestamp_ntz, p bigint");
+  EXPECT_EQ(
+      Bound("select ordered_on + interval 1 day as next, date_trunc('month', ordered_on) as month, $limit_to + 1 as p from bronze.orders"),
+      "next timestamp_ntz, month timestamp_ntz, p bigint");
 }
 
 TEST_F(SqlTest, MetadataColumnsAreNotPartOfStar) {
@@ -23,8 +24,10 @@ TEST_F(SqlTest, MetadataColumnsAreNotPartOfStar) {
             "order_id string, customer_id bigint, amount decimal(12,2), ordered_on date, _file string");
   EXPECT_EQ(Bound("select c.*, o._file, c._run_id from bronze.orders o, silver.customers c"),
             "customer_id bigint, name string, region string, _file string, _run_id string");
-  EXPECT_EQ(Bound("select * exclude (o.tags, o.address, o.customer_id, _batch_id), o._batch_id as b from bronze.orders o, silver.customers c"),
-            "order_id string, amount decimal(12,2), ordered_on date, updated_at timestamp, customer_id bigint, name string, region string, b bigint");
+  EXPECT_EQ(
+      Bound("select * exclude (o.tags, o.address, o.customer_id, _batch_id), o._batch_id as b from bronze.orders o, silver.customers c"),
+      "order_id string, amount decimal(12,2), ordered_on date, updated_at timestamp, customer_id bigint, name string, region string, b "
+      "bigint");
   EXPECT_EQ(Bound("with x as (select *, _run_id as run from silver.customers) select * from x"),
             "customer_id bigint, name string, region string, run string");
   EXPECT_EQ(Bound("select count(*) as n from silver.customers natural join silver.orders where region = 'x'"), "n bigint");
@@ -36,11 +39,14 @@ TEST_F(SqlTest, MetadataColumnsAreNotPartOfStar) {
 TEST_F(SqlTest, TablesKeepTheNamesTheyWereWrittenWith) {
   EXPECT_EQ(Bound("select orders.order_id, bronze.orders.amount, bronze.orders.address.city from bronze.orders"),
             "order_id string, amount decimal(12,2), city string");
-  EXPECT_EQ(Bound("select bronze.orders.order_id, silver.orders.amount from bronze.orders join silver.orders on bronze.orders.order_id = silver.orders.order_id"),
+  EXPECT_EQ(Bound("select bronze.orders.order_id, silver.orders.amount from bronze.orders join silver.orders on bronze.orders.order_id = "
+                  "silver.orders.order_id"),
             "order_id string, amount decimal(12,2)");
   EXPECT_EQ(Bound("select orders.order_id from new(bronze.orders)"), "order_id string");
   EXPECT_EQ(Bound("select this.name, batch.amount from this, batch"), "name string, amount decimal(12,2)");
-  EXPECT_EQ(Bound("select (select max(c.name) from silver.customers c where c.customer_id = bronze.orders.customer_id) as n from bronze.orders"), "n string");
+  EXPECT_EQ(
+      Bound("select (select max(c.name) from silver.customers c where c.customer_id = bronze.orders.customer_id) as n from bronze.orders"),
+      "n string");
   EXPECT_EQ(Bound("select o.a from bronze.orders as o(a, b)"), "a string");
   EXPECT_EQ(Bound("select orders.city from (select address.city from bronze.orders) orders"), "city string");
 }
@@ -53,21 +59,31 @@ struct BadQuery {
 TEST_F(SqlTest, BinderErrorsPointAtTheUsersText) {
   const BadQuery bad[] = {
       {"select order_idd from bronze.orders", "1:8 unknown-column: there is no column \"order_idd\" here (did you mean \"order_id\"?)"},
-      {"select order_id,\n       amuont * 2 as x\nfrom bronze.orders", "2:8 unknown-column: there is no column \"amuont\" here (did you mean \"amount\"?)"},
+      {"select order_id,\n       amuont * 2 as x\nfrom bronze.orders",
+       "2:8 unknown-column: there is no column \"amuont\" here (did you mean \"amount\"?)"},
       {"select o.order_idd from bronze.orders o", "1:8 unknown-column: o has no column \"order_idd\" (did you mean \"order_id\"?)"},
       {"select bronze.orders.amout from bronze.orders", "1:8 unknown-column: orders has no column \"amout\" (did you mean \"amount\"?)"},
       {"select 1 as one from bronze.orders where\n amount > 1 and\n statu = 'x'", "3:2 unknown-column: there is no column \"statu\" here"},
-      {"select order_id from bronze.orders group by order_id having amounts > 1", "1:61 unknown-column: there is no column \"amounts\" here (did you mean \"amount\"?)"},
-      {"select order_id from bronze.orders order by amuont", "1:45 unknown-column: there is no column \"amuont\" here (did you mean \"amount\"?)"},
-      {"with c as (\n  select ordr_id from bronze.orders\n) select * from c", "2:10 unknown-column: there is no column \"ordr_id\" here (did you mean \"order_id\"?)"},
-      {"with c as (select order_id as id from bronze.orders) select order_id from c", "1:61 unknown-column: there is no column \"order_id\" here"},
+      {"select order_id from bronze.orders group by order_id having amounts > 1",
+       "1:61 unknown-column: there is no column \"amounts\" here (did you mean \"amount\"?)"},
+      {"select order_id from bronze.orders order by amuont",
+       "1:45 unknown-column: there is no column \"amuont\" here (did you mean \"amount\"?)"},
+      {"with c as (\n  select ordr_id from bronze.orders\n) select * from c",
+       "2:10 unknown-column: there is no column \"ordr_id\" here (did you mean \"order_id\"?)"},
+      {"with c as (select order_id as id from bronze.orders) select order_id from c",
+       "1:61 unknown-column: there is no column \"order_id\" here"},
       {"select * exclude (foo) from silver.customers", "1:19 unknown-column: there is no column \"foo\" here"},
       {"select * replace (1 as foo) from silver.customers", "1:24 unknown-column: there is no column \"foo\" here"},
-      {"select 1 as x from bronze.orders join silver.customers using (custmer_id)", "1:63 unknown-column: there is no column \"custmer_id\" here (did you mean \"customer_id\"?)"},
-      {"select order_id from bronze.orders qualify row_number() over (partition by ordr order by amount) = 1", "1:76 unknown-column: there is no column \"ordr\" here"},
-      {"select sum(amount) over (order by updted_at) as s from bronze.orders", "1:35 unknown-column: there is no column \"updted_at\" here (did you mean \"updated_at\"?)"},
-      {"select (select max(nme) from silver.customers) as n from bronze.orders", "1:20 unknown-column: there is no column \"nme\" here (did you mean \"name\"?)"},
-      {"select case when amount > 0 then ordid else 'x' end as c from bronze.orders", "1:34 unknown-column: there is no column \"ordid\" here"},
+      {"select 1 as x from bronze.orders join silver.customers using (custmer_id)",
+       "1:63 unknown-column: there is no column \"custmer_id\" here (did you mean \"customer_id\"?)"},
+      {"select order_id from bronze.orders qualify row_number() over (partition by ordr order by amount) = 1",
+       "1:76 unknown-column: there is no column \"ordr\" here"},
+      {"select sum(amount) over (order by updted_at) as s from bronze.orders",
+       "1:35 unknown-column: there is no column \"updted_at\" here (did you mean \"updated_at\"?)"},
+      {"select (select max(nme) from silver.customers) as n from bronze.orders",
+       "1:20 unknown-column: there is no column \"nme\" here (did you mean \"name\"?)"},
+      {"select case when amount > 0 then ordid else 'x' end as c from bronze.orders",
+       "1:34 unknown-column: there is no column \"ordid\" here"},
       {"select address.citi as c from bronze.orders", "1:16 unknown-column: the struct has no field \"citi\""},
       {"select 'ü' as u, x.amount from bronze.orders o", "1:19 unknown-alias: no table in this FROM is called \"x\""},
       {"select ordrs.amount from bronze.orders", "1:8 unknown-alias: no table in this FROM is called \"ordrs\" (did you mean \"orders\"?)"},
@@ -76,28 +92,42 @@ TEST_F(SqlTest, BinderErrorsPointAtTheUsersText) {
       {"select uper(order_id) as a from bronze.orders", "1:8 unknown-function: there is no function uper() (did you mean \"upper\"?)"},
       {"select 1 as a, summ(amount) as b from bronze.orders", "1:16 unknown-function: there is no function summ()"},
       {"select amount + order_id as a from bronze.orders", "1:15 type-mismatch: "},
-      {"select sum(order_id) as a from bronze.orders", "1:8 type-mismatch: No function matches the given name and argument types 'sum(VARCHAR)'"},
-      {"select 1 as x from bronze.orders where order_id > ordered_on", "1:49 type-mismatch: Cannot compare values of type VARCHAR and type DATE"},
+      {"select sum(order_id) as a from bronze.orders",
+       "1:8 type-mismatch: No function matches the given name and argument types 'sum(VARCHAR)'"},
+      {"select 1 as x from bronze.orders where order_id > ordered_on",
+       "1:49 type-mismatch: Cannot compare values of type VARCHAR and type DATE"},
       {"select case when amount > 0 then ordered_on else customer_id end as c from bronze.orders", "1:8 type-mismatch: "},
       {"select 1 as x from bronze.orders o join silver.customers c\n  on abs(c.name) = 1", "2:6 type-mismatch: "},
       {"select order_id::datee as d from bronze.orders", "1:18 unknown-type: there is no type \"datee\" (did you mean \"date\"?)"},
-      {"select customer_id from bronze.orders o join silver.customers c on true", "1:8 ambiguous-column: \"customer_id\" is a column of several tables"},
+      {"select customer_id from bronze.orders o join silver.customers c on true",
+       "1:8 ambiguous-column: \"customer_id\" is a column of several tables"},
       {"select order_id, sum(amount) as s from bronze.orders", "1:8 not-grouped: \"order_id\" is neither grouped nor aggregated"},
-      {"select order_id, amount, sum(amount) as s from bronze.orders group by order_id", "1:18 not-grouped: \"amount\" is neither grouped nor aggregated"},
+      {"select order_id, amount, sum(amount) as s from bronze.orders group by order_id",
+       "1:18 not-grouped: \"amount\" is neither grouped nor aggregated"},
       {"select order_id, sum(amount) as s\nfrom bronze.orders\ngroup by order_id\norder by customer_id", "4:10 not-grouped"},
       {"select 1 as a from bronze.orders where sum(amount) > 1", "1:40 sql-bind: WHERE clause cannot contain aggregates"},
       {"select sum(sum(amount)) as s from bronze.orders", "1:12 sql-bind: aggregate function calls cannot be nested"},
       {"select order_id from bronze.orders order by 7", "1:45 sql-bind: ORDER term out of range - should be between 1 and 1"},
-      {"select order_id from bronze.orders union all select order_id, amount from bronze.orders", "1:1 sql-bind: Set operations can only apply to expressions with the same number of result columns"},
-      {"select (select order_id, amount from bronze.orders) as a from silver.customers", "1:8 sql-bind: Subquery returns 2 columns - expected 1"},
+      {"select order_id from bronze.orders union all select order_id, amount from bronze.orders",
+       "1:1 sql-bind: Set operations can only apply to expressions with the same number of result columns"},
+      {"select (select order_id, amount from bronze.orders) as a from silver.customers",
+       "1:8 sql-bind: Subquery returns 2 columns - expected 1"},
       {"select unnest(amount) as u from bronze.orders", "1:8 type-mismatch: "},
-      {"select order_id from bronze.ordrs, silver.custmers", "1:22 unknown-table: there is no table bronze.ordrs (did you mean \"bronze.orders\"?)\n1:36 unknown-table: there is no table silver.custmers (did you mean \"silver.customers\"?)"},
-      {"select $limt_to as a, $nothing as b from bronze.orders", "1:8 unknown-parameter: there is no parameter $limt_to (did you mean \"limit_to\"?)\n1:23 unknown-parameter: there is no parameter $nothing"},
-      {"select order_id, null as n, [] as l from bronze.orders", "1:18 untyped-null: column \"n\": a NULL without a type\n1:35 untyped-null: column \"l\": a NULL without a type"},
+      {"select order_id from bronze.ordrs, silver.custmers",
+       "1:22 unknown-table: there is no table bronze.ordrs (did you mean \"bronze.orders\"?)\n1:36 unknown-table: there is no table "
+       "silver.custmers (did you mean \"silver.customers\"?)"},
+      {"select $limt_to as a, $nothing as b from bronze.orders",
+       "1:8 unknown-parameter: there is no parameter $limt_to (did you mean \"limit_to\"?)\n1:23 unknown-parameter: there is no parameter "
+       "$nothing"},
+      {"select order_id, null as n, [] as l from bronze.orders",
+       "1:18 untyped-null: column \"n\": a NULL without a type\n1:35 untyped-null: column \"l\": a NULL without a type"},
       {"select x from (select null as x from bronze.orders) c", "1:8 untyped-null: column \"x\": a NULL without a type"},
-      {"select updated_at - updated_at as i,\n '10:00'::time as t from bronze.orders", "1:8 unsupported-type: column \"i\": INTERVAL cannot be stored\n2:2 unsupported-type: column \"t\": TIME cannot be stored"},
+      {"select updated_at - updated_at as i,\n '10:00'::time as t from bronze.orders",
+       "1:8 unsupported-type: column \"i\": INTERVAL cannot be stored\n2:2 unsupported-type: column \"t\": TIME cannot be stored"},
       {"select order_id, amount as Order_ID from bronze.orders", "1:18 duplicate-column: two columns are called \"Order_ID\""},
-      {"select * from silver.customers a join silver.customers b on a.name = b.name", "1:8 duplicate-column: two columns are called \"customer_id\"\n1:8 duplicate-column: two columns are called \"name\"\n1:8 duplicate-column: two columns are called \"region\""},
+      {"select * from silver.customers a join silver.customers b on a.name = b.name",
+       "1:8 duplicate-column: two columns are called \"customer_id\"\n1:8 duplicate-column: two columns are called \"name\"\n1:8 "
+       "duplicate-column: two columns are called \"region\""},
       {"select order_id, amount * 2 from bronze.orders", "1:18 unnamed-column: the expression (amount * 2) needs a name"},
       {"select amount as \"total (EUR)\" from bronze.orders", "1:8 unnamed-column: \"total (EUR)\" cannot be a column's name"},
   };
@@ -108,7 +138,8 @@ TEST_F(SqlTest, BinderErrorsPointAtTheUsersText) {
 }
 
 TEST_F(SqlTest, TypedNullsAndCoalescedOnesPass) {
-  EXPECT_EQ(Bound("select cast(null as varchar) as a, null::date as b, coalesce(null, amount) as c, case when amount > 0 then null else 1 end as d from bronze.orders"),
+  EXPECT_EQ(Bound("select cast(null as varchar) as a, null::date as b, coalesce(null, amount) as c, case when amount > 0 then null else 1 "
+                  "end as d from bronze.orders"),
             "a string, b date, c decimal(12,2), d integer");
   EXPECT_EQ(Bound("select null as x from bronze.orders union all select order_id from bronze.orders"), "x string");
 }

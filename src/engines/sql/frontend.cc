@@ -51,7 +51,8 @@ class DuckSqlFrontend : public SqlFrontend {
       }
       const auto [at, is_new] = macros_.try_emplace(ToLower(macro->name), *macro);
       if (!is_new)
-        diagnostics.Add(UserError("bad-macro", fmt::format("macro {} is already made at {}", macro->name, at->second.where.ToString())).At(source.where));
+        diagnostics.Add(UserError("bad-macro", fmt::format("macro {} is already made at {}", macro->name, at->second.where.ToString()))
+                            .At(source.where));
     }
     if (!diagnostics.ok()) return Fail(std::move(diagnostics).Take());
     return Ok();
@@ -87,8 +88,8 @@ class DuckSqlFrontend : public SqlFrontend {
     return std::move(bound.fields.at(0).type);
   }
 
-  Result<contract::Schema> Bind(const SqlTree& tree, const std::map<std::string, contract::Schema>& inputs, const std::vector<Parameter>& params,
-                                const BindOptions& options) override {
+  Result<contract::Schema> Bind(const SqlTree& tree, const std::map<std::string, contract::Schema>& inputs,
+                                const std::vector<Parameter>& params, const BindOptions& options) override {
     return BindTree(tree, inputs, params, options);
   }
 
@@ -106,7 +107,9 @@ class DuckSqlFrontend : public SqlFrontend {
     CheckFunctions(source, statement, &diagnostics);
     UseRunClock(source, &statement);
     std::vector<TableUse> uses = FindUses(source, statement, schemas, &diagnostics);
-    CheckAggregatesOverNew(source, statement, &diagnostics);
+    const bool reads_new =
+        std::any_of(uses.begin(), uses.end(), [](const TableUse& u) { return u.mode == UseMode::kNew || u.mode == UseMode::kChanges; });
+    if (reads_new) CheckAggregatesOverNew(source, statement, &diagnostics);
     std::vector<std::string> parameters;
     CollectParameters(statement, &parameters);
     CheckNamed(source, parameters, &diagnostics);
@@ -116,9 +119,9 @@ class DuckSqlFrontend : public SqlFrontend {
       warnings->insert(warnings->end(), diagnostics.warnings.begin(), diagnostics.warnings.end());
     }
     statement["named_param_map"] = ParameterMap(parameters);
-    std::string fingerprint = Hex(Hash64(WithoutPositions(statement).dump()));
-    return SqlTree{std::make_shared<SqlTree::Impl>(SqlTree::Impl{parser_, std::move(source), std::move(statement), std::move(uses),
-                                                                 std::move(parameters), std::move(fingerprint)})};
+    std::string fingerprint = Hex(Fingerprint(statement));
+    return SqlTree{std::make_shared<SqlTree::Impl>(
+        SqlTree::Impl{parser_, std::move(source), std::move(statement), std::move(uses), std::move(parameters), std::move(fingerprint)})};
   }
 
   static Status CheckExpression(const SqlTree& tree) {

@@ -132,11 +132,14 @@ class Lowering {
       const auto input = inputs_.find(source.id);
       if (input == inputs_.end()) continue;
       for (const contract::Field& field : input->second.fields) {
-        if (!contract::IsMetadataColumn(field.name) || !named_.contains(ToLower(field.name)) || excluded.contains(ToLower(field.name))) continue;
+        if (!contract::IsMetadataColumn(field.name) || !named_.contains(ToLower(field.name)) || excluded.contains(ToLower(field.name)))
+          continue;
         const Json entry = {{"table", source.alias}, {"column", field.name}};
         Json& list = star["qualified_exclude_list"];
-        if (!relation.empty()) star["exclude_list"].push_back(field.name);
-        else if (std::none_of(list.begin(), list.end(), [&](const Json& other) { return SameColumn(other, entry); })) list.push_back(entry);
+        if (!relation.empty())
+          star["exclude_list"].push_back(field.name);
+        else if (std::none_of(list.begin(), list.end(), [&](const Json& other) { return SameColumn(other, entry); }))
+          list.push_back(entry);
       }
     }
   }

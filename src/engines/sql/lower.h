@@ -14,11 +14,11 @@ struct Lowered {
   uint64_t Original(size_t offset) const;
 
   struct Placed {
-    size_t begin, end;          // in `sql`: the relation's text
+    size_t begin, end;                  // in `sql`: the relation's text
     size_t printed_begin, printed_end;  // in the printed text: its name
   };
-  std::vector<Placed> placed;                // in order
-  std::map<uint64_t, uint64_t> positions;    // printed text → the model's text
+  std::vector<Placed> placed;              // in order
+  std::map<uint64_t, uint64_t> positions;  // printed text → the model's text
 };
 
 // Errors: BugError where a use has no relation; "sql-unsupported" from the printer.

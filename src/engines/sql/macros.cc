@@ -104,7 +104,8 @@ Result<Json> ParsePart(SqlParser& parser, const SourceText& source, size_t begin
   if (is_query) return std::move(statement["node"]);
   const Json& node = statement["node"];
   if (!IsType(node, "SELECT_NODE") || node["select_list"].size() != 1 || !IsType(node["from_table"], "EMPTY"))
-    return Fail(UserError("bad-macro", "expected one expression").At(source.At(begin)).Hint("a macro that gives rows is: … as table SELECT …"));
+    return Fail(
+        UserError("bad-macro", "expected one expression").At(source.At(begin)).Hint("a macro that gives rows is: … as table SELECT …"));
   return std::move(statement["node"]["select_list"][0]);
 }
 
@@ -121,10 +122,19 @@ Scope LambdaNames(const Json& lambda) {
 using Arguments = std::map<std::string, Json>;
 
 Json FieldOf(Json value, const std::string& field, uint64_t position) {
-  return {{"class", "FUNCTION"}, {"type", "FUNCTION"}, {"alias", ""}, {"query_location", position}, {"function_name", "struct_extract"},
-          {"schema", "main"}, {"children", Json::array({std::move(value), TextConstant(field, position)})}, {"filter", nullptr},
-          {"order_bys", {{"type", "ORDER_MODIFIER"}, {"orders", Json::array()}}}, {"distinct", false}, {"is_operator", false},
-          {"export_state", false}, {"catalog", ""}};
+  return {{"class", "FUNCTION"},
+          {"type", "FUNCTION"},
+          {"alias", ""},
+          {"query_location", position},
+          {"function_name", "struct_extract"},
+          {"schema", "main"},
+          {"children", Json::array({std::move(value), TextConstant(field, position)})},
+          {"filter", nullptr},
+          {"order_bys", {{"type", "ORDER_MODIFIER"}, {"orders", Json::array()}}},
+          {"distinct", false},
+          {"is_operator", false},
+          {"export_state", false},
+          {"catalog", ""}};
 }
 
 // Puts the arguments where the body names its parameters (`x`, or `x.field`).
@@ -197,15 +207,20 @@ class Expander {
     SLUICE_CHECK(Expand(call["children"]));
     SLUICE_TRY(Json node, Instantiate(*macro, call));
     const std::string alias = Text(ref, "alias").empty() ? macro->name : Text(ref, "alias");
-    ref = {{"type", "SUBQUERY"}, {"alias", alias}, {"sample", ref["sample"]}, {"query_location", Position(ref)},
-           {"subquery", {{"node", std::move(node)}, {"named_param_map", Json::array()}}}, {"column_name_alias", ref["column_name_alias"]}};
+    ref = {{"type", "SUBQUERY"},
+           {"alias", alias},
+           {"sample", ref["sample"]},
+           {"query_location", Position(ref)},
+           {"subquery", {{"node", std::move(node)}, {"named_param_map", Json::array()}}},
+           {"column_name_alias", ref["column_name_alias"]}};
     return Ok();
   }
 
   // The body with the call's arguments in it and the macros that it calls expanded; positions are the call's.
   Result<Json> Instantiate(const Macro& macro, const Json& call) {
     if (std::find(stack_.begin(), stack_.end(), macro.name) != stack_.end())
-      return Fail(UserError("bad-macro", fmt::format("macro {} calls itself: {} → {}", macro.name, Join(stack_, " → "), macro.name)).At(macro.where));
+      return Fail(UserError("bad-macro", fmt::format("macro {} calls itself: {} → {}", macro.name, Join(stack_, " → "), macro.name))
+                      .At(macro.where));
     SLUICE_TRY(const Arguments arguments, Match(macro, call));
     Json body = macro.body;
     SetPositions(body, Position(call));
@@ -223,7 +238,8 @@ class Expander {
     for (const Json& child : call["children"]) {
       const std::string& name = Text(child, "alias");
       if (name.empty() && next >= macro.parameters.size())
-        return Fail(Bad(call, fmt::format("{} takes {} arguments, not {}", macro.name, macro.parameters.size(), call["children"].size())).error());
+        return Fail(
+            Bad(call, fmt::format("{} takes {} arguments, not {}", macro.name, macro.parameters.size(), call["children"].size())).error());
       const std::string key = ToLower(name.empty() ? macro.parameters[next++].name : name);
       if (!Has(macro, key)) return Fail(Bad(call, fmt::format("{} has no parameter {}", macro.name, name)).error());
       Json value = child;
@@ -233,8 +249,7 @@ class Expander {
     }
     for (const MacroParameter& parameter : macro.parameters) {
       if (arguments.contains(ToLower(parameter.name))) continue;
-      if (!parameter.default_value)
-        return Fail(Bad(call, fmt::format("{} needs its argument {}", macro.name, parameter.name)).error());
+      if (!parameter.default_value) return Fail(Bad(call, fmt::format("{} needs its argument {}", macro.name, parameter.name)).error());
       Json value = *parameter.default_value;
       SetPositions(value, Position(call));
       arguments.emplace(ToLower(parameter.name), std::move(value));

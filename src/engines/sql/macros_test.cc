@@ -30,7 +30,8 @@ TEST_F(MacroTest, MacrosCallMacrosAndLambdasHideParameters) {
   EXPECT_EQ(Add("create macro each(l, x) as list_transform(l, x -> x + 1)"), "ok");
   EXPECT_EQ(Add("create macro city(a) as upper(a.city)"), "ok");
   EXPECT_EQ(Expanded("select quad(n) as q from bronze.orders"), "SELECT ((n + n) + (n + n)) AS q FROM bronze.orders");
-  EXPECT_EQ(Expanded("select each(tags, 7) as q from bronze.orders"), "SELECT list_transform(tags, (x -> (x + 1))) AS q FROM bronze.orders");
+  EXPECT_EQ(Expanded("select each(tags, 7) as q from bronze.orders"),
+            "SELECT list_transform(tags, (x -> (x + 1))) AS q FROM bronze.orders");
   EXPECT_EQ(Bound("select city(address) as c, city(o.address) as d from bronze.orders o"), "c string, d string");
 }
 
@@ -54,9 +55,11 @@ TEST_F(MacroTest, ErrorsStandAtTheCall) {
   EXPECT_EQ(ParseError("select net(1, 2, 3) as b"), "1:8 bad-macro-call: net takes 2 arguments, not 3");
   EXPECT_EQ(ParseError("select net(1, rat := 2) as b"), "1:8 bad-macro-call: net has no parameter rat");
   EXPECT_EQ(ParseError("select net(1, x := 2) as b"), "1:8 bad-macro-call: net gets its parameter x twice");
-  EXPECT_EQ(ParseError("select net(distinct 1) as b"), "1:8 bad-macro-call: net is a macro: DISTINCT, FILTER and ORDER BY belong inside it");
+  EXPECT_EQ(ParseError("select net(distinct 1) as b"),
+            "1:8 bad-macro-call: net is a macro: DISTINCT, FILTER and ORDER BY belong inside it");
   EXPECT_EQ(Bound("select order_id,\n  net(amount) as b from bronze.orders"), "2:3 unknown-column: there is no column \"missing\" here");
-  EXPECT_EQ(Bound("select net(amont) as b from bronze.orders"), "1:12 unknown-column: there is no column \"amont\" here (did you mean \"amount\"?)");
+  EXPECT_EQ(Bound("select net(amont) as b from bronze.orders"),
+            "1:12 unknown-column: there is no column \"amont\" here (did you mean \"amount\"?)");
   EXPECT_EQ(Add("create macro dice() as random()"), "ok");
   EXPECT_EQ(ParseError("select dice() as d"), "1:8 nondeterministic: random() gives another value each time");
 }

@@ -46,7 +46,8 @@ Error Unsupported(const std::string& type, std::string hint) {
 
 Error NotStorable(const std::string& type) {
   if (type == "INTERVAL") return Unsupported(type, "CAST it: to VARCHAR, or extract(epoch FROM x) for seconds");
-  if (type.starts_with("TIME")) return Unsupported(type, type == "TIMESTAMP_NS" ? "CAST it to TIMESTAMP (microseconds)" : "CAST it to VARCHAR");
+  if (type.starts_with("TIME"))
+    return Unsupported(type, type == "TIMESTAMP_NS" ? "CAST it to TIMESTAMP (microseconds)" : "CAST it to VARCHAR");
   if (type == "UHUGEINT" || type == "BIGNUM") return Unsupported(type, "CAST it to DECIMAL(38,0), BIGINT or VARCHAR");
   return Unsupported(type, "CAST it to a type of the contract, for example VARCHAR");
 }

@@ -9,8 +9,10 @@ TEST_F(SqlTest, FindsTablesWhereverTheyStand) {
   EXPECT_EQ(Uses("select * from bronze.orders"), "bronze.orders@1:15");
   EXPECT_EQ(Uses("with c as (select 1 from bronze.orders)\nselect * from c join \"silver\".\"customers\" using (customer_id)"),
             "bronze.orders@1:26 silver.customers@2:22");
-  EXPECT_EQ(Uses("select (select max(amount) from silver.orders o where o.order_id = b.order_id) from bronze.orders b where exists (from gold.x)"),
-            "silver.orders@1:33 bronze.orders@1:85 gold.x@1:120");
+  EXPECT_EQ(
+      Uses(
+          "select (select max(amount) from silver.orders o where o.order_id = b.order_id) from bronze.orders b where exists (from gold.x)"),
+      "silver.orders@1:33 bronze.orders@1:85 gold.x@1:120");
   EXPECT_EQ(Uses("select 1 from bronze.a union all (select 2 from bronze.b except select 3 from bronze.c)"),
             "bronze.a@1:15 bronze.b@1:49 bronze.c@1:79");
   EXPECT_EQ(Uses("select * from new(bronze.orders) n, changes(silver.customers), this, batch"),
@@ -24,8 +26,7 @@ TEST_F(SqlTest, CteNamesHideTablesOnlyWhereTheyAreSeen) {
   EXPECT_EQ(Uses("with orders as (select * from bronze.orders) select * from orders"), "bronze.orders@1:31");
   EXPECT_EQ(Uses("with recursive r as (select 1 n union all select n + 1 from r where n < 9) select * from r"), "");
   EXPECT_EQ(Uses("with a as (select 1), b as (select * from a) select * from (with c as (select * from b) select * from c)"), "");
-  EXPECT_EQ(Uses("with a as (select * from b), b as (select 1) select * from a"),
-            "1:26 unqualified-table: table \"b\" needs its layer");
+  EXPECT_EQ(Uses("with a as (select * from b), b as (select 1) select * from a"), "1:26 unqualified-table: table \"b\" needs its layer");
   EXPECT_EQ(Uses("with a as (select * from a) select * from a"), "1:26 unqualified-table: table \"a\" needs its layer");
   EXPECT_EQ(Uses("select * from (with c as (select 1) select * from c), c"), "1:55 unqualified-table: table \"c\" needs its layer");
   EXPECT_EQ(Uses("with this as (select 1) select * from this"), "");
@@ -51,7 +52,8 @@ TEST_F(SqlTest, RefusesWhatIsNoSelect) {
 }
 
 TEST_F(SqlTest, RefusesReadsThatAreNotTracked) {
-  EXPECT_EQ(ParseError("select *\nfrom 'data/x.csv'"), "2:6 untracked-read: a model may not read the file 'data/x.csv': what it read could not be told later");
+  EXPECT_EQ(ParseError("select *\nfrom 'data/x.csv'"),
+            "2:6 untracked-read: a model may not read the file 'data/x.csv': what it read could not be told later");
   ExpectStart(ParseError("select * from read_csv('x.csv')"), "1:15 untracked-read:");
   ExpectStart(ParseError("select * from read_parquet(['s3://b/x.parquet'])"), "1:15 untracked-read:");
   ExpectStart(ParseError("select * from delta_scan('t')"), "1:15 untracked-read:");
@@ -61,7 +63,8 @@ TEST_F(SqlTest, RefusesReadsThatAreNotTracked) {
   ExpectStart(ParseError("select getenv('HOME')"), "1:8 untracked-read:");
   ExpectStart(ParseError("select * from information_schema.tables"), "1:15 unknown-table:");
   EXPECT_EQ(ParseError("select * from bronz.orders"), "1:15 unknown-table: there is no layer \"bronz\" (did you mean \"bronze\"?)");
-  EXPECT_EQ(ParseError("select * from ranges(3)"), "1:15 unknown-function-of-tables: ranges() cannot stand in FROM (did you mean \"range\"?)");
+  EXPECT_EQ(ParseError("select * from ranges(3)"),
+            "1:15 unknown-function-of-tables: ranges() cannot stand in FROM (did you mean \"range\"?)");
   EXPECT_EQ(ParseError("select * from new(orders)"), "1:15 bad-table-use: new() takes one table");
   EXPECT_EQ(ParseError("select * from new('bronze.orders')"), "1:15 bad-table-use: new() takes one table");
 }
@@ -85,7 +88,8 @@ TEST_F(SqlTest, AllErrorsOfATextComeAtOnce) {
 }
 
 TEST_F(SqlTest, AggregatesStraightOverNewRowsAreRefused) {
-  const std::string refused = "aggregate-over-new: this aggregate sees only the rows of new(bronze.orders), not the whole groups they belong to";
+  const std::string refused =
+      "aggregate-over-new: this aggregate sees only the rows of new(bronze.orders), not the whole groups they belong to";
   EXPECT_EQ(ParseError("select customer_id, sum(amount) from new(bronze.orders) group by 1"), "1:21 " + refused);
   EXPECT_EQ(ParseError("select count(*) from new(bronze.orders) o join silver.customers c using (customer_id)"), "1:8 " + refused);
   EXPECT_EQ(ParseError("with n as (select * from new(bronze.orders) where amount > 0) select max(amount) from n"), "1:70 " + refused);
@@ -95,7 +99,8 @@ TEST_F(SqlTest, AggregatesStraightOverNewRowsAreRefused) {
   EXPECT_EQ(ParseError("with keys as (select distinct customer_id from new(bronze.orders)) "
                        "select customer_id, sum(amount) as total from bronze.orders semi join keys using (customer_id) group by 1"),
             "parsed");
-  EXPECT_EQ(ParseError("select customer_id, sum(amount) as total from bronze.orders where customer_id in (select customer_id from new(bronze.orders)) group by 1"),
+  EXPECT_EQ(ParseError("select customer_id, sum(amount) as total from bronze.orders where customer_id in (select customer_id from "
+                       "new(bronze.orders)) group by 1"),
             "parsed");
   EXPECT_EQ(ParseError("select *, row_number() over (partition by order_id order by updated_at) as rn from new(bronze.orders)"), "parsed");
   const auto tree = Parse("select count(*) from changes(bronze.orders)");
@@ -130,7 +135,8 @@ TEST_F(SqlTest, ClockFunctionsBecomeTheRunsParameters) {
             "SELECT $run_started_at AS \"now()\", $run_date AS current_date, $run_date AS t, "
             "($run_started_at - to_days(CAST(trunc(CAST(1 AS DOUBLE)) AS INTEGER))) AS y, CAST($run_started_at AS TIMESTAMP) AS l");
   EXPECT_EQ(tree->parameters(), (std::vector<std::string>{"run_started_at", "run_date"}));
-  EXPECT_EQ(Bound("select now() as n, current_date, localtimestamp as l from bronze.orders"), "n timestamp, current_date date, l timestamp_ntz");
+  EXPECT_EQ(Bound("select now() as n, current_date, localtimestamp as l from bronze.orders"),
+            "n timestamp, current_date date, l timestamp_ntz");
 }
 
 TEST_F(SqlTest, ParametersAreListedOnce) {
@@ -144,7 +150,8 @@ TEST_F(SqlTest, FingerprintIgnoresLayoutAndSeesMeaning) {
   const auto print = [&](const std::string& sql) { return Parse(sql).value().fingerprint(); };
   const std::string base = print("select order_id, sum(amount) as total from bronze.orders where amount > 0 group by 1");
   EXPECT_EQ(base.size(), 16u);
-  EXPECT_EQ(base, print("-- new words\nSELECT order_id,\n  SUM(amount) AS total /* x */\nFROM bronze.orders\nWHERE amount > 0\nGROUP BY 1"));
+  EXPECT_EQ(base,
+            print("-- new words\nSELECT order_id,\n  SUM(amount) AS total /* x */\nFROM bronze.orders\nWHERE amount > 0\nGROUP BY 1"));
   EXPECT_NE(base, print("select order_id, sum(amount) as total from bronze.orders where amount > 1 group by 1"));
   EXPECT_NE(base, print("select order_id, sum(amount) as total from silver.orders where amount > 0 group by 1"));
   EXPECT_NE(base, print("select order_id, sum(amount) as totals from bronze.orders where amount > 0 group by 1"));

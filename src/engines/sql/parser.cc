@@ -76,7 +76,9 @@ Json Printable(const Json& statement) {
 }  // namespace
 
 Result<Json> SqlParser::Serialize(const std::string& sql) {
-  SLUICE_TRY(const auto text, WithConnection([&](Connection& c) { return c.Scalar("SELECT json_serialize_sql(CAST($q AS VARCHAR))", {{"q", "string", sql}}); }));
+  SLUICE_TRY(const auto text, WithConnection([&](Connection& c) {
+               return c.PreparedScalar("SELECT json_serialize_sql(CAST($q AS VARCHAR))", {{"q", "string", sql}});
+             }));
   Json json = Json::parse(text.value_or(""), nullptr, false);
   if (json.is_discarded()) return Fail(BugError("json_serialize_sql gave no JSON"));
   return json;
@@ -98,8 +100,8 @@ Result<std::string> SqlParser::Print(const Json& statement, std::map<uint64_t, u
   const Json printable = Printable(statement);
   const Json document = {{"error", false}, {"statements", Json::array({printable})}};
   SLUICE_TRY(auto text, WithConnection([&](Connection& c) {
-    return c.Scalar("SELECT json_deserialize_sql(CAST($t AS VARCHAR))", {{"t", "string", document.dump()}});
-  }));
+               return c.PreparedScalar("SELECT json_deserialize_sql(CAST($t AS VARCHAR))", {{"t", "string", document.dump()}});
+             }));
   SLUICE_TRY(const Json again, Serialize(text.value_or("")));
   if (again.value("error", false) || again["statements"].size() != 1 ||
       !SameTree(printable["node"], again["statements"][0]["node"], positions))

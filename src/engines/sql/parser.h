@@ -15,7 +15,8 @@ class SqlParser {
  public:
   explicit SqlParser(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 
-  // The one statement of `source`: {"node": …, "named_param_map": …}. Errors at their places: "sql-syntax", "not-a-select", "sql-unsupported".
+  // The one statement of `source`: {"node": …, "named_param_map": …}. Errors at their places: "sql-syntax", "not-a-select",
+  // "sql-unsupported".
   Result<Json> Parse(const SourceText& source);
   // SQL whose tree is `statement` again: checked, since DuckDB's printer loses some things. Error "sql-unsupported" where it does not.
   // `positions` (optional) gains positions in the printed text → positions in `statement`.

@@ -15,10 +15,12 @@ namespace {
 
 using Names = std::set<std::string, std::less<>>;
 
-const Names kRandom = {"random", "setseed", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "nextval", "currval", "txid_current",
-                       "current_connection_id", "current_query_id", "current_transaction_id", "current_query"};
-const Names kSurroundings = {"getenv", "current_setting", "getvariable", "current_database", "current_schema", "current_schemas",
-                             "current_catalog", "current_user", "session_user", "version", "read_text", "read_blob", "in_search_path", "which_secret", "current_role", "write_log"};
+const Names kRandom = {"random",       "setseed", "uuid",         "gen_random_uuid",       "uuidv4",           "uuidv7",
+                       "nextval",      "currval", "txid_current", "current_connection_id", "current_query_id", "current_transaction_id",
+                       "current_query"};
+const Names kSurroundings = {"getenv",          "current_setting", "getvariable",  "current_database", "current_schema", "current_schemas",
+                             "current_catalog", "current_user",    "session_user", "version",          "read_text",      "read_blob",
+                             "in_search_path",  "which_secret",    "current_role", "write_log"};
 
 // How the run's clock gives each of them: which parameter, cast to what ("" = as it is).
 struct ClockUse {
@@ -42,25 +44,93 @@ const std::map<std::string, ClockUse> kClock = {
 // Those that SQL spells without parentheses.
 const Names kBareClock = {"current_timestamp", "localtimestamp", "current_time", "localtime", "current_date"};
 
-const Names kAggregates = {
-    "any_value", "approx_count_distinct", "approx_quantile", "approx_top_k", "arbitrary", "arg_max", "arg_max_null", "arg_min", "arg_min_null",
-    "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "corr", "count", "count_if", "count_star", "countif",
-    "covar_pop", "covar_samp", "entropy", "favg", "first", "fsum", "geomean", "geometric_mean", "group_concat", "histogram", "kahan_sum",
-    "kurtosis", "kurtosis_pop", "last", "list", "listagg", "mad", "max", "max_by", "mean", "median", "min", "min_by", "mode", "product",
-    "quantile", "quantile_cont", "quantile_disc", "percentile_cont", "percentile_disc", "regr_avgx", "regr_avgy", "regr_count",
-    "regr_intercept", "regr_r2", "regr_slope", "regr_sxx", "regr_sxy", "regr_syy", "skewness", "stddev", "stddev_pop", "stddev_samp",
-    "string_agg", "sum", "sum_no_overflow", "sumkahan", "var_pop", "var_samp", "variance"};
+const Names kAggregates = {"any_value",
+                           "approx_count_distinct",
+                           "approx_quantile",
+                           "approx_top_k",
+                           "arbitrary",
+                           "arg_max",
+                           "arg_max_null",
+                           "arg_min",
+                           "arg_min_null",
+                           "array_agg",
+                           "avg",
+                           "bit_and",
+                           "bit_or",
+                           "bit_xor",
+                           "bool_and",
+                           "bool_or",
+                           "corr",
+                           "count",
+                           "count_if",
+                           "count_star",
+                           "countif",
+                           "covar_pop",
+                           "covar_samp",
+                           "entropy",
+                           "favg",
+                           "first",
+                           "fsum",
+                           "geomean",
+                           "geometric_mean",
+                           "group_concat",
+                           "histogram",
+                           "kahan_sum",
+                           "kurtosis",
+                           "kurtosis_pop",
+                           "last",
+                           "list",
+                           "listagg",
+                           "mad",
+                           "max",
+                           "max_by",
+                           "mean",
+                           "median",
+                           "min",
+                           "min_by",
+                           "mode",
+                           "product",
+                           "quantile",
+                           "quantile_cont",
+                           "quantile_disc",
+                           "percentile_cont",
+                           "percentile_disc",
+                           "regr_avgx",
+                           "regr_avgy",
+                           "regr_count",
+                           "regr_intercept",
+                           "regr_r2",
+                           "regr_slope",
+                           "regr_sxx",
+                           "regr_sxy",
+                           "regr_syy",
+                           "skewness",
+                           "stddev",
+                           "stddev_pop",
+                           "stddev_samp",
+                           "string_agg",
+                           "sum",
+                           "sum_no_overflow",
+                           "sumkahan",
+                           "var_pop",
+                           "var_samp",
+                           "variance"};
 const Names kOrderedAggregates = {"first", "last", "any_value", "arbitrary", "list", "array_agg", "string_agg", "group_concat", "listagg"};
-const std::map<std::string, std::string> kOrderedWindows = {
-    {"WINDOW_ROW_NUMBER", "row_number"}, {"WINDOW_FIRST_VALUE", "first_value"}, {"WINDOW_LAST_VALUE", "last_value"},
-    {"WINDOW_NTH_VALUE", "nth_value"},   {"WINDOW_LEAD", "lead"},              {"WINDOW_LAG", "lag"},
-    {"WINDOW_NTILE", "ntile"}};
+const std::map<std::string, std::string> kOrderedWindows = {{"WINDOW_ROW_NUMBER", "row_number"},
+                                                            {"WINDOW_FIRST_VALUE", "first_value"},
+                                                            {"WINDOW_LAST_VALUE", "last_value"},
+                                                            {"WINDOW_NTH_VALUE", "nth_value"},
+                                                            {"WINDOW_LEAD", "lead"},
+                                                            {"WINDOW_LAG", "lag"},
+                                                            {"WINDOW_NTILE", "ntile"}};
 
 const Names kPureTableFunctions = {"range", "generate_series", "unnest", "json_each", "json_tree", "repeat_row", "repeat"};
-const Names kReadingFunctions = {"glob", "sniff_csv", "delta_scan", "iceberg_scan", "iceberg_metadata", "iceberg_snapshots", "sqlite_scan",
-                                 "postgres_scan", "postgres_query", "mysql_scan", "mysql_query", "query", "query_table", "st_read", "arrow_scan",
-                                 "seq_scan", "sluice_arrow", "json_execute_serialized_sql", "which_secret", "checkpoint", "force_checkpoint",
-                                 "test_all_types", "summary", "icu_calendar_names", "storage_info"};
+const Names kReadingFunctions = {
+    "glob",         "sniff_csv",     "delta_scan",       "iceberg_scan",   "iceberg_metadata", "iceberg_snapshots",
+    "sqlite_scan",  "postgres_scan", "postgres_query",   "mysql_scan",     "mysql_query",      "query",
+    "query_table",  "st_read",       "arrow_scan",       "seq_scan",       "sluice_arrow",     "json_execute_serialized_sql",
+    "which_secret", "checkpoint",    "force_checkpoint", "test_all_types", "summary",          "icu_calendar_names",
+    "storage_info"};
 
 std::optional<ClockUse> ClockOf(const SourceText& source, const Json& node) {
   if (IsClass(node, "FUNCTION") && node["children"].empty()) {
@@ -89,18 +159,21 @@ Error At(const SourceText& source, const Json& node, Error error) {
 void CheckFunction(const SourceText& source, const Json& node, Diagnostics* diagnostics) {
   const std::string name = ToLower(Text(node, "function_name"));
   if (kRandom.contains(name))
-    diagnostics->Add(At(source, node, UserError("nondeterministic", fmt::format("{}() gives another value each time", name))
-                                          .Hint("derive it from the row's own columns, for example md5(order_id) or hash(a, b)")));
+    diagnostics->Add(At(source, node,
+                        UserError("nondeterministic", fmt::format("{}() gives another value each time", name))
+                            .Hint("derive it from the row's own columns, for example md5(order_id) or hash(a, b)")));
   else if (kSurroundings.contains(name))
-    diagnostics->Add(At(source, node, UserError("untracked-read", fmt::format("{}() depends on where the SQL runs", name))
-                                          .Hint("pass the value as a variable: vars in sluice.yml, $name in SQL")));
+    diagnostics->Add(At(source, node,
+                        UserError("untracked-read", fmt::format("{}() depends on where the SQL runs", name))
+                            .Hint("pass the value as a variable: vars in sluice.yml, $name in SQL")));
 }
 
 void CheckSample(const SourceText& source, const Json& node, Diagnostics* diagnostics) {
   const auto sample = node.find("sample");
   if (sample == node.end() || sample->is_null()) return;
-  diagnostics->Add(At(source, node, UserError("nondeterministic", "a sample has other rows each time")
-                                        .Hint("take a stable share of the keys: WHERE hash(key) % 10 = 0")));
+  diagnostics->Add(At(source, node,
+                      UserError("nondeterministic", "a sample has other rows each time")
+                          .Hint("take a stable share of the keys: WHERE hash(key) % 10 = 0")));
 }
 
 bool CallsAggregate(const Json& select, uint64_t* position) {
@@ -181,11 +254,12 @@ void CheckSelectOverNew(const SourceText& source, const Json& select, const NewR
   const std::string use = scope.OfSource(select["from_table"]);
   if (use.empty()) return;
   const std::string table = use.substr(use.find('(') + 1, use.size() - use.find('(') - 2);
-  diagnostics->Add(UserError("aggregate-over-new", fmt::format("this aggregate sees only the rows of {}, not the whole groups they belong to", use))
-                       .At(source.At(position))
-                       .Hint(fmt::format("aggregate whole groups of the keys seen: WITH keys AS (SELECT DISTINCT key FROM {0}) SELECT key, … FROM {1} "
-                                         "WHERE key IN (SELECT key FROM keys) GROUP BY key",
-                                         use, table)));
+  diagnostics->Add(
+      UserError("aggregate-over-new", fmt::format("this aggregate sees only the rows of {}, not the whole groups they belong to", use))
+          .At(source.At(position))
+          .Hint(fmt::format("aggregate whole groups of the keys seen: WITH keys AS (SELECT DISTINCT key FROM {0}) SELECT key, … FROM {1} "
+                            "WHERE key IN (SELECT key FROM keys) GROUP BY key",
+                            use, table)));
 }
 
 void CheckNewIn(const SourceText& source, const Json& value, const NewRows& outer, Diagnostics* diagnostics) {
@@ -207,16 +281,18 @@ bool HasOrder(const Json& orders) {
 void WarnOfWindow(const SourceText& source, const Json& node, Diagnostics* diagnostics) {
   const auto window = kOrderedWindows.find(Text(node, "type"));
   if (window == kOrderedWindows.end() || HasOrder(node["orders"])) return;
-  diagnostics->Warn(At(source, node, UserError("window-order", fmt::format("{}() without an ORDER BY may give other rows each run", window->second))
-                                         .Hint("order by columns that tell any two rows apart, the key last")));
+  diagnostics->Warn(At(source, node,
+                       UserError("window-order", fmt::format("{}() without an ORDER BY may give other rows each run", window->second))
+                           .Hint("order by columns that tell any two rows apart, the key last")));
 }
 
 void WarnOfAggregate(const SourceText& source, const Json& node, Diagnostics* diagnostics) {
   const std::string name = ToLower(Text(node, "function_name"));
   if (!kOrderedAggregates.contains(name) || !node.contains("order_bys") || !node["order_bys"]["orders"].empty()) return;
   if (!Text(node, "schema").empty()) return;  // put there by the parser, not by the user
-  diagnostics->Warn(At(source, node, UserError("aggregate-order", fmt::format("{}() without an ORDER BY may differ from run to run", name))
-                                         .Hint(fmt::format("say which: {}(x ORDER BY y)", name))));
+  diagnostics->Warn(At(source, node,
+                       UserError("aggregate-order", fmt::format("{}() without an ORDER BY may differ from run to run", name))
+                           .Hint(fmt::format("say which: {}(x ORDER BY y)", name))));
 }
 
 void WarnOfLimit(const SourceText& source, const Json& node, Diagnostics* diagnostics) {
@@ -261,7 +337,8 @@ void CheckFunctions(const SourceText& source, const Json& statement, Diagnostics
     CheckSample(source, node, diagnostics);
     if (IsClass(node, "FUNCTION") || IsClass(node, "WINDOW")) CheckFunction(source, node, diagnostics);
     if (node.contains("at_clause") && !node["at_clause"].is_null())
-      diagnostics->Add(At(source, node, UserError("sql-unsupported", "AT (VERSION …) cannot be used: a run pins the versions that it reads")));
+      diagnostics->Add(
+          At(source, node, UserError("sql-unsupported", "AT (VERSION …) cannot be used: a run pins the versions that it reads")));
     return true;
   });
 }

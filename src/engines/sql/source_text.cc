@@ -96,7 +96,8 @@ Token Next(std::string_view sql, size_t at) {
     token.end = SkipWhile(sql, at, [](char x) { return std::isalnum(static_cast<unsigned char>(x)) || x == '.' || x == '_'; });
   }
   const std::string_view raw = sql.substr(at, token.end - at);
-  token.text = token.kind == Token::Kind::kQuotedName ? Unquote(raw) : std::string(raw.substr(token.kind == Token::Kind::kParameter ? 1 : 0));
+  token.text =
+      token.kind == Token::Kind::kQuotedName ? Unquote(raw) : std::string(raw.substr(token.kind == Token::Kind::kParameter ? 1 : 0));
   return token;
 }
 

@@ -1,8 +1,7 @@
 #pragma once
 // What the tests of the SQL frontend share: a small shop.
-#include <gtest/gtest.h>
-
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <map>
 #include <string>
@@ -12,7 +11,9 @@
 
 namespace sluice::engines {
 
-inline contract::Field Column(const std::string& name, const std::string& type) { return {name, contract::ParseType(type).value(), true, {}}; }
+inline contract::Field Column(const std::string& name, const std::string& type) {
+  return {name, contract::ParseType(type).value(), true, {}};
+}
 
 inline contract::Schema Orders() {
   contract::Schema schema{{Column("order_id", "string"), Column("customer_id", "bigint"), Column("amount", "decimal(12,2)"),
@@ -38,8 +39,13 @@ class SqlTest : public ::testing::Test {
   Result<SqlTree> Parse(const std::string& sql) { return sql_->ParseModel(sql, "models/m.sql", schemas_, &warnings_); }
 
   std::map<std::string, contract::Schema> Inputs() const {
-    return {{"bronze.orders", Orders()},    {"silver.orders", Orders()},       {"new(bronze.orders)", Orders()},
-            {"changes(bronze.orders)", Orders()}, {"silver.customers", Customers()}, {"this", Customers()}, {"batch", Orders()}};
+    return {{"bronze.orders", Orders()},
+            {"silver.orders", Orders()},
+            {"new(bronze.orders)", Orders()},
+            {"changes(bronze.orders)", Orders()},
+            {"silver.customers", Customers()},
+            {"this", Customers()},
+            {"batch", Orders()}};
   }
 
   Result<contract::Schema> Bind(const std::string& sql) {
@@ -74,14 +80,16 @@ class SqlTest : public ::testing::Test {
     const auto tree = Parse(sql);
     if (!tree) return Brief(tree.error());
     std::string text;
-    for (const TableUse& use : tree->uses()) text += fmt::format("{}{}@{}:{}", text.empty() ? "" : " ", use.id(), use.where.line, use.where.column);
+    for (const TableUse& use : tree->uses())
+      text += fmt::format("{}{}@{}:{}", text.empty() ? "" : " ", use.id(), use.where.line, use.where.column);
     return text;
   }
 
   std::unique_ptr<DuckDb> db_;
   std::unique_ptr<SqlFrontend> sql_;
   std::vector<std::string> schemas_ = {"bronze", "silver", "gold", "seed", "quarantine"};
-  std::vector<Parameter> params_ = {{"run_started_at", "timestamp", "2024-05-06T07:08:09Z"}, {"run_date", "date", "2024-05-06"}, {"limit_to", "bigint", "10"}};
+  std::vector<Parameter> params_ = {
+      {"run_started_at", "timestamp", "2024-05-06T07:08:09Z"}, {"run_date", "date", "2024-05-06"}, {"limit_to", "bigint", "10"}};
   std::vector<Error> warnings_;
 };
 

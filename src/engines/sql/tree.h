@@ -10,7 +10,7 @@ namespace sluice::engines {
 struct SqlTree::Impl {
   std::shared_ptr<SqlParser> parser;  // prints
   SourceText source;
-  Json statement;                     // {"node", "named_param_map"}: macros expanded, the clock's functions replaced
+  Json statement;  // {"node", "named_param_map"}: macros expanded, the clock's functions replaced
   std::vector<TableUse> uses;
   std::vector<std::string> parameters;
   std::string fingerprint;

@@ -43,7 +43,8 @@ const Json& ThroughValues(const Json& ref, Json* storage) {
   Json inner_storage;
   const Json& from = ThroughValues(node["from_table"], &inner_storage);
   if (!IsType(from, "EXPRESSION_LIST") || !node["where_clause"].is_null() || !node["modifiers"].empty()) return ref;
-  *storage = {{"type", "EXPRESSION_LIST"}, {"alias", ref["alias"]}, {"values", from["values"]}, {"column_name_alias", ref["column_name_alias"]}};
+  *storage = {
+      {"type", "EXPRESSION_LIST"}, {"alias", ref["alias"]}, {"values", from["values"]}, {"column_name_alias", ref["column_name_alias"]}};
   return *storage;
 }
 
@@ -71,6 +72,26 @@ bool SameObject(const Json& a, const Json& b, std::map<uint64_t, uint64_t>* posi
   return true;
 }
 
+void WriteWithoutPositions(const Json& value, std::string* out) {
+  if (value.is_string()) {
+    const std::string& text = value.get_ref<const std::string&>();
+    *out += std::to_string(text.size()) + ":" + text;
+  } else if (value.is_structured()) {
+    *out += value.is_array() ? '[' : '{';
+    for (auto at = value.begin(); at != value.end(); ++at) {
+      if (value.is_object()) {
+        if (at.key() == "query_location") continue;
+        *out += at.key() + "=";
+      }
+      WriteWithoutPositions(*at, out);
+      *out += ',';
+    }
+    *out += value.is_array() ? ']' : '}';
+  } else {
+    *out += value.dump();
+  }
+}
+
 }  // namespace
 
 const std::string& Text(const Json& node, const char* member) {
@@ -88,7 +109,8 @@ uint64_t Position(const Json& node) {
 
 bool IsQueryNode(const Json& value) {
   const std::string& type = Text(value, "type");
-  return value.contains("cte_map") && (type == "SELECT_NODE" || type == "SET_OPERATION_NODE" || type == "RECURSIVE_CTE_NODE" || type == "CTE_NODE");
+  return value.contains("cte_map") &&
+         (type == "SELECT_NODE" || type == "SET_OPERATION_NODE" || type == "RECURSIVE_CTE_NODE" || type == "CTE_NODE");
 }
 
 void Walk(Json& value, const Scope& scope, const std::function<bool(Json&, const Scope&)>& visit) {
@@ -117,7 +139,8 @@ bool SameTree(const Json& a, const Json& b, std::map<uint64_t, uint64_t>* positi
     Json a_values, b_values;
     const Json& left = ThroughValues(a, &a_values);
     const Json& right = ThroughValues(b, &b_values);
-    if (IsValues(left) && IsValues(right)) return Text(left, "alias") == Text(right, "alias") && SameTree(left["values"], right["values"], positions);
+    if (IsValues(left) && IsValues(right))
+      return Text(left, "alias") == Text(right, "alias") && SameTree(left["values"], right["values"], positions);
     return SameObject(a, b, positions);
   }
   if (a.is_array()) {
@@ -129,17 +152,11 @@ bool SameTree(const Json& a, const Json& b, std::map<uint64_t, uint64_t>* positi
   return a == b;
 }
 
-Json WithoutPositions(const Json& root) {
-  if (root.is_array()) {
-    Json out = Json::array();
-    for (const Json& item : root) out.push_back(WithoutPositions(item));
-    return out;
-  }
-  if (!root.is_object()) return root;
-  Json out = Json::object();
-  for (const auto& [key, member] : root.items())
-    if (key != "query_location") out[key] = WithoutPositions(member);
-  return out;
+uint64_t Fingerprint(const Json& root) {
+  std::string text;
+  text.reserve(1 << 14);
+  WriteWithoutPositions(root, &text);
+  return Hash64(text);
 }
 
 void SetPositions(Json& root, uint64_t position) {
@@ -161,8 +178,15 @@ void ForEachSource(Json& table_ref, const std::function<void(Json&)>& visit) {
 }
 
 Json BaseTable(const std::string& name, const std::string& alias, uint64_t position) {
-  return {{"type", "BASE_TABLE"}, {"alias", alias}, {"sample", nullptr}, {"query_location", position}, {"schema_name", ""},
-          {"table_name", name}, {"column_name_alias", Json::array()}, {"catalog_name", ""}, {"at_clause", nullptr}};
+  return {{"type", "BASE_TABLE"},
+          {"alias", alias},
+          {"sample", nullptr},
+          {"query_location", position},
+          {"schema_name", ""},
+          {"table_name", name},
+          {"column_name_alias", Json::array()},
+          {"catalog_name", ""},
+          {"at_clause", nullptr}};
 }
 
 Json ParameterNode(const std::string& name, uint64_t position) {
@@ -170,12 +194,20 @@ Json ParameterNode(const std::string& name, uint64_t position) {
 }
 
 Json CastNode(Json child, const std::string& type_id, uint64_t position) {
-  return {{"class", "CAST"}, {"type", "OPERATOR_CAST"}, {"alias", ""}, {"query_location", position}, {"child", std::move(child)},
-          {"cast_type", {{"id", type_id}, {"type_info", nullptr}}}, {"try_cast", false}};
+  return {{"class", "CAST"},
+          {"type", "OPERATOR_CAST"},
+          {"alias", ""},
+          {"query_location", position},
+          {"child", std::move(child)},
+          {"cast_type", {{"id", type_id}, {"type_info", nullptr}}},
+          {"try_cast", false}};
 }
 
 Json TextConstant(const std::string& text, uint64_t position) {
-  return {{"class", "CONSTANT"}, {"type", "VALUE_CONSTANT"}, {"alias", ""}, {"query_location", position},
+  return {{"class", "CONSTANT"},
+          {"type", "VALUE_CONSTANT"},
+          {"alias", ""},
+          {"query_location", position},
           {"value", {{"type", {{"id", "VARCHAR"}, {"type_info", nullptr}}}, {"is_null", false}, {"value", text}}}};
 }
 

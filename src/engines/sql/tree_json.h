@@ -35,7 +35,8 @@ uint64_t FirstPosition(const Json& root);
 
 // Equal but for positions? Where so, `positions` (optional) gains b's positions → a's.
 bool SameTree(const Json& a, const Json& b, std::map<uint64_t, uint64_t>* positions);
-Json WithoutPositions(const Json& root);
+// Of all but positions; stable across runs and machines.
+uint64_t Fingerprint(const Json& root);
 void SetPositions(Json& root, uint64_t position);
 
 // The FROM items of a SELECT node that are no joins, left to right.

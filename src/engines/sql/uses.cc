@@ -13,7 +13,7 @@ namespace {
 
 bool LooksLikeFile(const std::string& name) {
   if (name.find('/') != std::string::npos || name.find('*') != std::string::npos || name.find(':') != std::string::npos) return true;
-  static constexpr std::string_view kEndings[] = {".csv", ".tsv",  ".parquet", ".json", ".ndjson", ".jsonl",
+  static constexpr std::string_view kEndings[] = {".csv", ".tsv", ".parquet", ".json", ".ndjson", ".jsonl",
                                                   ".gz",  ".zst", ".xlsx",    ".db",   ".duckdb"};
   const std::string lower = ToLower(name);
   return std::any_of(std::begin(kEndings), std::end(kEndings), [&](std::string_view ending) { return lower.ends_with(ending); });
@@ -49,7 +49,8 @@ class UseFinder {
     if (IsType(ref, "BASE_TABLE")) LookAtTable(ref, scope);
     if (IsType(ref, "TABLE_FUNCTION")) LookAtFunction(ref);
     if (IsType(ref, "SHOW_REF")) Bad(ref, UserError("not-a-select", "DESCRIBE, SHOW and SUMMARIZE give no rows of a model"));
-    if (IsType(ref, "COLUMN_DATA_REF") || IsType(ref, "DELIM_GET")) Bad(ref, UserError("sql-unsupported", "this kind of FROM cannot be used"));
+    if (IsType(ref, "COLUMN_DATA_REF") || IsType(ref, "DELIM_GET"))
+      Bad(ref, UserError("sql-unsupported", "this kind of FROM cannot be used"));
   }
 
   std::vector<TableUse> Take() {
@@ -92,7 +93,8 @@ class UseFinder {
     const std::string name = ToLower(Text(call, "function_name"));
     if (IsNewOrChanges(name)) {
       if (auto use = UseOfFunction(call)) return Add(ref, *std::move(use));
-      return Bad(ref, UserError("bad-table-use", fmt::format("{}() takes one table", name)).Hint(fmt::format("write {}(bronze.orders)", name)));
+      return Bad(ref,
+                 UserError("bad-table-use", fmt::format("{}() takes one table", name)).Hint(fmt::format("write {}(bronze.orders)", name)));
     }
     if (IsPureTableFunction(name)) return;
     if (IsReadingFunction(name))
@@ -126,11 +128,16 @@ class UseFinder {
 
 std::string TableUse::id() const {
   switch (mode) {
-    case UseMode::kThis: return "this";
-    case UseMode::kBatch: return "batch";
-    case UseMode::kNew: return fmt::format("new({}.{})", schema, name);
-    case UseMode::kChanges: return fmt::format("changes({}.{})", schema, name);
-    case UseMode::kWhole: break;
+    case UseMode::kThis:
+      return "this";
+    case UseMode::kBatch:
+      return "batch";
+    case UseMode::kNew:
+      return fmt::format("new({}.{})", schema, name);
+    case UseMode::kChanges:
+      return fmt::format("changes({}.{})", schema, name);
+    case UseMode::kWhole:
+      break;
   }
   return schema + "." + name;
 }
@@ -141,7 +148,8 @@ std::optional<TableUse> UseOf(const Json& table_ref, const Scope& scope) {
   return std::nullopt;
 }
 
-std::vector<TableUse> FindUses(const SourceText& source, const Json& statement, const std::vector<std::string>& schemas, Diagnostics* diagnostics) {
+std::vector<TableUse> FindUses(const SourceText& source, const Json& statement, const std::vector<std::string>& schemas,
+                               Diagnostics* diagnostics) {
   UseFinder finder(source, schemas, diagnostics);
   Walk(statement, [&](const Json& node, const Scope& scope) {
     finder.Look(node, scope);

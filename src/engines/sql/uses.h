@@ -15,6 +15,7 @@ std::optional<TableUse> UseOf(const Json& table_ref, const Scope& scope);
 
 // All uses in order of appearance, each once. Errors: "untracked-read", "unknown-table" (a schema that is no layer), "unqualified-table",
 // "unknown-function-of-tables", "bad-table-use".
-std::vector<TableUse> FindUses(const SourceText& source, const Json& statement, const std::vector<std::string>& schemas, Diagnostics* diagnostics);
+std::vector<TableUse> FindUses(const SourceText& source, const Json& statement, const std::vector<std::string>& schemas,
+                               Diagnostics* diagnostics);
 
 }  // namespace sluice::engines
