@@ -15,7 +15,7 @@ namespace {
 // A stretch of a text: plain, or what stands between ${ and }.
 struct Piece {
   bool reference = false;
-  std::string text;      // a reference's inside: "var:start"
+  std::string text;  // a reference's inside: "var:start"
   size_t offset = 0;
 };
 
@@ -66,9 +66,11 @@ Location PlaceIn(const Node& node, size_t offset) {
 Error BadReference(const Reference& reference, const std::string& inside) {
   if (reference.scheme.empty())
     return UserError("bad-interpolation", fmt::format("${{{}}} does not say what it names", inside))
-        .Hint(fmt::format("write ${{var:{}}} for a var, ${{env:{}}} for an environment variable; $${{ for the text itself", inside, inside));
+        .Hint(
+            fmt::format("write ${{var:{}}} for a var, ${{env:{}}} for an environment variable; $${{ for the text itself", inside, inside));
   static const std::vector<std::string> kSchemes = {"var", "env", "file", "secret"};
-  return UserError("bad-interpolation", fmt::format("${{{}}}: there is no \"{}:\"{}", inside, reference.scheme, DidYouMean(reference.scheme, kSchemes)))
+  return UserError("bad-interpolation",
+                   fmt::format("${{{}}}: there is no \"{}:\"{}", inside, reference.scheme, DidYouMean(reference.scheme, kSchemes)))
       .Hint("it may be var:, env:, file: or secret:");
 }
 
@@ -92,7 +94,8 @@ class Interpolator {
     size_t broken = 0;
     const auto pieces = SplitPieces(node.text, &broken);
     if (!pieces) {
-      diagnostics_.Add(UserError("bad-interpolation", "this ${ has no }").At(PlaceIn(node, broken)).Hint("close it, or write $${ for the text itself"));
+      diagnostics_.Add(
+          UserError("bad-interpolation", "this ${ has no }").At(PlaceIn(node, broken)).Hint("close it, or write $${ for the text itself"));
       Node out = node;
       out.broken = true;
       return out;
@@ -109,8 +112,10 @@ class Interpolator {
       if (reference.scheme == "var") {
         const Node* value = Var(reference.name, node, piece.offset);
         if (value && pieces->size() == 1) out.kind = value->kind;
-        if (value) out.text += value->text;
-        else out.broken = true;
+        if (value)
+          out.text += value->text;
+        else
+          out.broken = true;
       } else {
         out.late = true;
         if (!CheckLate(reference, piece, node)) out.broken = true;
@@ -145,11 +150,14 @@ class Interpolator {
 Result<std::string> LateValue(const Reference& reference, const Surroundings& surroundings) {
   if (reference.scheme == "env") {
     if (auto value = surroundings.environment(reference.name)) return *value;
-    return Fail(UserError("unset-variable", fmt::format("the environment variable {} is not set", reference.name)).Hint("set it, or override this key in your environment"));
+    return Fail(UserError("unset-variable", fmt::format("the environment variable {} is not set", reference.name))
+                    .Hint("set it, or override this key in your environment"));
   }
   if (reference.scheme == "file") {
     auto contents = surroundings.read_file(reference.name);
-    if (!contents) return Fail(UserError("unreadable-file", fmt::format("the file {} cannot be read", reference.name)).Hint("a path is relative to the project's folder"));
+    if (!contents)
+      return Fail(UserError("unreadable-file", fmt::format("the file {} cannot be read", reference.name))
+                      .Hint("a path is relative to the project's folder"));
     while (contents->ends_with('\n') || contents->ends_with('\r')) contents->pop_back();
     return contents;
   }

@@ -21,8 +21,8 @@ Node Interpolate(const Node& node, const std::map<std::string, Node>& vars, Diag
 std::vector<std::string> LateReferences(std::string_view text);
 
 struct Surroundings {
-  std::function<std::optional<std::string>(const std::string&)> environment;   // a variable's value
-  std::function<Result<std::string>(const std::string&)> read_file;            // a file's contents, path as written
+  std::function<std::optional<std::string>(const std::string&)> environment;  // a variable's value
+  std::function<Result<std::string>(const std::string&)> read_file;           // a file's contents, path as written
 };
 Surroundings ProcessSurroundings(const std::string& root);
 

@@ -12,13 +12,9 @@ bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> word
   return std::find(words.begin(), words.end(), text) != words.end();
 }
 
-bool IsDigits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
+bool IsDigits(std::string_view text) { return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos; }
 
-std::string_view WithoutSign(std::string_view text) {
-  return !text.empty() && (text[0] == '-' || text[0] == '+') ? text.substr(1) : text;
-}
+std::string_view WithoutSign(std::string_view text) { return !text.empty() && (text[0] == '-' || text[0] == '+') ? text.substr(1) : text; }
 
 // [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?   (YAML 1.2.2 section 10.3.2)
 bool IsNumber(std::string_view text) {
@@ -53,13 +49,19 @@ std::string Describe(const Node& node) {
   constexpr size_t kLongest = 60;
   const std::string text = node.text.size() > kLongest ? node.text.substr(0, kLongest) + "…" : node.text;
   switch (node.kind) {
-    case Kind::kNull: return "nothing";
-    case Kind::kBoolean: return text;
+    case Kind::kNull:
+      return "nothing";
+    case Kind::kBoolean:
+      return text;
     case Kind::kInteger:
-    case Kind::kNumber: return "the number " + text;
-    case Kind::kText: return fmt::format("the text \"{}\"", text);
-    case Kind::kList: return node.items.empty() ? "an empty list" : "a list";
-    case Kind::kMap: return node.entries.empty() ? "an empty map" : "a map";
+    case Kind::kNumber:
+      return "the number " + text;
+    case Kind::kText:
+      return fmt::format("the text \"{}\"", text);
+    case Kind::kList:
+      return node.items.empty() ? "an empty list" : "a list";
+    case Kind::kMap:
+      return node.entries.empty() ? "an empty map" : "a map";
   }
   return "";
 }
@@ -94,8 +96,10 @@ Node Overlay(const Node& base, const Node& over) {
   }
   for (const Entry& entry : over.entries) {
     const auto same = std::find_if(merged.entries.begin(), merged.entries.end(), [&](const Entry& e) { return e.key == entry.key; });
-    if (same == merged.entries.end()) merged.entries.push_back(entry);
-    else *same = Entry{entry.key, entry.key_mark, Overlay(same->value, entry.value)};
+    if (same == merged.entries.end())
+      merged.entries.push_back(entry);
+    else
+      *same = Entry{entry.key, entry.key_mark, Overlay(same->value, entry.value)};
   }
   return merged;
 }

@@ -23,15 +23,15 @@ struct Entry;
 
 struct Node {
   Kind kind = Kind::kNull;
-  std::string text;             // of a scalar, as it is written (12, 0.10, true), without quotes
-  bool interpolated = false;    // text was made from a ${…}
-  bool late = false;            // text still has references to resolve late (then "$${" in it stays as it is)
-  bool broken = false;          // an error about it was reported: it is not looked at again
-  bool inherited = false;       // came from a `defaults:` that reaches many files
-  Mark mark;                    // first byte of the value (an opening quote, "|" or "[" included)
-  Mark text_mark;               // of a text: its first byte, for messages about what is inside
-  std::vector<Node> items;      // of a list
-  std::vector<Entry> entries;   // of a map, in the file's order, keys distinct
+  std::string text;            // of a scalar, as it is written (12, 0.10, true, NULL), without quotes
+  bool interpolated = false;   // text was made from a ${…}
+  bool late = false;           // text still has references to resolve late (then "$${" in it stays as it is)
+  bool broken = false;         // an error about it was reported: it is not looked at again
+  bool inherited = false;      // came from a `defaults:` that reaches many files
+  Mark mark;                   // first byte of the value (an opening quote, "|" or "[" included)
+  Mark text_mark;              // of a text: its first byte, for messages about what is inside
+  std::vector<Node> items;     // of a list
+  std::vector<Entry> entries;  // of a map, in the file's order, keys distinct
 
   bool is_scalar() const { return kind != Kind::kList && kind != Kind::kMap && kind != Kind::kNull; }
   bool is_null() const { return kind == Kind::kNull; }

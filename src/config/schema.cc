@@ -64,9 +64,10 @@ void RefuseKey(const Entry& entry, const Shape& shape, Reader& reader) {
     return;
   }
   const std::vector<std::string> keys = shape.Keys();
-  reader.diagnostics.Add(UserError("unknown-key", fmt::format("\"{}\" is no key of {}{}", entry.key, shape.phrase, DidYouMean(entry.key, keys)))
-                             .At(entry.where())
-                             .Hint("the keys here are " + Join(keys, ", ")));
+  reader.diagnostics.Add(
+      UserError("unknown-key", fmt::format("\"{}\" is no key of {}{}", entry.key, shape.phrase, DidYouMean(entry.key, keys)))
+          .At(entry.where())
+          .Hint("the keys here are " + Join(keys, ", ")));
 }
 
 void ReportMissing(const Node& node, const Shape& shape, Reader& reader) {
@@ -94,7 +95,8 @@ bool IsUnreadable(const Node& node, Reader& reader) {
   const std::string reference = LateReferences(node.text)[0];
   reader.diagnostics.Add(UserError("late-value", fmt::format("\"{}\" takes no ${{{}}}", reader.key, reference))
                              .At(node.where())
-                             .Hint("env, file and secret are read late, for places and passwords only; for a value that may be seen declare a var and pass --var"));
+                             .Hint("env, file and secret are read late, for places and passwords only; for a value that may be seen "
+                                   "declare a var and pass --var"));
   return true;
 }
 
@@ -152,8 +154,10 @@ bool RefuseKind(const Node& node, const Shape& shape, Reader& reader, const std:
   if (node.broken) return false;
   const std::string example = shape.example.empty() || shape.kind == Shape::Kind::kObject ? "" : " such as " + shape.example;
   std::string advice = hint;
-  if (node.is_null()) advice = "give it a value, or remove the key";
-  else if (advice.empty()) advice = "see the reference page for what this key takes";
+  if (node.is_null())
+    advice = "give it a value, or remove the key";
+  else if (advice.empty())
+    advice = "see the reference page for what this key takes";
   const std::string subject = reader.key.empty() ? "this" : fmt::format("\"{}\"", reader.key);
   reader.diagnostics.Add(UserError("wrong-type", fmt::format("{} must be {}{}, found {}", subject, shape.noun, example, Describe(node)))
                              .At(node.where())
@@ -163,6 +167,15 @@ bool RefuseKind(const Node& node, const Shape& shape, Reader& reader, const std:
 
 Type<std::string> Text(const std::string& type, const std::string& example) {
   return TextOfShape(MakeScalarShape({"a text", type, example, kAnyScalar, ""}));
+}
+
+Type<std::string> Word() {
+  const auto text = Text();
+  return {text.shape, [text](const Node& node, Reader& reader, std::string* out) {
+            if (!node.is_null() || node.text.empty()) return text.read(node, reader, out);
+            *out = node.text;
+            return true;
+          }};
 }
 
 Type<PlacedText> PlacedTextOf(const std::string& type, const std::string& example) { return At(Text(type, example)); }
@@ -245,14 +258,16 @@ Type<Node> Raw(ShapePtr shape) {
 int ReadChoice(const Node& node, const Shape& shape, Reader& reader) {
   const std::vector<std::string> names = NamesOf(shape.choices);
   for (size_t i = 0; i < names.size(); ++i)
-    if (node.is_scalar() && node.text == names[i]) return static_cast<int>(i);
+    if ((node.is_scalar() || node.is_null()) && node.text == names[i]) return static_cast<int>(i);
   if (node.broken) return -1;
   const std::string near = node.is_scalar() ? DidYouMean(node.text, names) : "";
   std::string hint = "choose one of: ";
-  for (size_t i = 0; i < names.size(); ++i) hint += (i > 0 ? "; " : "") + names[i] + (shape.choices[i].doc.empty() ? "" : " (" + shape.choices[i].doc + ")");
-  reader.diagnostics.Add(UserError("bad-choice", fmt::format("\"{}\" must be {}, found {}{}", reader.key, OneOf(names), Describe(node), near))
-                             .At(node.where())
-                             .Hint(hint));
+  for (size_t i = 0; i < names.size(); ++i)
+    hint += (i > 0 ? "; " : "") + names[i] + (shape.choices[i].doc.empty() ? "" : " (" + shape.choices[i].doc + ")");
+  reader.diagnostics.Add(
+      UserError("bad-choice", fmt::format("\"{}\" must be {}, found {}{}", reader.key, OneOf(names), Describe(node), near))
+          .At(node.where())
+          .Hint(hint));
   return -1;
 }
 

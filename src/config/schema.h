@@ -30,8 +30,8 @@ using PlacedText = Placed<std::string>;
 // One pass of decoding.
 struct Reader {
   Diagnostics& diagnostics;
-  bool partial = false;     // required keys may be missing (defaults, environments)
-  std::string key;          // the key whose value is being read, for messages
+  bool partial = false;  // required keys may be missing (defaults, environments)
+  std::string key;       // the key whose value is being read, for messages
 };
 
 // Reads a node into *out, which was default-made; on false errors were added and *out is unspecified.
@@ -66,6 +66,8 @@ ShapePtr MakeScalarShape(ScalarShape scalar);
 ShapePtr MakeShape(Shape shape);
 
 Type<std::string> Text(const std::string& type = "text", const std::string& example = "");
+// A text where NULL and null without quotes are words like any other.
+Type<std::string> Word();
 Type<PlacedText> PlacedTextOf(const std::string& type = "text", const std::string& example = "");
 // A text with SQL in it; placed at its first byte. Refuses ${…}: "template-in-sql".
 Type<PlacedText> Sql(const std::string& type);
@@ -151,11 +153,11 @@ Type<std::vector<T>> ListOf(Type<T> element) {
           }};
 }
 
-// Scalars by `scalar`, everything else by `other`.
+// Scalars and nulls by `scalar`, everything else by `other`.
 template <typename T>
 Type<T> Either(Type<T> scalar, Type<T> other) {
   return {EitherShape(scalar.shape, other.shape), [scalar, other](const Node& node, Reader& reader, T* out) {
-            return node.is_scalar() ? scalar.read(node, reader, out) : other.read(node, reader, out);
+            return node.is_scalar() || node.is_null() ? scalar.read(node, reader, out) : other.read(node, reader, out);
           }};
 }
 
@@ -189,7 +191,8 @@ Type<std::vector<std::pair<PlacedText, T>>> MapOf(Type<T> element) {
               T value{};
               reader.key = entry.key;
               const bool read = element.read(entry.value, reader, &value);
-              if (read || IsWorthKeeping(entry.value, *element.shape)) out->emplace_back(PlacedText{entry.key, entry.where()}, std::move(value));
+              if (read || IsWorthKeeping(entry.value, *element.shape))
+                out->emplace_back(PlacedText{entry.key, entry.where()}, std::move(value));
               good &= read;
             }
             reader.key = outer;
@@ -201,7 +204,7 @@ Type<std::vector<std::pair<PlacedText, T>>> MapOf(Type<T> element) {
 using FieldReader = std::function<bool(const Node&, Reader&, void* target)>;
 struct ObjectFields {
   Shape shape;
-  std::vector<FieldReader> readers;   // parallel to shape.fields
+  std::vector<FieldReader> readers;  // parallel to shape.fields
 };
 // The untyped half of Object: reads every key, reports unknown, later and missing ones.
 bool ReadFields(const Node& node, const ObjectFields& fields, Reader& reader, void* target);
@@ -220,7 +223,7 @@ class Object {
   }
 
   template <typename M>
-  Object& Required(std::string name, M T::*member, config::Type<M> type, std::string doc) {
+  Object& Required(std::string name, M T::* member, config::Type<M> type, std::string doc) {
     return Add({std::move(name), type.shape, true, "", std::move(doc), ""}, [member, type](const Node& node, Reader& reader, void* target) {
       return type.read(node, reader, &(static_cast<T*>(target)->*member));
     });
@@ -228,8 +231,9 @@ class Object {
 
   // `default_text` is read where the key is absent, unless it is "", prose in (parentheses) or a [list]: then it is T's own.
   template <typename M>
-  Object& Optional(std::string name, M T::*member, config::Type<M> type, std::string default_text, std::string doc) {
-    if (!default_text.empty() && default_text[0] != '(' && default_text[0] != '[') defaults_.push_back(DefaultOf(member, type, default_text));
+  Object& Optional(std::string name, M T::* member, config::Type<M> type, std::string default_text, std::string doc) {
+    if (!default_text.empty() && default_text[0] != '(' && default_text[0] != '[')
+      defaults_.push_back(DefaultOf(member, type, default_text));
     return Add({std::move(name), type.shape, false, std::move(default_text), std::move(doc), ""},
                [member, type](const Node& node, Reader& reader, void* target) {
                  M value{};
@@ -240,7 +244,7 @@ class Object {
   }
 
   template <typename M>
-  Object& Optional(std::string name, std::optional<M> T::*member, config::Type<M> type, std::string default_text, std::string doc) {
+  Object& Optional(std::string name, std::optional<M> T::* member, config::Type<M> type, std::string default_text, std::string doc) {
     return Add({std::move(name), type.shape, false, std::move(default_text), std::move(doc), ""},
                [member, type](const Node& node, Reader& reader, void* target) {
                  M value{};
@@ -252,10 +256,11 @@ class Object {
 
   // A key that `type` reads into a part of *member, leaving the rest of it as it is.
   template <typename M>
-  Object& Nested(std::string name, M T::*member, config::Type<M> type, std::string default_text, std::string doc) {
-    return Add({std::move(name), type.shape, false, std::move(default_text), std::move(doc), ""}, [member, type](const Node& node, Reader& reader, void* target) {
-      return type.read(node, reader, &(static_cast<T*>(target)->*member));
-    });
+  Object& Nested(std::string name, M T::* member, config::Type<M> type, std::string default_text, std::string doc) {
+    return Add({std::move(name), type.shape, false, std::move(default_text), std::move(doc), ""},
+               [member, type](const Node& node, Reader& reader, void* target) {
+                 return type.read(node, reader, &(static_cast<T*>(target)->*member));
+               });
   }
 
   // A YAML text of the object; tests decode it.
@@ -273,12 +278,12 @@ class Object {
     fields_.shape.known.push_back({std::move(name), std::move(advice), false});
     return *this;
   }
-  Object& Place(Location T::*member) {
+  Object& Place(Location T::* member) {
     place_ = member;
     return *this;
   }
   // Set where anything in the object was wrong.
-  Object& Broken(bool T::*member) {
+  Object& Broken(bool T::* member) {
     broken_ = member;
     return *this;
   }
@@ -287,7 +292,7 @@ class Object {
     fields_.shape.phrase = std::move(phrase);
     return *this;
   }
-  Object& Given(GivenKeys T::*member) {
+  Object& Given(GivenKeys T::* member) {
     given_ = member;
     return *this;
   }
@@ -295,7 +300,8 @@ class Object {
   config::Type<T> Type() const {
     auto fields = std::make_shared<const ObjectFields>(fields_);
     const ShapePtr shape(fields, &fields->shape);
-    return {shape, [fields, place = place_, given = given_, broken = broken_, defaults = defaults_](const Node& node, Reader& reader, T* out) {
+    return {shape,
+            [fields, place = place_, given = given_, broken = broken_, defaults = defaults_](const Node& node, Reader& reader, T* out) {
               for (const auto& apply : defaults) apply(out);
               if (place) out->*place = node.where();
               if (given) out->*given = KeysOf(node);
@@ -313,7 +319,7 @@ class Object {
   }
 
   template <typename M>
-  static std::function<void(T*)> DefaultOf(M T::*member, const config::Type<M>& type, const std::string& text) {
+  static std::function<void(T*)> DefaultOf(M T::* member, const config::Type<M>& type, const std::string& text) {
     return [member, type, node = ScalarOf(text)](T* target) {
       Diagnostics none;
       Reader reader{none, false, ""};
@@ -323,9 +329,9 @@ class Object {
   }
 
   ObjectFields fields_;
-  Location T::*place_ = nullptr;
-  GivenKeys T::*given_ = nullptr;
-  bool T::*broken_ = nullptr;
+  Location T::* place_ = nullptr;
+  GivenKeys T::* given_ = nullptr;
+  bool T::* broken_ = nullptr;
   std::vector<std::function<void(T*)>> defaults_;
 };
 

@@ -34,8 +34,10 @@ Json ObjectSchema(const Shape& shape, Json& defs) {
 
 Json ScalarSchema(const Shape& shape) {
   Json schema = Json::object();
-  if (shape.json_types.size() == 1) schema["type"] = shape.json_types[0];
-  else schema["type"] = shape.json_types;
+  if (shape.json_types.size() == 1)
+    schema["type"] = shape.json_types[0];
+  else
+    schema["type"] = shape.json_types;
   if (!shape.json_pattern.empty()) schema["pattern"] = shape.json_pattern;
   if (!shape.example.empty()) schema["examples"] = Json::array({shape.example});
   return schema;
@@ -46,19 +48,27 @@ Json EnumSchema(const Shape& shape) {
   for (const Choice& choice : shape.choices) {
     const bool is_boolean = choice.name == "true" || choice.name == "false";
     schema["enum"].push_back(is_boolean ? Json(choice.name == "true") : Json(choice.name));
+    if (choice.name == "null") schema["enum"].push_back(nullptr);  // without quotes it is one
   }
   return schema;
 }
 
 Json SchemaFor(const Shape& shape, Json& defs) {
   switch (shape.kind) {
-    case Shape::Kind::kScalar: return ScalarSchema(shape);
-    case Shape::Kind::kEnum: return EnumSchema(shape);
-    case Shape::Kind::kList: return {{"type", "array"}, {"items", SchemaFor(*shape.parts[0], defs)}};
-    case Shape::Kind::kMap: return {{"type", "object"}, {"additionalProperties", SchemaFor(*shape.parts[0], defs)}};
-    case Shape::Kind::kEither: return {{"anyOf", Json::array({SchemaFor(*shape.parts[0], defs), SchemaFor(*shape.parts[1], defs)})}};
-    case Shape::Kind::kAny: return Json::object();
-    case Shape::Kind::kObject: break;
+    case Shape::Kind::kScalar:
+      return ScalarSchema(shape);
+    case Shape::Kind::kEnum:
+      return EnumSchema(shape);
+    case Shape::Kind::kList:
+      return {{"type", "array"}, {"items", SchemaFor(*shape.parts[0], defs)}};
+    case Shape::Kind::kMap:
+      return {{"type", "object"}, {"additionalProperties", SchemaFor(*shape.parts[0], defs)}};
+    case Shape::Kind::kEither:
+      return {{"anyOf", Json::array({SchemaFor(*shape.parts[0], defs), SchemaFor(*shape.parts[1], defs)})}};
+    case Shape::Kind::kAny:
+      return Json::object();
+    case Shape::Kind::kObject:
+      break;
   }
   if (!defs.contains(shape.name)) {
     defs[shape.name] = Json::object();
@@ -118,12 +128,18 @@ std::vector<std::string> Shape::Keys() const {
 std::string TypeText(const Shape& shape) {
   switch (shape.kind) {
     case Shape::Kind::kScalar:
-    case Shape::Kind::kAny: return shape.type;
-    case Shape::Kind::kList: return "list of " + TypeText(*shape.parts[0]);
-    case Shape::Kind::kMap: return "map of " + TypeText(*shape.parts[0]);
-    case Shape::Kind::kEither: return TypeText(*shape.parts[0]) + " or " + TypeText(*shape.parts[1]);
-    case Shape::Kind::kObject: return fmt::format("[{}](#{})", shape.name, shape.name);
-    case Shape::Kind::kEnum: break;
+    case Shape::Kind::kAny:
+      return shape.type;
+    case Shape::Kind::kList:
+      return "list of " + TypeText(*shape.parts[0]);
+    case Shape::Kind::kMap:
+      return "map of " + TypeText(*shape.parts[0]);
+    case Shape::Kind::kEither:
+      return TypeText(*shape.parts[0]) + " or " + TypeText(*shape.parts[1]);
+    case Shape::Kind::kObject:
+      return fmt::format("[{}](#{})", shape.name, shape.name);
+    case Shape::Kind::kEnum:
+      break;
   }
   std::string text;
   for (const Choice& choice : shape.choices) text += (text.empty() ? "`" : " | `") + choice.name + "`";
@@ -141,8 +157,8 @@ std::string JsonSchemaOf(const Shape& root, const std::string& id, const std::st
 }
 
 std::string MarkdownOf(const Shape& object, int level) {
-  std::string out = fmt::format("<a id=\"{}\"></a>\n{} {}\n\n{}\n\n{}", object.name, std::string(level, '#'), object.title, object.doc,
-                                KeyTable(object));
+  std::string out =
+      fmt::format("<a id=\"{}\"></a>\n{} {}\n\n{}\n\n{}", object.name, std::string(level, '#'), object.title, object.doc, KeyTable(object));
   std::string later;
   for (const KnownKey& known : object.known)
     if (known.later) later += (later.empty() ? "`" : ", `") + known.name + "`";

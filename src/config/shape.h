@@ -18,32 +18,32 @@ struct FieldShape {
   std::string name;
   ShapePtr shape;
   bool required = false;
-  std::string default_text;   // as YAML, or prose in (parentheses)
-  std::string doc;            // one or two sentences
-  std::string since;          // version that brought it, where later than the first
+  std::string default_text;  // as YAML, or prose in (parentheses)
+  std::string doc;           // one or two sentences
+  std::string since;         // version that brought it, where later than the first
 };
 
 // A key that is known but not taken, with what to do.
 struct KnownKey {
   std::string name, advice;
-  bool later = false;         // it will come: "not-yet"; else a slip: "unknown-key"
+  bool later = false;  // it will come: "not-yet"; else a slip: "unknown-key"
 };
 
 struct Shape {
   enum class Kind { kScalar, kEnum, kList, kMap, kObject, kEither, kAny };
   Kind kind = Kind::kAny;
-  std::string noun;                      // "a duration": expected …
-  std::string type;                      // "duration": the reference's word
-  std::string example;                   // of a scalar: "24h"; of an object: a YAML text
-  std::vector<std::string> json_types;   // kScalar
-  std::string json_pattern;              // kScalar, of its text form
-  std::vector<Choice> choices;           // kEnum
-  std::vector<ShapePtr> parts;           // kList, kMap: the element; kEither: the alternatives
-  std::string name;                      // kObject: "contract", unique
-  std::string phrase;                    // kObject: what messages call it
-  std::string title, doc;                // kObject: its section
-  std::vector<FieldShape> fields;        // kObject
-  std::vector<KnownKey> known;           // kObject
+  std::string noun;                     // "a duration": expected …
+  std::string type;                     // "duration": the reference's word
+  std::string example;                  // of a scalar: "24h"; of an object: a YAML text
+  std::vector<std::string> json_types;  // kScalar
+  std::string json_pattern;             // kScalar, of its text form
+  std::vector<Choice> choices;          // kEnum
+  std::vector<ShapePtr> parts;          // kList, kMap: the element; kEither: the alternatives
+  std::string name;                     // kObject: "contract", unique
+  std::string phrase;                   // kObject: what messages call it
+  std::string title, doc;               // kObject: its section
+  std::vector<FieldShape> fields;       // kObject
+  std::vector<KnownKey> known;          // kObject
 
   const FieldShape* Find(std::string_view field) const;
   std::vector<std::string> Keys() const;

@@ -64,6 +64,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     Node node;
     node.mark = node.text_mark = At(mark);
+    node.text = NullWordAt(node.mark);
     Finish(std::move(node), anchor);
   }
 
@@ -103,10 +104,22 @@ class TreeBuilder : public YAML::EventHandler {
     YAML::anchor_t anchor = 0;
     bool awaits_value = false;
     Node key;
-    std::vector<Node> merged;   // values of "<<"
+    std::vector<Node> merged;  // values of "<<"
   };
 
   Mark At(const YAML::Mark& mark) const { return {file_, mark.line + 1, mark.column + 1}; }
+
+  // How a null is spelt; "" where nothing was written: then the parser's mark is at the next token, which may be a key.
+  std::string NullWordAt(const Mark& mark) const {
+    if (static_cast<size_t>(mark.line) > lines_.size()) return "";
+    const std::string_view line = lines_[mark.line - 1];
+    const std::string_view rest = line.substr(std::min(line.size(), static_cast<size_t>(mark.column - 1)));
+    for (const char* word : {"null", "Null", "NULL", "~"})
+      if (const std::string_view after = rest.substr(std::min(rest.size(), std::string_view(word).size()));
+          rest.starts_with(word) && (after.empty() || std::string_view(" \t\r,]}").find(after[0]) != std::string_view::npos))
+        return word;
+    return "";
+  }
 
   void RefuseTag(const std::string& tag, const Mark& mark) {
     diagnostics.Add(UserError("yaml-tag", fmt::format("the YAML tag {} means nothing here", tag))
@@ -146,9 +159,12 @@ class TreeBuilder : public YAML::EventHandler {
       return;
     }
     Open& parent = open_.back();
-    if (parent.node.is_list()) parent.node.items.push_back(std::move(node));
-    else if (parent.awaits_value) AddEntry(parent, std::move(node));
-    else TakeKey(parent, std::move(node));
+    if (parent.node.is_list())
+      parent.node.items.push_back(std::move(node));
+    else if (parent.awaits_value)
+      AddEntry(parent, std::move(node));
+    else
+      TakeKey(parent, std::move(node));
   }
 
   void TakeKey(Open& parent, Node key) {
@@ -168,9 +184,10 @@ class TreeBuilder : public YAML::EventHandler {
       return;
     }
     if (const Entry* first = parent.node.FindEntry(key.text)) {
-      diagnostics.Add(UserError("duplicate-key", fmt::format("\"{}\" stands twice in this map, first on line {}", key.text, first->key_mark.line))
-                          .At(key.where())
-                          .Hint("keep one of the two"));
+      diagnostics.Add(
+          UserError("duplicate-key", fmt::format("\"{}\" stands twice in this map, first on line {}", key.text, first->key_mark.line))
+              .At(key.where())
+              .Hint("keep one of the two"));
       return;
     }
     // The parser places a missing value at whatever comes next.
@@ -200,8 +217,7 @@ Error SyntaxError(const YAML::ParserException& thrown, const std::string& file) 
 }  // namespace
 
 Result<Node> ParseYaml(std::string_view text, const std::string& file) {
-  if (!IsValidUtf8(text))
-    return Fail(UserError("yaml-encoding", "this file is not UTF-8").At({file, 1, 1}).Hint("save it as UTF-8"));
+  if (!IsValidUtf8(text)) return Fail(UserError("yaml-encoding", "this file is not UTF-8").At({file, 1, 1}).Hint("save it as UTF-8"));
   TreeBuilder builder(text, std::make_shared<const std::string>(file));
   builder.root = EmptyMapAt({std::make_shared<const std::string>(file), 1, 1});
   try {
@@ -217,7 +233,9 @@ Result<Node> ParseYaml(std::string_view text, const std::string& file) {
     builder.diagnostics.Add(SyntaxError(thrown, file));
   }
   if (builder.too_large())
-    return Fail(UserError("yaml-too-large", "the aliases in this file multiply to more than 200,000 values").At({file, 1, 1}).Hint("write the values out"));
+    return Fail(UserError("yaml-too-large", "the aliases in this file multiply to more than 200,000 values")
+                    .At({file, 1, 1})
+                    .Hint("write the values out"));
   if (!builder.diagnostics.ok()) return Fail(std::move(builder.diagnostics).Take());
   if (builder.root.is_null()) return EmptyMapAt({std::make_shared<const std::string>(file), 1, 1});
   return std::move(builder.root);

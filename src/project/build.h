@@ -12,14 +12,15 @@ namespace sluice::project {
 
 // Where a check stands, and so what it may say.
 struct CheckScope {
-  std::string table;                       // "silver.orders"
-  std::vector<std::string> columns;        // known ones; empty: not known here
+  std::string table;                 // "silver.orders"
+  std::vector<std::string> columns;  // known ones; empty: not known here
 };
 std::vector<Check> BuildChecks(const std::vector<CheckSpec>& specs, const CheckScope& scope, Diagnostics& diagnostics);
 
 contract::Contract BuildContract(const ContractSpec& spec, FileFormat format, const std::string& project_zone, Diagnostics& diagnostics);
 // The rules of a contract: predicates over one row, those of the column vocabulary lowered to SQL.
-std::vector<contract::SqlRule> BuildRules(const std::vector<CheckSpec>& specs, const std::vector<contract::ColumnContract>& columns, Diagnostics& diagnostics);
+std::vector<contract::SqlRule> BuildRules(const std::vector<CheckSpec>& specs, const std::vector<contract::ColumnContract>& columns,
+                                          Diagnostics& diagnostics);
 
 Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_said, Diagnostics& diagnostics);
 std::string Fingerprint(const Source& source, const std::string& root);
@@ -36,6 +37,7 @@ void CheckProject(const Project& project, Diagnostics& diagnostics);
 Properties BuildProperties(const PropertiesSpec& spec, const Project& project, Diagnostics& diagnostics);
 void CheckPartitioning(const Texts& partition_by, const std::vector<contract::ColumnContract>& columns, Diagnostics& diagnostics);
 // Each of `names` is one of `columns` (case aside) or a metadata column: else "unknown-column" with a suggestion. `of` ends the sentence.
-void CheckColumns(const Texts& names, const std::vector<std::string>& columns, std::string_view what, std::string_view of, Diagnostics& diagnostics);
+void CheckColumns(const Texts& names, const std::vector<std::string>& columns, std::string_view what, std::string_view of,
+                  Diagnostics& diagnostics);
 
 }  // namespace sluice::project

@@ -16,7 +16,8 @@ using contract::ColumnContract;
 using contract::SqlRule;
 
 // The keys that start a rule; each entry has exactly one.
-const std::vector<std::string> kRules = {"unique", "not_null", "column", "values", "relationship", "row_count", "freshness", "accounts_for", "sql"};
+const std::vector<std::string> kRules = {"unique",    "not_null",  "column",       "values", "relationship",
+                                         "row_count", "freshness", "accounts_for", "sql"};
 
 // The further keys that each rule takes.
 bool TakesKey(std::string_view rule, std::string_view key) {
@@ -51,7 +52,9 @@ std::string RuleOf(const CheckSpec& spec, Diagnostics& diagnostics) {
   }
   if (rule.empty()) {
     const bool lacks_column = FindGiven(spec, "min") || FindGiven(spec, "max") || FindGiven(spec, "pattern") || FindGiven(spec, "length");
-    diagnostics.Add(UserError("no-rule", "this check has no rule").At(spec.where).Hint(lacks_column ? "add column: NAME" : "it needs one of " + Join(kRules, ", ")));
+    diagnostics.Add(UserError("no-rule", "this check has no rule")
+                        .At(spec.where)
+                        .Hint(lacks_column ? "add column: NAME" : "it needs one of " + Join(kRules, ", ")));
   }
   return rule;
 }
@@ -69,7 +72,9 @@ bool HasOnlyItsKeys(const CheckSpec& spec, const std::string& rule, Diagnostics&
 }
 
 bool Needs(const CheckSpec& spec, bool has, const std::string& rule, const std::string& example, Diagnostics& diagnostics) {
-  if (!has) diagnostics.Add(UserError("missing-key", fmt::format("the rule \"{}\" says too little", rule)).At(spec.where).Hint("write it as " + example));
+  if (!has)
+    diagnostics.Add(
+        UserError("missing-key", fmt::format("the rule \"{}\" says too little", rule)).At(spec.where).Hint("write it as " + example));
   return has;
 }
 
@@ -79,9 +84,11 @@ Severity BuildSeverity(const CheckSpec& spec, Diagnostics& diagnostics) {
   const std::vector<std::string> choices = {"block", "warn"};
   const bool quarantine = spec.on_fail->value == "quarantine";
   diagnostics.Add(UserError("bad-choice", quarantine ? "a check cannot quarantine: its table is staged as a whole"
-                                                     : fmt::format("\"on_fail\" must be block or warn, found \"{}\"{}", spec.on_fail->value, DidYouMean(spec.on_fail->value, choices)))
+                                                     : fmt::format("\"on_fail\" must be block or warn, found \"{}\"{}", spec.on_fail->value,
+                                                                   DidYouMean(spec.on_fail->value, choices)))
                       .At(spec.on_fail->where)
-                      .Hint(quarantine ? "rules of a source's contract quarantine; here write on_fail: block or on_fail: warn" : "choose one of: block, warn"));
+                      .Hint(quarantine ? "rules of a source's contract quarantine; here write on_fail: block or on_fail: warn"
+                                       : "choose one of: block, warn"));
   return Severity::kBlock;
 }
 
@@ -92,22 +99,32 @@ void BuildTolerance(const CheckSpec& spec, Check& check, Diagnostics& diagnostic
   double value = 0;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
   const bool is_number = error == std::errc() && end == number.data() + number.size() && value >= 0;
-  if (is_number && text.ends_with('%') && value <= 100) check.tolerate_share = value / 100;
-  else if (is_number && !text.ends_with('%') && value == static_cast<double>(static_cast<int64_t>(value))) check.tolerate_rows = static_cast<int64_t>(value);
+  if (is_number && text.ends_with('%') && value <= 100)
+    check.tolerate_share = value / 100;
+  else if (is_number && !text.ends_with('%') && value == static_cast<double>(static_cast<int64_t>(value)))
+    check.tolerate_rows = static_cast<int64_t>(value);
   else
-    diagnostics.Add(UserError("wrong-type", fmt::format("\"tolerate\" must be a percentage or a number of rows, found \"{}\"", text)).At(spec.tolerate->where).Hint("write 0.1% or 5"));
+    diagnostics.Add(UserError("wrong-type", fmt::format("\"tolerate\" must be a percentage or a number of rows, found \"{}\"", text))
+                        .At(spec.tolerate->where)
+                        .Hint("write 0.1% or 5"));
 }
 
-std::optional<std::string> TextOf(const std::optional<int64_t>& number) { return number ? std::optional(std::to_string(*number)) : std::nullopt; }
+std::optional<std::string> TextOf(const std::optional<int64_t>& number) {
+  return number ? std::optional(std::to_string(*number)) : std::nullopt;
+}
 
 bool CheckBounds(const LengthSpec& bounds, std::string_view what, Diagnostics& diagnostics) {
   if (bounds.broken) return false;
   if (!bounds.min && !bounds.max) {
-    diagnostics.Add(UserError("missing-key", fmt::format("\"{}\" has neither min nor max", what)).At(bounds.where).Hint("write a number, or { min: 1, max: 10 }"));
+    diagnostics.Add(UserError("missing-key", fmt::format("\"{}\" has neither min nor max", what))
+                        .At(bounds.where)
+                        .Hint("write a number, or { min: 1, max: 10 }"));
     return false;
   }
   if (!bounds.min || !bounds.max || *bounds.min <= *bounds.max) return true;
-  diagnostics.Add(UserError("empty-range", fmt::format("\"{}\": the min {} is above the max {}", what, *bounds.min, *bounds.max)).At(bounds.where).Hint("swap them"));
+  diagnostics.Add(UserError("empty-range", fmt::format("\"{}\": the min {} is above the max {}", what, *bounds.min, *bounds.max))
+                      .At(bounds.where)
+                      .Hint("swap them"));
   return false;
 }
 
@@ -150,10 +167,13 @@ std::vector<Check> ValuesCheck(const CheckSpec& spec, Check check, Diagnostics& 
 }
 
 std::vector<Check> RelationshipCheck(const CheckSpec& spec, Check check, Diagnostics& diagnostics) {
-  if (!Needs(spec, spec.to.has_value(), "relationship", "{ relationship: customer_id, to: silver.customers.customer_id }", diagnostics)) return {};
+  if (!Needs(spec, spec.to.has_value(), "relationship", "{ relationship: customer_id, to: silver.customers.customer_id }", diagnostics))
+    return {};
   const std::vector<std::string> parts = Split(spec.to->value, '.');
   if (parts.size() != 3 || std::any_of(parts.begin(), parts.end(), [](const std::string& part) { return part.empty(); })) {
-    diagnostics.Add(UserError("bad-relationship", fmt::format("\"{}\" names no column of a table", spec.to->value)).At(spec.to->where).Hint("write to: LAYER.TABLE.COLUMN"));
+    diagnostics.Add(UserError("bad-relationship", fmt::format("\"{}\" names no column of a table", spec.to->value))
+                        .At(spec.to->where)
+                        .Hint("write to: LAYER.TABLE.COLUMN"));
     return {};
   }
   check.kind = Check::Kind::kRelationship;
@@ -198,18 +218,30 @@ std::vector<Check> Lowered(const CheckSpec& spec, const std::string& rule, Check
 std::string MadeName(const Check& check) {
   const std::string columns = Join(check.columns, ", ");
   switch (check.kind) {
-    case Check::Kind::kNotNull: return "not_null(" + columns + ")";
-    case Check::Kind::kUnique: return "unique(" + columns + ")";
-    case Check::Kind::kValues: return "values(" + columns + ")";
-    case Check::Kind::kMin: return "min(" + columns + ")";
-    case Check::Kind::kMax: return "max(" + columns + ")";
-    case Check::Kind::kLength: return "length(" + columns + ")";
-    case Check::Kind::kPattern: return "pattern(" + columns + ")";
-    case Check::Kind::kRelationship: return "relationship(" + columns + ")";
-    case Check::Kind::kRowCount: return "row_count";
-    case Check::Kind::kFreshness: return "freshness(" + columns + ")";
-    case Check::Kind::kAccountsFor: return "accounts_for(" + check.accounts_for + ")";
-    case Check::Kind::kSql: return fmt::format("sql:{}", check.where.line);
+    case Check::Kind::kNotNull:
+      return "not_null(" + columns + ")";
+    case Check::Kind::kUnique:
+      return "unique(" + columns + ")";
+    case Check::Kind::kValues:
+      return "values(" + columns + ")";
+    case Check::Kind::kMin:
+      return "min(" + columns + ")";
+    case Check::Kind::kMax:
+      return "max(" + columns + ")";
+    case Check::Kind::kLength:
+      return "length(" + columns + ")";
+    case Check::Kind::kPattern:
+      return "pattern(" + columns + ")";
+    case Check::Kind::kRelationship:
+      return "relationship(" + columns + ")";
+    case Check::Kind::kRowCount:
+      return "row_count";
+    case Check::Kind::kFreshness:
+      return "freshness(" + columns + ")";
+    case Check::Kind::kAccountsFor:
+      return "accounts_for(" + check.accounts_for + ")";
+    case Check::Kind::kSql:
+      return fmt::format("sql:{}", check.where.line);
   }
   return "";
 }
@@ -293,7 +325,8 @@ contract::OnFail BuildOnFail(const CheckSpec& spec, Diagnostics& diagnostics) {
   if (spec.on_fail->value == "block") return contract::OnFail::kBlock;
   if (spec.on_fail->value == "warn") return contract::OnFail::kWarn;
   const std::vector<std::string> choices = {"quarantine", "block", "warn"};
-  diagnostics.Add(UserError("bad-choice", fmt::format("\"on_fail\" must be quarantine, block or warn, found \"{}\"{}", spec.on_fail->value, DidYouMean(spec.on_fail->value, choices)))
+  diagnostics.Add(UserError("bad-choice", fmt::format("\"on_fail\" must be quarantine, block or warn, found \"{}\"{}", spec.on_fail->value,
+                                                      DidYouMean(spec.on_fail->value, choices)))
                       .At(spec.on_fail->where)
                       .Hint("choose one of: quarantine, block, warn"));
   return contract::OnFail::kQuarantine;
@@ -310,7 +343,10 @@ std::optional<SqlRule> BuildRule(const CheckSpec& spec, const std::vector<Column
     return std::nullopt;
   }
   if (!HasOnlyItsKeys(spec, kind, diagnostics)) return std::nullopt;
-  if (spec.tolerate) diagnostics.Add(UserError("key-of-another-rule", "rules of a contract tolerate nothing").At(spec.tolerate->where).Hint("write max_quarantined: in the contract"));
+  if (spec.tolerate)
+    diagnostics.Add(UserError("key-of-another-rule", "rules of a contract tolerate nothing")
+                        .At(spec.tolerate->where)
+                        .Hint("write max_quarantined: in the contract"));
   Texts names = spec.not_null;
   if (spec.column) names.push_back(*spec.column);
   std::vector<std::string> known;
@@ -319,13 +355,18 @@ std::optional<SqlRule> BuildRule(const CheckSpec& spec, const std::vector<Column
   CheckColumns(names, known, "column", "this contract", diagnostics);
   if (diagnostics.errors.size() > before) return std::nullopt;
   SqlRule rule{"", "", BuildOnFail(spec, diagnostics), spec.description, spec.sql ? spec.sql->where : spec.where};
-  if (kind == "sql") rule.predicate = spec.sql->value;
-  else if (kind == "not_null") rule.predicate = NotNullPredicate(spec);
-  else rule.predicate = ColumnPredicate(spec, *FindColumn(columns, spec.column->value), diagnostics);
+  if (kind == "sql")
+    rule.predicate = spec.sql->value;
+  else if (kind == "not_null")
+    rule.predicate = NotNullPredicate(spec);
+  else
+    rule.predicate = ColumnPredicate(spec, *FindColumn(columns, spec.column->value), diagnostics);
   // Where the condition is not true the CASE is NULL, which breaks no rule.
   if (spec.rule_where) rule.predicate = fmt::format("CASE WHEN {} THEN {} END", spec.rule_where->value, rule.predicate);
-  rule.name = spec.name ? spec.name->value : spec.column ? "rule(" + spec.column->value + ")" : kind == "not_null" ? "not_null(" + Join(TextsOf(spec.not_null), ", ") + ")"
-                                                                                                                  : fmt::format("line_{}", spec.where.line);
+  rule.name = spec.name            ? spec.name->value
+              : spec.column        ? "rule(" + spec.column->value + ")"
+              : kind == "not_null" ? "not_null(" + Join(TextsOf(spec.not_null), ", ") + ")"
+                                   : fmt::format("line_{}", spec.where.line);
   return rule;
 }
 

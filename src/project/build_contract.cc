@@ -30,33 +30,41 @@ void CheckZone(const std::optional<PlacedText>& zone, Diagnostics& diagnostics) 
 bool IsTime(TypeKind kind) { return kind == TypeKind::kDate || kind == TypeKind::kTimestamp || kind == TypeKind::kTimestampNtz; }
 
 // What min, max, values and default are written in. nullopt after an error, or where the type has no literals.
-std::optional<contract::Literal> CheckLiteral(const PlacedText& text, const ContractColumnSpec& column, std::string_view key, Diagnostics& diagnostics) {
+std::optional<contract::Literal> CheckLiteral(const PlacedText& text, const ContractColumnSpec& column, std::string_view key,
+                                              Diagnostics& diagnostics) {
   auto literal = contract::ParseLiteral(column.type.value, text.value, column.zone ? column.zone->value : "UTC");
   if (literal) return *literal;
-  diagnostics.Add(UserError("bad-literal", fmt::format("{} \"{}\" is no {}: {}", key, text.value, column.type.value.ToString(), literal.error().message))
+  diagnostics.Add(UserError("bad-literal",
+                            fmt::format("{} \"{}\" is no {}: {}", key, text.value, column.type.value.ToString(), literal.error().message))
                       .At(text.where)
-                      .Hint(IsTime(column.type.value.kind) ? "write it in ISO 8601: 2024-01-31, 2024-01-31T10:00:00Z" : "write a value of the column's type, or change the type"));
+                      .Hint(IsTime(column.type.value.kind) ? "write it in ISO 8601: 2024-01-31, 2024-01-31T10:00:00Z"
+                                                           : "write a value of the column's type, or change the type"));
   return std::nullopt;
 }
 
 void CheckRange(const ContractColumnSpec& column, Diagnostics& diagnostics) {
   if ((column.min || column.max) && column.type.value.is_nested()) {
-    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("a {} has no order: min and max do not fit it", column.type.value.ToString()))
-                        .At(column.min ? column.min->where : column.max->where)
-                        .Hint("remove it, or write a rule with sql:"));
+    diagnostics.Add(
+        UserError("rule-does-not-fit", fmt::format("a {} has no order: min and max do not fit it", column.type.value.ToString()))
+            .At(column.min ? column.min->where : column.max->where)
+            .Hint("remove it, or write a rule with sql:"));
     return;
   }
   std::optional<contract::Literal> min, max;
   if (column.min) min = CheckLiteral(*column.min, column, "min", diagnostics);
   if (column.max) max = CheckLiteral(*column.max, column, "max", diagnostics);
   if (!min || !max || contract::CompareLiterals(*min, *max) <= 0) return;
-  diagnostics.Add(UserError("empty-range", fmt::format("the min {} is above the max {}", column.min->value, column.max->value)).At(column.max->where).Hint("swap them"));
+  diagnostics.Add(UserError("empty-range", fmt::format("the min {} is above the max {}", column.min->value, column.max->value))
+                      .At(column.max->where)
+                      .Hint("swap them"));
 }
 
 void CheckValues(const ContractColumnSpec& column, Diagnostics& diagnostics) {
   if (column.values.empty()) return;
   if (column.type.value.is_nested()) {
-    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("values do not fit a {}", column.type.value.ToString())).At(column.values[0].where).Hint("remove it, or write a rule with sql:"));
+    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("values do not fit a {}", column.type.value.ToString()))
+                        .At(column.values[0].where)
+                        .Hint("remove it, or write a rule with sql:"));
     return;
   }
   for (const PlacedText& value : column.values) CheckLiteral(value, column, "the value", diagnostics);
@@ -65,26 +73,38 @@ void CheckValues(const ContractColumnSpec& column, Diagnostics& diagnostics) {
 void CheckTextRules(const ContractColumnSpec& column, Diagnostics& diagnostics) {
   const TypeKind kind = column.type.value.kind;
   if (column.pattern && kind != TypeKind::kString)
-    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("a pattern fits a string, not a {}", column.type.value.ToString())).At(column.pattern->where).Hint("make the column a string, or use min and max"));
+    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("a pattern fits a string, not a {}", column.type.value.ToString()))
+                        .At(column.pattern->where)
+                        .Hint("make the column a string, or use min and max"));
   else if (column.pattern)
     if (auto status = CheckPattern(column.pattern->value); !status) Report(std::move(status).error(), column.pattern->where, diagnostics);
   if (!column.length) return;
   if (kind != TypeKind::kString && kind != TypeKind::kBinary && kind != TypeKind::kList)
-    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("a {} has no length", column.type.value.ToString())).At(column.length->where).Hint("length fits strings, binaries and lists"));
+    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("a {} has no length", column.type.value.ToString()))
+                        .At(column.length->where)
+                        .Hint("length fits strings, binaries and lists"));
   const auto& [min, max, broken, where] = *column.length;
   if (broken) return;
-  if (!min && !max) diagnostics.Add(UserError("missing-key", "\"length\" has neither min nor max").At(where).Hint("write a number, or { min: 1, max: 10 }"));
-  if (min && max && *min > *max) diagnostics.Add(UserError("empty-range", fmt::format("\"length\": the min {} is above the max {}", *min, *max)).At(where).Hint("swap them"));
+  if (!min && !max)
+    diagnostics.Add(
+        UserError("missing-key", "\"length\" has neither min nor max").At(where).Hint("write a number, or { min: 1, max: 10 }"));
+  if (min && max && *min > *max)
+    diagnostics.Add(
+        UserError("empty-range", fmt::format("\"length\": the min {} is above the max {}", *min, *max)).At(where).Hint("swap them"));
 }
 
 void CheckFormats(const ContractColumnSpec& column, bool zone_known, FileFormat format, Diagnostics& diagnostics) {
   const TypeKind kind = column.type.value.kind;
   if (!column.formats.empty() && !IsTime(kind)) {
-    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("formats fit dates and timestamps, not a {}", column.type.value.ToString())).At(column.formats[0].where).Hint("remove it, or change the type"));
+    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("formats fit dates and timestamps, not a {}", column.type.value.ToString()))
+                        .At(column.formats[0].where)
+                        .Hint("remove it, or change the type"));
     return;
   }
   if (column.zone && kind != TypeKind::kTimestamp && !column.type.value.is_nested())
-    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("a {} has no zone", column.type.value.ToString())).At(column.zone->where).Hint("only a timestamp, an instant, needs one"));
+    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("a {} has no zone", column.type.value.ToString()))
+                        .At(column.zone->where)
+                        .Hint("only a timestamp, an instant, needs one"));
   CheckZone(column.zone, diagnostics);
   for (const PlacedText& text : column.formats) {
     auto compiled = contract::TimeFormat::Compile(text.value);
@@ -94,11 +114,13 @@ void CheckFormats(const ContractColumnSpec& column, bool zone_known, FileFormat 
       Report(std::move(error), text.where, diagnostics);
       continue;
     }
-    const bool says_zone = text.value.find("%z") != std::string::npos || text.value.find("%Z") != std::string::npos || text.value.find("%s") != std::string::npos;
+    const bool says_zone = text.value.find("%z") != std::string::npos || text.value.find("%Z") != std::string::npos ||
+                           text.value.find("%s") != std::string::npos;
     if (kind == TypeKind::kTimestamp && !says_zone && !zone_known && format != FileFormat::kParquet)
-      diagnostics.Add(UserError("zone-needed", fmt::format("\"{}\" has no zone, so its timestamps are no instants", text.value))
-                          .At(text.where)
-                          .Hint("add zone: Europe/Berlin (or another) to the column, timezone: UTC to sluice.yml, or make it a timestamp_ntz"));
+      diagnostics.Add(
+          UserError("zone-needed", fmt::format("\"{}\" has no zone, so its timestamps are no instants", text.value))
+              .At(text.where)
+              .Hint("add zone: Europe/Berlin (or another) to the column, timezone: UTC to sluice.yml, or make it a timestamp_ntz"));
   }
 }
 
@@ -132,7 +154,7 @@ ColumnContract BuildColumn(const ContractColumnSpec& spec) {
 
 void CheckColumn(const ContractColumnSpec& column, bool zone_known, FileFormat format, Diagnostics& diagnostics) {
   if (column.name.where.known()) CheckColumnName(column.name, diagnostics);
-  if (column.type.where.line == 0) return;   // its type was refused: nothing more can be said
+  if (column.type.where.line == 0) return;  // its type was refused: nothing more can be said
   CheckRange(column, diagnostics);
   CheckValues(column, diagnostics);
   CheckTextRules(column, diagnostics);
@@ -166,7 +188,10 @@ contract::Contract BuildContract(const ContractSpec& spec, FileFormat format, co
     names.push_back(column.name);
     fields.push_back(column.from.value_or(column.name));
   }
-  if (spec.columns.empty()) diagnostics.Add(UserError("no-columns", "this contract has no columns").At(spec.where).Hint("write them, or remove the contract: then types are detected"));
+  if (spec.columns.empty())
+    diagnostics.Add(UserError("no-columns", "this contract has no columns")
+                        .At(spec.where)
+                        .Hint("write them, or remove the contract: then types are detected"));
   const size_t before = diagnostics.errors.size();
   CheckDistinct(names, "duplicate-column", "the column", diagnostics);
   if (diagnostics.errors.size() == before) CheckDistinct(fields, "duplicate-from", "the field", diagnostics);

@@ -21,8 +21,10 @@ class Splitter {
     while (at_ < sql_.size()) {
       if (SkipComment() || SkipQuoted()) continue;
       const char c = sql_[at_];
-      if (c == ';') End();
-      else if (begin_ == std::string_view::npos && std::string_view(" \t\r\n\f\v").find(c) == std::string_view::npos) begin_ = at_;
+      if (c == ';')
+        End();
+      else if (begin_ == std::string_view::npos && std::string_view(" \t\r\n\f\v").find(c) == std::string_view::npos)
+        begin_ = at_;
       if (at_ < sql_.size()) ++at_;
     }
     End();
@@ -40,7 +42,7 @@ class Splitter {
     const char c = sql_[at_];
     if (c == '\'' || c == '"') return Mark() && SkipPast(std::string_view(&sql_[at_], 1), 1);
     if (c != '$') return false;
-    size_t end = at_ + 1;   // $tag$ … $tag$; $name is a parameter
+    size_t end = at_ + 1;  // $tag$ … $tag$; $name is a parameter
     while (end < sql_.size() && (std::isalnum(static_cast<unsigned char>(sql_[end])) || sql_[end] == '_')) ++end;
     if (end >= sql_.size() || sql_[end] != '$') return false;
     return Mark() && SkipPast(sql_.substr(at_, end + 1 - at_), end + 1 - at_);
@@ -112,7 +114,8 @@ std::vector<Macro> BuildMacros(const MacroFile& file, Diagnostics& diagnostics) 
   for (Statement& statement : Splitter(file.text, file.path).Run()) {
     const std::string name = MacroName(statement.text);
     if (name.empty())
-      diagnostics.Add(UserError("bad-macro", "this is no CREATE MACRO").At(statement.where).Hint("write create macro NAME(x, y) as EXPRESSION"));
+      diagnostics.Add(
+          UserError("bad-macro", "this is no CREATE MACRO").At(statement.where).Hint("write create macro NAME(x, y) as EXPRESSION"));
     else
       macros.push_back({name, std::move(statement.text), statement.where});
   }

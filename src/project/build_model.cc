@@ -21,12 +21,18 @@ struct StoreKey {
 const std::vector<StoreKey>& StoreKeys() {
   using enum Store;
   static const std::vector<StoreKey> keys = {
-      {"key", {kMerge, kScd2}},          {"sequence_by", {kMerge, kScd2}},
-      {"delete_when", {kMerge, kScd2}},  {"update", {kMerge}},
-      {"on_missing", {kMerge}},          {"track", {kScd2}},
-      {"on_delete", {kScd2}},            {"column", {kInterval}},
-      {"every", {kInterval}},            {"lookback", {kInterval}},
-      {"start", {kInterval}},            {"on_change", {kAppend, kMerge, kScd2, kInterval}},
+      {"key", {kMerge, kScd2}},
+      {"sequence_by", {kMerge, kScd2}},
+      {"delete_when", {kMerge, kScd2}},
+      {"update", {kMerge}},
+      {"on_missing", {kMerge}},
+      {"track", {kScd2}},
+      {"on_delete", {kScd2}},
+      {"column", {kInterval}},
+      {"every", {kInterval}},
+      {"lookback", {kInterval}},
+      {"start", {kInterval}},
+      {"on_change", {kAppend, kMerge, kScd2, kInterval}},
       {"partition_by", {kTable, kAppend, kMerge, kScd2, kInterval}},
       {"readers", {kTable, kAppend, kMerge, kScd2, kInterval}},
   };
@@ -35,12 +41,18 @@ const std::vector<StoreKey>& StoreKeys() {
 
 std::string StoreName(Store store) {
   switch (store) {
-    case Store::kView: return "view";
-    case Store::kTable: return "table";
-    case Store::kAppend: return "append";
-    case Store::kMerge: return "merge";
-    case Store::kScd2: return "scd2";
-    case Store::kInterval: return "interval";
+    case Store::kView:
+      return "view";
+    case Store::kTable:
+      return "table";
+    case Store::kAppend:
+      return "append";
+    case Store::kMerge:
+      return "merge";
+    case Store::kScd2:
+      return "scd2";
+    case Store::kInterval:
+      return "interval";
   }
   return "";
 }
@@ -57,7 +69,8 @@ void CheckStoreKeys(const ModelSpec& spec, Diagnostics& diagnostics) {
     const auto key = std::find_if(StoreKeys().begin(), StoreKeys().end(), [&](const StoreKey& k) { return k.key == given.name; });
     if (key == StoreKeys().end() || given.inherited) continue;
     if (std::find(key->stores.begin(), key->stores.end(), spec.store) != key->stores.end()) continue;
-    diagnostics.Add(UserError("key-of-another-store", fmt::format("\"{}\" is of store: {}, and this model is a {}", given.name, StoreList(key->stores), StoreName(spec.store)))
+    diagnostics.Add(UserError("key-of-another-store", fmt::format("\"{}\" is of store: {}, and this model is a {}", given.name,
+                                                                  StoreList(key->stores), StoreName(spec.store)))
                         .At(given.where)
                         .Hint(fmt::format("write store: {}, or remove {}", StoreName(key->stores[0]), given.name)));
   }
@@ -65,27 +78,36 @@ void CheckStoreKeys(const ModelSpec& spec, Diagnostics& diagnostics) {
 
 void NeedKey(bool has, const ModelSpec& spec, const std::string& key, const std::string& why, Diagnostics& diagnostics) {
   const bool given = std::any_of(spec.given.begin(), spec.given.end(), [&](const GivenKey& k) { return k.name == key; });
-  if (has || given) return;   // what was given and is not there was refused
+  if (has || given) return;  // what was given and is not there was refused
   diagnostics.Add(UserError("missing-key", fmt::format("store: {} needs \"{}\"", StoreName(spec.store), key)).At(spec.where).Hint(why));
 }
 
 void CheckKeyed(const ModelSpec& spec, Diagnostics& diagnostics) {
   NeedKey(!spec.key.empty(), spec, "key", "add key: [COLUMN], the columns that identify a row", diagnostics);
-  NeedKey(!spec.sequence_by.empty(), spec, "sequence_by", "add sequence_by: [updated_at], what tells which row is newer, or sequence_by: arrival for the later batch", diagnostics);
+  NeedKey(!spec.sequence_by.empty(), spec, "sequence_by",
+          "add sequence_by: [updated_at], what tells which row is newer, or sequence_by: arrival for the later batch", diagnostics);
   CheckDistinct(spec.key, "duplicate-item", "the key column", diagnostics);
   CheckDistinct(spec.sequence_by, "duplicate-item", "the sequence_by column", diagnostics);
   for (const PlacedText& by : spec.sequence_by)
     if (by.value == "arrival" && spec.sequence_by.size() > 1)
-      diagnostics.Add(UserError("bad-sequence", "\"arrival\" stands alone: it means the later batch").At(by.where).Hint("write sequence_by: arrival, or columns only"));
+      diagnostics.Add(UserError("bad-sequence", "\"arrival\" stands alone: it means the later batch")
+                          .At(by.where)
+                          .Hint("write sequence_by: arrival, or columns only"));
   for (const PlacedText& column : spec.update)
     for (const PlacedText& key : spec.key)
       if (EqualsIgnoreCase(column.value, key.value))
-        diagnostics.Add(UserError("key-is-updated", fmt::format("\"{}\" is of the key, which no update changes", column.value)).At(column.where).Hint("remove it from update"));
+        diagnostics.Add(UserError("key-is-updated", fmt::format("\"{}\" is of the key, which no update changes", column.value))
+                            .At(column.where)
+                            .Hint("remove it from update"));
   if (spec.on_delete == OnDelete::kClose && !spec.delete_when)
-    diagnostics.Add(UserError("missing-key", "on_delete: close needs \"delete_when\"").At(spec.where).Hint("add delete_when: \"status = 'deleted'\", what tells a deletion"));
+    diagnostics.Add(UserError("missing-key", "on_delete: close needs \"delete_when\"")
+                        .At(spec.where)
+                        .Hint("add delete_when: \"status = 'deleted'\", what tells a deletion"));
 }
 
-std::string EveryName(Every every) { return every == Every::kHour ? "hour" : every == Every::kDay ? "day" : every == Every::kMonth ? "month" : "year"; }
+std::string EveryName(Every every) {
+  return every == Every::kHour ? "hour" : every == Every::kDay ? "day" : every == Every::kMonth ? "month" : "year";
+}
 
 // Is the instant (micros) the first of a window?
 bool StartsWindow(int64_t micros, Every every) {
@@ -100,19 +122,25 @@ bool StartsWindow(int64_t micros, Every every) {
 
 void CheckStart(const PlacedText& start, Every every, Diagnostics& diagnostics) {
   std::optional<int64_t> micros;
-  if (const auto days = ParseDate(start.value)) micros = int64_t{*days} * 86'400'000'000LL;
-  else if (const auto instant = ParseInstant(start.value)) micros = instant->micros;
-  else if (const auto wall = ParseInstant(start.value + "Z")) micros = wall->micros;
+  if (const auto days = ParseDate(start.value))
+    micros = int64_t{*days} * 86'400'000'000LL;
+  else if (const auto instant = ParseInstant(start.value))
+    micros = instant->micros;
+  else if (const auto wall = ParseInstant(start.value + "Z"))
+    micros = wall->micros;
   if (!micros)
-    diagnostics.Add(UserError("bad-start", fmt::format("\"{}\" is no date or timestamp", start.value)).At(start.where).Hint("write start: 2024-01-01"));
+    diagnostics.Add(
+        UserError("bad-start", fmt::format("\"{}\" is no date or timestamp", start.value)).At(start.where).Hint("write start: 2024-01-01"));
   else if (!StartsWindow(*micros, every))
-    diagnostics.Add(UserError("bad-start", fmt::format("\"{}\" is not the first moment of a window of one {}", start.value, EveryName(every)))
-                        .At(start.where)
-                        .Hint(fmt::format("write the first moment of its {}", EveryName(every))));
+    diagnostics.Add(
+        UserError("bad-start", fmt::format("\"{}\" is not the first moment of a window of one {}", start.value, EveryName(every)))
+            .At(start.where)
+            .Hint(fmt::format("write the first moment of its {}", EveryName(every))));
 }
 
 void CheckInterval(const ModelSpec& spec, Diagnostics& diagnostics) {
-  NeedKey(spec.column.has_value(), spec, "column", "add column: NAME, the date or timestamp that says which window a row is in", diagnostics);
+  NeedKey(spec.column.has_value(), spec, "column", "add column: NAME, the date or timestamp that says which window a row is in",
+          diagnostics);
   NeedKey(spec.start.has_value(), spec, "start", "add start: 2024-01-01, where the first window begins", diagnostics);
   if (spec.start) CheckStart(*spec.start, spec.every, diagnostics);
 }
@@ -124,7 +152,8 @@ std::vector<ColumnSpec> BuildColumns(const ModelSpec& spec, Diagnostics& diagnos
     if (column.name.value.empty()) continue;
     CheckColumnName(column.name, diagnostics);
     names.push_back(column.name);
-    columns.push_back({column.name.value, column.type ? std::optional(column.type->value) : std::nullopt, column.description, column.pii, column.where});
+    columns.push_back(
+        {column.name.value, column.type ? std::optional(column.type->value) : std::nullopt, column.description, column.pii, column.where});
   }
   CheckDistinct(names, "duplicate-column", "the column", diagnostics);
   return columns;
@@ -132,7 +161,8 @@ std::vector<ColumnSpec> BuildColumns(const ModelSpec& spec, Diagnostics& diagnos
 
 void CheckLayer(const ModelFile& file, const Project& project, Diagnostics& diagnostics) {
   if (std::find(project.layers.begin(), project.layers.end(), file.layer) != project.layers.end()) return;
-  diagnostics.Add(UserError("unknown-layer", fmt::format("the folder \"{}\" is no layer of the project{}", file.layer, DidYouMean(file.layer, project.layers)))
+  diagnostics.Add(UserError("unknown-layer", fmt::format("the folder \"{}\" is no layer of the project{}", file.layer,
+                                                         DidYouMean(file.layer, project.layers)))
                       .At({file.stem + ".sql", 1, 1})
                       .Hint("layers: " + Join(project.layers, ", ") + "; move the file, or add the layer to layers: in sluice.yml"));
 }

@@ -15,7 +15,7 @@ using contract::ColumnContract;
 using contract::TypeKind;
 
 struct Partition {
-  std::string function, column;   // function "" = the column itself
+  std::string function, column;  // function "" = the column itself
 };
 
 std::optional<Partition> ParsePartition(std::string_view text) {
@@ -36,11 +36,14 @@ void CheckPartition(const PlacedText& text, const std::vector<ColumnContract>& c
   static const std::vector<std::string> kFunctions = {"year", "month", "day", "hour"};
   const auto partition = ParsePartition(text.value);
   if (!partition || partition->column.empty()) {
-    diagnostics.Add(UserError("bad-partition", fmt::format("\"{}\" is no column and no function of one", text.value)).At(text.where).Hint("write order_date or month(order_date)"));
+    diagnostics.Add(UserError("bad-partition", fmt::format("\"{}\" is no column and no function of one", text.value))
+                        .At(text.where)
+                        .Hint("write order_date or month(order_date)"));
     return;
   }
   if (!partition->function.empty() && std::find(kFunctions.begin(), kFunctions.end(), partition->function) == kFunctions.end()) {
-    diagnostics.Add(UserError("bad-partition", fmt::format("there is no partition by \"{}\"{}", partition->function, DidYouMean(partition->function, kFunctions)))
+    diagnostics.Add(UserError("bad-partition", fmt::format("there is no partition by \"{}\"{}", partition->function,
+                                                           DidYouMean(partition->function, kFunctions)))
                         .At(text.where)
                         .Hint("year, month, day and hour of a date or timestamp, or the column itself"));
     return;
@@ -51,26 +54,31 @@ void CheckPartition(const PlacedText& text, const std::vector<ColumnContract>& c
   CheckColumns({{partition->column, text.where}}, names, "partition column", "this contract", diagnostics);
   for (const ColumnContract& column : columns)
     if (EqualsIgnoreCase(column.name, partition->column) && !Fits(partition->function, column.type.kind))
-      diagnostics.Add(UserError("bad-partition", fmt::format("\"{}\" does not fit: {} is a {}", text.value, column.name, column.type.ToString()))
-                          .At(text.where)
-                          .Hint(partition->function.empty() ? "partition by a column that is neither binary nor nested" : "year, month, day fit dates and timestamps, hour timestamps"));
+      diagnostics.Add(
+          UserError("bad-partition", fmt::format("\"{}\" does not fit: {} is a {}", text.value, column.name, column.type.ToString()))
+              .At(text.where)
+              .Hint(partition->function.empty() ? "partition by a column that is neither binary nor nested"
+                                                : "year, month, day fit dates and timestamps, hour timestamps"));
 }
 
-using Places = std::map<std::string, Location>;   // table → where it is defined
+using Places = std::map<std::string, Location>;  // table → where it is defined
 
 void AddTable(const std::string& table, const Location& where, Places& places, Diagnostics& diagnostics) {
   const auto [first, is_new] = places.emplace(ToLower(table), where);
   if (!is_new)
-    diagnostics.Add(UserError("duplicate-table", fmt::format("{} is made twice, first in {}", table, first->second.file)).At(where).Hint("rename one of the two"));
+    diagnostics.Add(UserError("duplicate-table", fmt::format("{} is made twice, first in {}", table, first->second.file))
+                        .At(where)
+                        .Hint("rename one of the two"));
 }
 
 void CheckReference(const std::string& table, std::string_view key, const Location& where, const Places& places, Diagnostics& diagnostics) {
   if (places.contains(ToLower(table)) || table.starts_with("quarantine.")) return;
   std::vector<std::string> tables;
   for (const auto& [name, place] : places) tables.push_back(name);
-  diagnostics.Add(UserError("unknown-table", fmt::format("\"{}\" names the table {}, which nothing makes{}", key, table, DidYouMean(table, tables)))
-                      .At(where)
-                      .Hint("write LAYER.NAME of a source, a seed or a model"));
+  diagnostics.Add(
+      UserError("unknown-table", fmt::format("\"{}\" names the table {}, which nothing makes{}", key, table, DidYouMean(table, tables)))
+          .At(where)
+          .Hint("write LAYER.NAME of a source, a seed or a model"));
 }
 
 const Source* FindSource(const Project& project, const std::string& table) {
@@ -117,7 +125,8 @@ Properties BuildProperties(const PropertiesSpec& spec, const Project& project, D
   if (project.schedules.contains(properties.schedule)) return properties;
   std::vector<std::string> names;
   for (const auto& [name, cron] : project.schedules) names.push_back(name);
-  diagnostics.Add(UserError("unknown-schedule", fmt::format("there is no schedule \"{}\"{}", properties.schedule, DidYouMean(properties.schedule, names)))
+  diagnostics.Add(UserError("unknown-schedule",
+                            fmt::format("there is no schedule \"{}\"{}", properties.schedule, DidYouMean(properties.schedule, names)))
                       .At(spec.schedule->where)
                       .Hint("declare it in sluice.yml, schedules: { " + properties.schedule + ": \"0 2 * * * UTC\" }"));
   return properties;
@@ -128,13 +137,15 @@ void CheckPartitioning(const Texts& partition_by, const std::vector<ColumnContra
   for (const PlacedText& text : partition_by) CheckPartition(text, columns, diagnostics);
 }
 
-void CheckColumns(const Texts& names, const std::vector<std::string>& columns, std::string_view what, std::string_view of, Diagnostics& diagnostics) {
+void CheckColumns(const Texts& names, const std::vector<std::string>& columns, std::string_view what, std::string_view of,
+                  Diagnostics& diagnostics) {
   for (const PlacedText& name : names) {
     const auto same = [&](const std::string& column) { return EqualsIgnoreCase(column, name.value); };
     if (std::any_of(columns.begin(), columns.end(), same) || contract::IsMetadataColumn(ToLower(name.value))) continue;
-    diagnostics.Add(UserError("unknown-column", fmt::format("{} \"{}\" is not a column of {}{}", what, name.value, of, DidYouMean(name.value, columns)))
-                        .At(name.where)
-                        .Hint("the columns are " + Join(columns, ", ")));
+    diagnostics.Add(
+        UserError("unknown-column", fmt::format("{} \"{}\" is not a column of {}{}", what, name.value, of, DidYouMean(name.value, columns)))
+            .At(name.where)
+            .Hint("the columns are " + Join(columns, ", ")));
   }
 }
 

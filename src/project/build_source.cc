@@ -39,27 +39,38 @@ FileFormat FormatOf(const ReadSpec& spec, Diagnostics& diagnostics) {
 }
 
 // One byte of ASCII; "tab" and "\t" for a tab; "" where `may_be_empty`.
-std::optional<std::string> CharacterOf(const std::optional<PlacedText>& text, std::string_view key, bool may_be_empty, Diagnostics& diagnostics) {
+std::optional<std::string> CharacterOf(const std::optional<PlacedText>& text, std::string_view key, bool may_be_empty,
+                                       Diagnostics& diagnostics) {
   if (!text) return std::nullopt;
   std::string value = text->value == "tab" || text->value == "\\t" ? "\t" : text->value;
-  if (value.empty() ? may_be_empty : value.size() == 1 && static_cast<unsigned char>(value[0]) < 0x80 && value != "\n" && value != "\r") return value;
-  diagnostics.Add(UserError("bad-character", fmt::format("\"{}\" must be one ASCII character, found \"{}\"", key, text->value)).At(text->where).Hint("write \";\", \"|\" or tab"));
+  if (value.empty() ? may_be_empty : value.size() == 1 && static_cast<unsigned char>(value[0]) < 0x80 && value != "\n" && value != "\r")
+    return value;
+  diagnostics.Add(UserError("bad-character", fmt::format("\"{}\" must be one ASCII character, found \"{}\"", key, text->value))
+                      .At(text->where)
+                      .Hint("write \";\", \"|\" or tab"));
   return std::nullopt;
 }
 
 void RefuseCsvKeys(const ReadSpec& spec, Diagnostics& diagnostics) {
   for (const char* key : {"delimiter", "quote", "escape", "comment", "header", "skip"})
     if (const GivenKey* given = FindGiven(spec.given, key); given && !given->inherited)
-      diagnostics.Add(UserError("key-of-another-format", fmt::format("\"{}\" is of format: csv", key)).At(given->where).Hint("remove it, or write format: csv"));
+      diagnostics.Add(UserError("key-of-another-format", fmt::format("\"{}\" is of format: csv", key))
+                          .At(given->where)
+                          .Hint("remove it, or write format: csv"));
 }
 
 void CheckGlob(const PlacedText& files, Diagnostics& diagnostics) {
   const std::string& glob = files.value;
-  const auto refuse = [&](const std::string& message, const std::string& hint) { diagnostics.Add(UserError("bad-glob", message).At(files.where).Hint(hint)); };
+  const auto refuse = [&](const std::string& message, const std::string& hint) {
+    diagnostics.Add(UserError("bad-glob", message).At(files.where).Hint(hint));
+  };
   const std::vector<std::string> parts = Split(glob, '/');
-  if (glob.empty()) refuse("\"files\" is empty", "write a glob such as \"orders/*.csv\"");
-  else if (glob.starts_with('/') || glob.find("://") != std::string::npos) refuse("\"files\" is below the connection's path and cannot be absolute", "write the folder as the connection's path");
-  else if (std::find(parts.begin(), parts.end(), "..") != parts.end()) refuse("\"files\" cannot leave the connection's path", "make another connection with that path");
+  if (glob.empty())
+    refuse("\"files\" is empty", "write a glob such as \"orders/*.csv\"");
+  else if (glob.starts_with('/') || glob.find("://") != std::string::npos)
+    refuse("\"files\" is below the connection's path and cannot be absolute", "write the folder as the connection's path");
+  else if (std::find(parts.begin(), parts.end(), "..") != parts.end())
+    refuse("\"files\" cannot leave the connection's path", "make another connection with that path");
 }
 
 Read BuildRead(const ReadSpec& spec, Diagnostics& diagnostics) {
@@ -82,17 +93,21 @@ Read BuildRead(const ReadSpec& spec, Diagnostics& diagnostics) {
 
 Connection FindConnection(const SourceSpec& spec, const Project& project, Diagnostics& diagnostics) {
   if (!spec.connection) {
-    if (FindGiven(spec.given, "connection")) return {};   // what it is was refused
-    diagnostics.Add(UserError("missing-key", fmt::format("the source {} lacks \"connection\"", spec.name.value)).At(spec.where).Hint("add connection: NAME, one of the project's connections"));
+    if (FindGiven(spec.given, "connection")) return {};  // what it is was refused
+    diagnostics.Add(UserError("missing-key", fmt::format("the source {} lacks \"connection\"", spec.name.value))
+                        .At(spec.where)
+                        .Hint("add connection: NAME, one of the project's connections"));
     return {};
   }
   const auto found = project.connections.find(spec.connection->value);
   if (found != project.connections.end()) return found->second;
   std::vector<std::string> names;
   for (const auto& [name, connection] : project.connections) names.push_back(name);
-  diagnostics.Add(UserError("unknown-connection", fmt::format("there is no connection \"{}\"{}", spec.connection->value, DidYouMean(spec.connection->value, names)))
+  diagnostics.Add(UserError("unknown-connection", fmt::format("there is no connection \"{}\"{}", spec.connection->value,
+                                                              DidYouMean(spec.connection->value, names)))
                       .At(spec.connection->where)
-                      .Hint(names.empty() ? "declare one in sluice.yml, connections: { drop: { type: files, path: ./landing } }" : "sluice.yml declares " + Join(names, ", ")));
+                      .Hint(names.empty() ? "declare one in sluice.yml, connections: { drop: { type: files, path: ./landing } }"
+                                          : "sluice.yml declares " + Join(names, ", ")));
   return {};
 }
 
@@ -116,7 +131,8 @@ void CheckColumnUses(const SourceSpec& spec, const Source& source, Diagnostics& 
 
 Freshness BuildFreshness(const FreshnessSpec& spec, Diagnostics& diagnostics) {
   if (!spec.within && !spec.warn && !spec.broken)
-    diagnostics.Add(UserError("missing-key", "\"freshness\" has neither within nor warn").At(spec.where).Hint("write freshness: { within: 24h }"));
+    diagnostics.Add(
+        UserError("missing-key", "\"freshness\" has neither within nor warn").At(spec.where).Hint("write freshness: { within: 24h }"));
   return {spec.within, spec.warn, spec.of ? spec.of->value : "", spec.where};
 }
 
@@ -138,9 +154,12 @@ Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_
   source.where = spec.where;
   CheckName(spec.name, "a source", diagnostics);
   source.connection = FindConnection(spec, project, diagnostics);
-  if (spec.read) source.read = BuildRead(*spec.read, diagnostics);
+  if (spec.read)
+    source.read = BuildRead(*spec.read, diagnostics);
   else if (!FindGiven(spec.given, "read"))
-    diagnostics.Add(UserError("missing-key", fmt::format("the source {} lacks \"read\"", spec.name.value)).At(spec.where).Hint("add read: { files: \"NAME/*.csv\" }"));
+    diagnostics.Add(UserError("missing-key", fmt::format("the source {} lacks \"read\"", spec.name.value))
+                        .At(spec.where)
+                        .Hint("add read: { files: \"NAME/*.csv\" }"));
   source.load = spec.load;
   source.keep = spec.keep;
   CheckKeep(spec, diagnostics);
@@ -150,11 +169,14 @@ Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_
   }
   source.partition_by = TextsOf(spec.partition_by);
   const std::string zone = zone_is_said ? project.timezone : "";
-  if (spec.contract) source.contract = BuildContract(*spec.contract, source.read.format, zone, diagnostics);
-  else source.contract.zone = zone;
+  if (spec.contract)
+    source.contract = BuildContract(*spec.contract, source.read.format, zone, diagnostics);
+  else
+    source.contract.zone = zone;
   CheckColumnUses(spec, source, diagnostics);
   const bool all_known = source.contract.declared && source.contract.on_new_column != contract::OnNewColumn::kEvolve;
-  source.checks = BuildChecks(spec.checks, {"bronze." + source.name, all_known ? NamesOf(source.contract.columns) : std::vector<std::string>{}}, diagnostics);
+  source.checks = BuildChecks(
+      spec.checks, {"bronze." + source.name, all_known ? NamesOf(source.contract.columns) : std::vector<std::string>{}}, diagnostics);
   if (spec.freshness) source.freshness = BuildFreshness(*spec.freshness, diagnostics);
   source.properties = BuildProperties(spec.properties, project, diagnostics);
   source.fingerprint = Fingerprint(source, project.root);

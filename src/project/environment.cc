@@ -53,7 +53,7 @@ std::string ChooseName(const Node& project, const LoadOptions& options, Diagnost
   const std::string name = asked ? options.environment : by_default && by_default->is_scalar() ? by_default->text : "";
   if (name.empty() && names.empty()) return "default";
   if (name.empty()) {
-    if (by_default) return "";   // its kind is refused by the decoder
+    if (by_default) return "";  // its kind is refused by the decoder
     diagnostics.Add(UserError("no-environment", "the project does not say which environment to use")
                         .At(project.FindEntry("environments")->where())
                         .Hint(fmt::format("add default_environment: {}, or pass --env NAME", names[0])));
@@ -62,8 +62,10 @@ std::string ChooseName(const Node& project, const LoadOptions& options, Diagnost
   const Node* environment = environments.Find(name);
   if (!environment) {
     Error error = UserError("unknown-environment", fmt::format("there is no environment \"{}\"{}", name, DidYouMean(name, names)))
-                      .Hint(names.empty() ? "declare it in sluice.yml, environments: { " + name + ": {} }" : "sluice.yml declares " + Join(names, ", "));
-    error.where = asked ? project.FindEntry("environments") ? project.FindEntry("environments")->where() : project.where() : by_default->where();
+                      .Hint(names.empty() ? "declare it in sluice.yml, environments: { " + name + ": {} }"
+                                          : "sluice.yml declares " + Join(names, ", "));
+    error.where =
+        asked ? project.FindEntry("environments") ? project.FindEntry("environments")->where() : project.where() : by_default->where();
     diagnostics.Add(std::move(error));
     return "";
   }
@@ -96,15 +98,17 @@ void OverrideVars(const std::map<std::string, std::string>& flags, std::map<std:
   for (const auto& [name, text] : flags) {
     const auto declared = vars.find(name);
     if (declared == vars.end()) {
-      diagnostics.Add(UserError("unknown-var", fmt::format("--var {}: the project has no var of this name{}", name, DidYouMean(name, names)))
-                          .At({"sluice.yml", 1, 1})
-                          .Hint("declare it in sluice.yml, vars: { " + name + ": … }"));
+      diagnostics.Add(
+          UserError("unknown-var", fmt::format("--var {}: the project has no var of this name{}", name, DidYouMean(name, names)))
+              .At({"sluice.yml", 1, 1})
+              .Hint("declare it in sluice.yml, vars: { " + name + ": … }"));
       continue;
     }
     Node value = FlagValue(text);
     if (VarType(declared->second) == "string") value.kind = config::Kind::kText;
     if (!FitsVar(declared->second, value)) {
-      diagnostics.Add(UserError("var-type", fmt::format("--var {}: \"{}\" is a {}, and sluice.yml declares a {}", name, text, VarType(value), VarType(declared->second)))
+      diagnostics.Add(UserError("var-type", fmt::format("--var {}: \"{}\" is a {}, and sluice.yml declares a {}", name, text,
+                                                        VarType(value), VarType(declared->second)))
                           .At(declared->second.where())
                           .Hint("give a value of the declared type, or change the declaration"));
       continue;
@@ -120,11 +124,16 @@ std::map<std::string, Node> ReadVars(const Node& project, const LoadOptions& opt
   for (const Entry& entry : MapAt(project, "vars").entries) {
     if (!CheckName({entry.key, entry.where()}, "a var", diagnostics)) continue;
     if (std::find(kRunParameters.begin(), kRunParameters.end(), entry.key) != kRunParameters.end())
-      diagnostics.Add(UserError("bad-var", fmt::format("${} is given by the run itself", entry.key)).At(entry.where()).Hint("choose another name"));
+      diagnostics.Add(
+          UserError("bad-var", fmt::format("${} is given by the run itself", entry.key)).At(entry.where()).Hint("choose another name"));
     else if (!entry.value.is_scalar())
-      diagnostics.Add(UserError("bad-var", fmt::format("the var \"{}\" must be one value, found {}", entry.key, Describe(entry.value))).At(entry.value.where()).Hint("write a text, number, date, true or false"));
+      diagnostics.Add(UserError("bad-var", fmt::format("the var \"{}\" must be one value, found {}", entry.key, Describe(entry.value)))
+                          .At(entry.value.where())
+                          .Hint("write a text, number, date, true or false"));
     else if (entry.value.kind == config::Kind::kText && entry.value.text.find("${") != std::string::npos)
-      diagnostics.Add(UserError("bad-var", fmt::format("the var \"{}\" is made from another value", entry.key)).At(entry.value.where()).Hint("write the value itself; --var " + entry.key + "=… overrides it"));
+      diagnostics.Add(UserError("bad-var", fmt::format("the var \"{}\" is made from another value", entry.key))
+                          .At(entry.value.where())
+                          .Hint("write the value itself; --var " + entry.key + "=… overrides it"));
     else
       vars[entry.key] = entry.value;
   }
@@ -165,10 +174,14 @@ bool IsCronField(const std::string& field, int least, int most) {
 
 std::string VarType(const Node& value) {
   switch (value.kind) {
-    case config::Kind::kBoolean: return "boolean";
-    case config::Kind::kInteger: return "bigint";
-    case config::Kind::kNumber: return "double";
-    default: break;
+    case config::Kind::kBoolean:
+      return "boolean";
+    case config::Kind::kInteger:
+      return "bigint";
+    case config::Kind::kNumber:
+      return "double";
+    default:
+      break;
   }
   if (ParseDate(value.text)) return "date";
   return ParseInstant(value.text) ? "timestamp" : "string";
@@ -199,7 +212,8 @@ Node DefaultsFor(const ProjectSpec& project, const std::string& stem) {
   std::vector<const std::pair<PlacedText, Node>*> reaching;
   for (const auto& entry : project.defaults)
     if (entry.second.is_map() && Reaches(entry.first.value, stem)) reaching.push_back(&entry);
-  std::stable_sort(reaching.begin(), reaching.end(), [](auto* a, auto* b) { return Specificity(a->first.value) < Specificity(b->first.value); });
+  std::stable_sort(reaching.begin(), reaching.end(),
+                   [](auto* a, auto* b) { return Specificity(a->first.value) < Specificity(b->first.value); });
   Node merged = config::EmptyMapAt({});
   merged.inherited = true;
   for (const auto* entry : reaching) merged = Overlay(merged, config::AsInherited(entry->second));
@@ -216,7 +230,9 @@ void CheckDefaults(const ProjectSpec& project, Diagnostics& diagnostics) {
       ModelSpec ignored;
       ModelType().read(keys, reader, &ignored);
     } else {
-      diagnostics.Add(UserError("bad-glob", fmt::format("the default \"{}\" reaches nothing", glob.value)).At(glob.where).Hint("start it with sources/ or models/: models/gold/**"));
+      diagnostics.Add(UserError("bad-glob", fmt::format("the default \"{}\" reaches nothing", glob.value))
+                          .At(glob.where)
+                          .Hint("start it with sources/ or models/: models/gold/**"));
     }
   }
 }
@@ -225,8 +241,11 @@ Status CheckCron(std::string_view text) {
   std::vector<std::string> fields;
   for (const std::string& field : Split(text, ' '))
     if (!field.empty()) fields.push_back(field);
-  const auto bad = [&](const std::string& why) { return Fail(UserError("bad-schedule", why).Hint("five cron fields and a zone: \"0 2 * * * UTC\" is every day at 02:00 UTC")); };
-  if (fields.size() != 6) return bad(fmt::format("a schedule has minute, hour, day, month, weekday and a zone, found {} of the six", fields.size()));
+  const auto bad = [&](const std::string& why) {
+    return Fail(UserError("bad-schedule", why).Hint("five cron fields and a zone: \"0 2 * * * UTC\" is every day at 02:00 UTC"));
+  };
+  if (fields.size() != 6)
+    return bad(fmt::format("a schedule has minute, hour, day, month, weekday and a zone, found {} of the six", fields.size()));
   static constexpr struct {
     const char* name;
     int least, most;

@@ -10,7 +10,7 @@ namespace sluice::project {
 
 struct Settings {
   Environment environment;
-  config::Node project;                          // sluice.yml with the environment laid upon it, vars put in
+  config::Node project;  // sluice.yml with the environment laid upon it, vars put in
   std::map<std::string, config::Node> vars;
 };
 

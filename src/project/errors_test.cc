@@ -11,7 +11,7 @@ namespace {
 
 const std::string kTop = "project: p\nlake: ./lake\nconnections: { drop: { type: files, path: ./in } }\n";
 const std::string kSource = "connection: drop\nread: { files: \"*.csv\" }\n";
-const std::string kContract = kSource + "contract:\n  columns:\n";   // columns begin on line 5
+const std::string kContract = kSource + "contract:\n  columns:\n";  // columns begin on line 5
 
 struct WrongProject {
   const char* name;
@@ -19,7 +19,9 @@ struct WrongProject {
   std::string expected;
 };
 
-WrongProject Top(const char* name, const std::string& text, const std::string& expected) { return {name, {{"sluice.yml", text}}, expected}; }
+WrongProject Top(const char* name, const std::string& text, const std::string& expected) {
+  return {name, {{"sluice.yml", text}}, expected};
+}
 WrongProject SourceFile(const char* name, const std::string& text, const std::string& expected) {
   return {name, {{"sluice.yml", kTop}, {"sources/s.yml", text}}, expected};
 }
@@ -55,43 +57,67 @@ std::vector<WrongProject> WrongProjects() {
       Top("ObjectStore", "project: p\nlake: s3://bucket/x\n", "sluice.yml:2:7 not-yet"),
       Top("BadProjectName", "project: My Shop\nlake: x\n", "sluice.yml:1:10 bad-name"),
       Top("Zone", kTop + "timezone: Mars/Base\n", "sluice.yml:4:11 unknown-zone"),
-      Top("ConnectionType", "project: p\nlake: x\nconnections:\n  a: { type: file, path: x }\n  b: { type: postgres, host: h }\n  c: { type: files }\n",
+      Top("ConnectionType",
+          "project: p\nlake: x\nconnections:\n  a: { type: file, path: x }\n  b: { type: postgres, host: h }\n  c: { type: files }\n",
           "sluice.yml:4:14 bad-choice|sluice.yml:5:14 not-yet|sluice.yml:5:24 not-yet|sluice.yml:6:6 missing-key"),
       Top("Schedules", kTop + "schedules: { a: \"0 2 * *\", b: \"61 * * * * UTC\", c: \"0 2 * * * Nowhere\" }\n",
           "sluice.yml:4:17 bad-schedule|sluice.yml:4:31 bad-schedule|sluice.yml:4:52 unknown-zone"),
-      Top("Layers", kTop + "layers: [seed, silver, silver]\n", "sluice.yml:4:10 bad-name|sluice.yml:4:10 no-bronze|sluice.yml:4:24 duplicate-item"),
-      Top("Vars", kTop + "vars: { run_date: 1, b: [1], Cc: 2 }\n", "sluice.yml:4:9 bad-var|sluice.yml:4:25 bad-var|sluice.yml:4:30 bad-name"),
-      Top("Interpolation", kTop + "vars: { abc: 1 }\nschedules: { x: \"${var:abd} * * * * UTC\", y: \"a ${abc}\", z: \"${evn:A}\", w: \"${var:abc\" }\n",
+      Top("Layers", kTop + "layers: [seed, silver, silver]\n",
+          "sluice.yml:4:10 bad-name|sluice.yml:4:10 no-bronze|sluice.yml:4:24 duplicate-item"),
+      Top("Vars", kTop + "vars: { run_date: 1, b: [1], Cc: 2 }\n",
+          "sluice.yml:4:9 bad-var|sluice.yml:4:25 bad-var|sluice.yml:4:30 bad-name"),
+      Top("Interpolation",
+          kTop + "vars: { abc: 1 }\nschedules: { x: \"${var:abd} * * * * UTC\", y: \"a ${abc}\", z: \"${evn:A}\", w: \"${var:abc\" }\n",
           "sluice.yml:5:18 unknown-var|sluice.yml:5:49 bad-interpolation|sluice.yml:5:62 bad-interpolation|"
           "sluice.yml:5:77 bad-interpolation"),
       Top("NoDefaultEnvironment", kTop + "environments: { dev: {} }\n", "sluice.yml:4:1 no-environment"),
-      Top("UnknownDefaultEnvironment", kTop + "default_environment: dve\nenvironments: { dev: {} }\n", "sluice.yml:4:22 unknown-environment"),
-      Top("ProtectedDefault", kTop + "default_environment: prod\nenvironments: { prod: { protected: true } }\n", "sluice.yml:4:22 protected-default"),
-      Top("OtherEnvironmentIsWrong", kTop + "default_environment: dev\nenvironments: { dev: {}, prod: { lakes: x, sample: { rows: 1 } } }\n", "sluice.yml:5:34 unknown-key"),
-      Top("LaterKeyOfTheEnvironment", kTop + "default_environment: dev\nenvironments: { dev: { read_through: prod } }\n", "sluice.yml:5:24 not-yet"),
+      Top("UnknownDefaultEnvironment", kTop + "default_environment: dve\nenvironments: { dev: {} }\n",
+          "sluice.yml:4:22 unknown-environment"),
+      Top("ProtectedDefault", kTop + "default_environment: prod\nenvironments: { prod: { protected: true } }\n",
+          "sluice.yml:4:22 protected-default"),
+      Top("OtherEnvironmentIsWrong",
+          kTop + "default_environment: dev\nenvironments: { dev: {}, prod: { lakes: x, sample: { rows: 1 } } }\n",
+          "sluice.yml:5:34 unknown-key"),
+      Top("LaterKeyOfTheEnvironment", kTop + "default_environment: dev\nenvironments: { dev: { read_through: prod } }\n",
+          "sluice.yml:5:24 not-yet"),
       Top("Defaults", kTop + "defaults: { seeds/**: {}, models/**: { ownr: x }, sources/**: { load: fulll } }\n",
           "sluice.yml:4:13 bad-glob|sluice.yml:4:40 unknown-key|sluice.yml:4:71 bad-choice"),
       {"WrongDefaultOnce",
-       {{"sluice.yml", kTop + "defaults: { models/**: { tags: { a: b } } }\n"}, {"models/silver/a.sql", "select 1"}, {"models/silver/b.sql", "select 1"}},
+       {{"sluice.yml", kTop + "defaults: { models/**: { tags: { a: b } } }\n"},
+        {"models/silver/a.sql", "select 1"},
+        {"models/silver/b.sql", "select 1"}},
        "sluice.yml:4:32 wrong-type"},
       // ---- files ----
-      {"YmlWithoutSql", {{"sluice.yml", kTop}, {"models/silver/schema.yml", "version: 2\nmodels: []\n"}}, "models/silver/schema.yml:1:1 yml-without-sql"},
-      {"ModelOutsideLayers", {{"sluice.yml", kTop}, {"models/a.sql", "select 1"}, {"models/sliver/b.sql", "select 1"}}, "models/a.sql:1:1 misplaced-file|models/sliver/b.sql:1:1 unknown-layer"},
+      {"YmlWithoutSql",
+       {{"sluice.yml", kTop}, {"models/silver/schema.yml", "version: 2\nmodels: []\n"}},
+       "models/silver/schema.yml:1:1 yml-without-sql"},
+      {"ModelOutsideLayers",
+       {{"sluice.yml", kTop}, {"models/a.sql", "select 1"}, {"models/sliver/b.sql", "select 1"}},
+       "models/a.sql:1:1 misplaced-file|models/sliver/b.sql:1:1 unknown-layer"},
       {"EmptyModel", {{"sluice.yml", kTop}, {"models/silver/a.sql", "-- nothing\n;\n"}}, "models/silver/a.sql:1:1 empty-model"},
-      {"BadNames", {{"sluice.yml", kTop}, {"models/silver/A-b.sql", "select 1"}, {"seeds/X.csv", "a\n"}, {"sources/1s.yml", kSource}},
+      {"BadNames",
+       {{"sluice.yml", kTop}, {"models/silver/A-b.sql", "select 1"}, {"seeds/X.csv", "a\n"}, {"sources/1s.yml", kSource}},
        "models/silver/A-b.sql:1:1 bad-name|seeds/X.csv:1:1 bad-name|sources/1s.yml:1:1 bad-name"},
       {"DuplicateTables",
-       {{"sluice.yml", kTop}, {"models/silver/x/a.sql", "select 1"}, {"models/silver/y/a.sql", "select 1"}, {"models/bronze/s.sql", "select 1"}, {"sources/s.yml", kSource}},
+       {{"sluice.yml", kTop},
+        {"models/silver/x/a.sql", "select 1"},
+        {"models/silver/y/a.sql", "select 1"},
+        {"models/bronze/s.sql", "select 1"},
+        {"sources/s.yml", kSource}},
        "models/bronze/s.sql:1:1 duplicate-table|models/silver/y/a.sql:1:1 duplicate-table"},
-      {"Macros", {{"sluice.yml", kTop}, {"macros/a.sql", "create macro f(x) as x;\nselect 1;\n  create macro f(y) as y"}},
+      {"Macros",
+       {{"sluice.yml", kTop}, {"macros/a.sql", "create macro f(x) as x;\nselect 1;\n  create macro f(y) as y"}},
        "macros/a.sql:2:1 bad-macro|macros/a.sql:3:3 duplicate-macro"},
-      {"LaterFiles", {{"sluice.yml", kTop}, {"sinks/a.yml", "x: 1"}, {"consumers.yml", "x: 1"}}, "consumers.yml:1:1 not-yet|sinks/a.yml:1:1 not-yet"},
+      {"LaterFiles",
+       {{"sluice.yml", kTop}, {"sinks/a.yml", "x: 1"}, {"consumers.yml", "x: 1"}},
+       "consumers.yml:1:1 not-yet|sinks/a.yml:1:1 not-yet"},
       // ---- sources ----
       SourceFile("SourceLacksKeys", "{}\n", "sources/s.yml:1:1 missing-key|sources/s.yml:1:1 missing-key"),
       SourceFile("UnknownConnection", "connection: dorp\nread: { files: \"*.csv\" }\n", "sources/s.yml:1:13 unknown-connection"),
       SourceFile("ReadKeys", "connection: drop\nread: { files: \"*.json\", delimiter: x, file: y, encoding: latin1 }\n",
                  "sources/s.yml:2:26 key-of-another-format|sources/s.yml:2:40 unknown-key|sources/s.yml:2:49 not-yet"),
-      SourceFile("Globs", "connection: drop\nread: { files: ../x.csv, delimiter: \"::\" }\n", "sources/s.yml:2:16 bad-glob|sources/s.yml:2:37 bad-character"),
+      SourceFile("Globs", "connection: drop\nread: { files: ../x.csv, delimiter: \"::\" }\n",
+                 "sources/s.yml:2:16 bad-glob|sources/s.yml:2:37 bad-character"),
       SourceFile("FormatUnknown", "connection: drop\nread: { files: \"*.dat\" }\n", "sources/s.yml:2:16 missing-key"),
       SourceFile("Load", kSource + "load: incremental\nkeep: latest\n", "sources/s.yml:3:7 not-yet|sources/s.yml:4:1 key-of-another-load"),
       SourceFile("LoadSlip", kSource + "load: apend\n", "sources/s.yml:3:7 bad-choice"),
@@ -100,10 +126,15 @@ std::vector<WrongProject> WrongProjects() {
       SourceFile("Freshness", kSource + "freshness: { within: soon }\n", "sources/s.yml:3:22 wrong-type"),
       SourceFile("Schedule", kSource + "schedule: daily\n", "sources/s.yml:3:11 unknown-schedule"),
       SourceFile("Partitions", kContract + "    - { name: a, type: string }\npartition_by: [\"month(a)\", \"week(a)\", b, \"x(\", a, A]\n",
-                 "sources/s.yml:6:16 bad-partition|sources/s.yml:6:28 bad-partition|sources/s.yml:6:39 unknown-column|sources/s.yml:6:42 bad-partition|"
+                 "sources/s.yml:6:16 bad-partition|sources/s.yml:6:28 bad-partition|sources/s.yml:6:39 unknown-column|sources/s.yml:6:42 "
+                 "bad-partition|"
                  "sources/s.yml:6:51 duplicate-item"),
-      SourceFile("KeysOfTheContract", kContract + "    - { name: a, type: string }\n  unique: [b]\ndeduplicate: { key: [c], order_by: d }\nfreshness: { within: 1h, of: e }\n",
-                 "sources/s.yml:6:12 unknown-column|sources/s.yml:7:22 unknown-column|sources/s.yml:7:36 unknown-column|sources/s.yml:8:30 unknown-column"),
+      SourceFile(
+          "KeysOfTheContract",
+          kContract +
+              "    - { name: a, type: string }\n  unique: [b]\ndeduplicate: { key: [c], order_by: d }\nfreshness: { within: 1h, of: e }\n",
+          "sources/s.yml:6:12 unknown-column|sources/s.yml:7:22 unknown-column|sources/s.yml:7:36 unknown-column|sources/s.yml:8:30 "
+          "unknown-column"),
       // ---- columns of a contract ----
       Column("Type", "type: strng", "sources/s.yml:5:24 unknown-type"),
       Column("Decimal", "type: \"decimal(50,2)\"", "sources/s.yml:5:24 bad-decimal"),
@@ -122,17 +153,26 @@ std::vector<WrongProject> WrongProjects() {
       Column("ZoneNeeded", "type: timestamp, formats: \"%Y-%m-%d %H:%M\"", "sources/s.yml:5:44 zone-needed"),
       Column("ZoneUnknown", "type: timestamp, zone: Moon", "sources/s.yml:5:41 unknown-zone"),
       Column("OnFail", "type: string, on_fail: warm", "sources/s.yml:5:41 bad-choice"),
+      SourceFile("ChoiceOfNothing", kContract + "    - { name: a, type: string }\n  on_missing_column:\n  null_tokens: [x, ]\n",
+                 "sources/s.yml:6:3 bad-choice"),
       Column("ColumnUnique", "type: string, unique: true", "sources/s.yml:5:32 unknown-key"),
-      SourceFile("ColumnNames", kContract + "    - { name: _file, type: string }\n    - { name: \"Order Id\", type: string }\n    - { name: x, type: string }\n    - { name: X, type: string }\n",
+      SourceFile("ColumnNames",
+                 kContract + "    - { name: _file, type: string }\n    - { name: \"Order Id\", type: string }\n    - { name: x, type: "
+                             "string }\n    - { name: X, type: string }\n",
                  "sources/s.yml:5:15 reserved-column|sources/s.yml:6:15 bad-column-name|sources/s.yml:8:15 duplicate-column"),
-      SourceFile("Limits", kContract + "    - { name: a, type: string }\n  max_quarantined: 150%\n  on_new_column: evolved\n", "sources/s.yml:6:20 wrong-type|sources/s.yml:7:18 bad-choice"),
-      SourceFile("Rules", kContract + "    - { name: a, type: string }\n  rules:\n    - { unique: [a] }\n    - { column: b, min: 1 }\n    - { sql: \"a > '${env:x}'\" }\n    - { name: x }\n",
+      SourceFile("Limits", kContract + "    - { name: a, type: string }\n  max_quarantined: 150%\n  on_new_column: evolved\n",
+                 "sources/s.yml:6:20 wrong-type|sources/s.yml:7:18 bad-choice"),
+      SourceFile("Rules",
+                 kContract + "    - { name: a, type: string }\n  rules:\n    - { unique: [a] }\n    - { column: b, min: 1 }\n    - { sql: "
+                             "\"a > '${env:x}'\" }\n    - { name: x }\n",
                  "sources/s.yml:7:9 not-a-row-rule|sources/s.yml:8:17 unknown-column|sources/s.yml:9:14 template-in-sql|"
                  "sources/s.yml:10:7 no-rule"),
       // ---- models ----
       ModelFile("MergeLacksKeys", "store: merge\n", "models/silver/m.yml:1:1 missing-key|models/silver/m.yml:1:1 missing-key"),
-      ModelFile("KeysOfOtherStores", "store: table\nkey: [a]\nlookback: 2\n", "models/silver/m.yml:2:1 key-of-another-store|models/silver/m.yml:3:1 key-of-another-store"),
-      ModelFile("Sequence", "store: scd2\nkey: [a]\nsequence_by: [arrival, b]\non_delete: close\n", "models/silver/m.yml:1:1 missing-key|models/silver/m.yml:3:15 bad-sequence"),
+      ModelFile("KeysOfOtherStores", "store: table\nkey: [a]\nlookback: 2\n",
+                "models/silver/m.yml:2:1 key-of-another-store|models/silver/m.yml:3:1 key-of-another-store"),
+      ModelFile("Sequence", "store: scd2\nkey: [a]\nsequence_by: [arrival, b]\non_delete: close\n",
+                "models/silver/m.yml:1:1 missing-key|models/silver/m.yml:3:15 bad-sequence"),
       ModelFile("Interval", "store: interval\ncolumn: d\nevery: month\nstart: 2024-01-15\n", "models/silver/m.yml:4:8 bad-start"),
       ModelFile("IntervalLacksKeys", "store: interval\n", "models/silver/m.yml:1:1 missing-key|models/silver/m.yml:1:1 missing-key"),
       ModelFile("DbtKeys", "materialized: table\nunique_key: a\ntests: []\n",
@@ -141,7 +181,8 @@ std::vector<WrongProject> WrongProjects() {
       ModelFile("UpdateOfKey", "store: merge\nkey: a\nsequence_by: arrival\nupdate: [b, A]\n", "models/silver/m.yml:4:13 key-is-updated"),
       ModelFile("Columns", "columns:\n  - { name: a, type: intt }\n  - { type: string }\n  - { name: a }\n",
                 "models/silver/m.yml:2:22 unknown-type|models/silver/m.yml:3:5 missing-key|models/silver/m.yml:4:13 duplicate-column"),
-      ModelFile("TemplateInSql", "store: merge\nkey: a\nsequence_by: arrival\ndelete_when: \"x = '${var:y}'\"\n", "models/silver/m.yml:4:20 unknown-var"),
+      ModelFile("TemplateInSql", "store: merge\nkey: a\nsequence_by: arrival\ndelete_when: \"x = '${var:y}'\"\n",
+                "models/silver/m.yml:4:20 unknown-var"),
       // ---- checks ----
       CheckEntry("NoRule", "{ name: x }", "models/silver/m.yml:2:5 no-rule"),
       CheckEntry("TwoRules", "{ unique: [a], not_null: [a] }", "models/silver/m.yml:2:20 several-rules"),
@@ -157,7 +198,8 @@ std::vector<WrongProject> WrongProjects() {
       CheckEntry("CheckPattern", "{ column: a, pattern: \"a{,3}\" }", "models/silver/m.yml:2:27 bad-pattern"),
       CheckEntry("UnknownRule", "{ uniqe: [a] }", "models/silver/m.yml:2:7 unknown-key"),
       CheckEntry("EmptyList", "{ unique: [] }", "models/silver/m.yml:2:15 wrong-type"),
-      ModelFile("DuplicateCheck", "checks:\n  - { unique: a, name: x }\n  - { not_null: a, name: x }\n", "models/silver/m.yml:3:26 duplicate-check"),
+      ModelFile("DuplicateCheck", "checks:\n  - { unique: a, name: x }\n  - { not_null: a, name: x }\n",
+                "models/silver/m.yml:3:26 duplicate-check"),
   };
 }
 
@@ -168,25 +210,31 @@ TEST_P(WrongProjectTest, SaysWhere) {
   const auto project = folder.Load();
   ASSERT_FALSE(project);
   EXPECT_EQ(CodesOf(project), GetParam().expected) << project.error().ToString();
-  const auto complete = [](const Error& error) { return error.where.line > 0 && error.where.column > 0 && !error.hint.empty() && error.kind == ErrorKind::kUser; };
+  const auto complete = [](const Error& error) {
+    return error.where.line > 0 && error.where.column > 0 && !error.hint.empty() && error.kind == ErrorKind::kUser;
+  };
   EXPECT_TRUE(complete(project.error())) << project.error().ToString();
   for (const Error& error : project.error().more) EXPECT_TRUE(complete(error)) << error.ToString();
 }
 
-INSTANTIATE_TEST_SUITE_P(All, WrongProjectTest, testing::ValuesIn(WrongProjects()), [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(All, WrongProjectTest, testing::ValuesIn(WrongProjects()),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Suggestions, NameTheNearOne) {
   const auto message = [](const WrongProject& wrong) { return ProjectFolder(wrong.files).Load().error().message; };
   EXPECT_EQ(message(Top("", kTop + "lakes: x\n", "")), "\"lakes\" is no key of sluice.yml (did you mean \"lake\"?)");
-  EXPECT_EQ(message(SourceFile("", "connection: dorp\nread: { files: \"*.csv\" }\n", "")), "there is no connection \"dorp\" (did you mean \"drop\"?)");
-  EXPECT_EQ(message(Column("", "type: string, on_fail: warm", "")), "\"on_fail\" must be quarantine, block or warn, found the text \"warm\" (did you mean \"warn\"?)");
+  EXPECT_EQ(message(SourceFile("", "connection: dorp\nread: { files: \"*.csv\" }\n", "")),
+            "there is no connection \"dorp\" (did you mean \"drop\"?)");
+  EXPECT_EQ(message(Column("", "type: string, on_fail: warm", "")),
+            "\"on_fail\" must be quarantine, block or warn, found the text \"warm\" (did you mean \"warn\"?)");
   EXPECT_EQ(message(Column("", "type: string, not_null: yes", "")), "\"not_null\" must be true or false, found the text \"yes\"");
 }
 
 TEST(ErrorIndex, HasEveryCodeThatWrongProjectsGive) {
   std::ifstream file(std::string(SLUICE_SOURCE_DIR) + "/docs/errors.md");
   const std::string index{std::istreambuf_iterator<char>(file), {}};
-  std::set<std::string> codes = {"no-project", "unreadable-file", "unset-variable", "late-value", "secret-in-place", "var-type", "yaml-key", "yaml-too-large", "duplicate-from", "no-columns"};
+  std::set<std::string> codes = {"no-project", "unreadable-file", "unset-variable", "late-value",     "secret-in-place",
+                                 "var-type",   "yaml-key",        "yaml-too-large", "duplicate-from", "no-columns"};
   for (const WrongProject& wrong : WrongProjects())
     for (const std::string& error : Split(wrong.expected, '|')) codes.insert(Split(error, ' ')[1]);
   for (const std::string& code : codes) EXPECT_NE(index.find("`" + code + "`"), std::string::npos) << code << " is not in docs/errors.md";

@@ -67,14 +67,17 @@ void WarnIgnored(const std::string& path, const std::string& expected, ProjectFi
 
 void ReadSources(ProjectFiles& files, Diagnostics& diagnostics) {
   for (const std::string& path : FilesBelow(files.root, "sources")) {
-    if (EndingOf(path) != ".yml") WarnIgnored(path, "sources/ holds .yml files", files);
-    else if (auto node = ReadYaml(files.root, path, diagnostics)) files.sources.push_back({path, *std::move(node)});
+    if (EndingOf(path) != ".yml")
+      WarnIgnored(path, "sources/ holds .yml files", files);
+    else if (auto node = ReadYaml(files.root, path, diagnostics))
+      files.sources.push_back({path, *std::move(node)});
   }
 }
 
 std::string DbtAdvice(const config::Node& yaml) {
   if (yaml.Find("models") || yaml.Find("version"))
-    return "a dbt schema file lists many models; here each model has a .yml of its own beside its .sql, keys at the top, tests under checks:";
+    return "a dbt schema file lists many models; here each model has a .yml of its own beside its .sql, keys at the top, tests under "
+           "checks:";
   return "put NAME.sql beside it, or remove it";
 }
 
@@ -89,12 +92,15 @@ bool IsBlankSql(std::string_view sql) {
 void AddModel(const std::string& path, ProjectFiles& files, Diagnostics& diagnostics) {
   const std::vector<std::string> parts = Split(path, '/');
   if (parts.size() < 3) {
-    diagnostics.Add(UserError("misplaced-file", "a model lies in the folder of its layer").At({path, 1, 1}).Hint("move it to models/silver/ or another layer's folder"));
+    diagnostics.Add(UserError("misplaced-file", "a model lies in the folder of its layer")
+                        .At({path, 1, 1})
+                        .Hint("move it to models/silver/ or another layer's folder"));
     return;
   }
   const auto sql = ReadText(files.root, path, diagnostics);
   if (!sql) return;
-  if (IsBlankSql(*sql)) diagnostics.Add(UserError("empty-model", "this model has no SELECT").At({path, 1, 1}).Hint("write one SELECT, or remove the file"));
+  if (IsBlankSql(*sql))
+    diagnostics.Add(UserError("empty-model", "this model has no SELECT").At({path, 1, 1}).Hint("write one SELECT, or remove the file"));
   files.models.push_back({parts[1], NameOf(path), StemOf(path), *sql, std::nullopt});
 }
 
@@ -112,7 +118,9 @@ void ReadModels(ProjectFiles& files, Diagnostics& diagnostics) {
     if (!yaml) continue;
     const std::string stem = StemOf(path);
     if (!std::binary_search(paths.begin(), paths.end(), stem + ".sql")) {
-      diagnostics.Add(UserError("yml-without-sql", fmt::format("there is no {}.sql beside this file", NameOf(path))).At({path, 1, 1}).Hint(DbtAdvice(*yaml)));
+      diagnostics.Add(UserError("yml-without-sql", fmt::format("there is no {}.sql beside this file", NameOf(path)))
+                          .At({path, 1, 1})
+                          .Hint(DbtAdvice(*yaml)));
       continue;
     }
     const auto model = std::find_if(files.models.begin(), files.models.end(), [&](const ModelFile& m) { return m.stem == stem; });
@@ -122,18 +130,24 @@ void ReadModels(ProjectFiles& files, Diagnostics& diagnostics) {
 
 void ReadSeedsAndMacros(ProjectFiles& files, Diagnostics& diagnostics) {
   for (const std::string& path : FilesBelow(files.root, "seeds")) {
-    if (EndingOf(path) == ".csv") files.seeds.push_back(path);
-    else WarnIgnored(path, "seeds/ holds .csv files", files);
+    if (EndingOf(path) == ".csv")
+      files.seeds.push_back(path);
+    else
+      WarnIgnored(path, "seeds/ holds .csv files", files);
   }
   for (const std::string& path : FilesBelow(files.root, "macros")) {
-    if (EndingOf(path) != ".sql") WarnIgnored(path, "macros/ holds .sql files", files);
-    else if (auto text = ReadText(files.root, path, diagnostics)) files.macros.push_back({path, *std::move(text)});
+    if (EndingOf(path) != ".sql")
+      WarnIgnored(path, "macros/ holds .sql files", files);
+    else if (auto text = ReadText(files.root, path, diagnostics))
+      files.macros.push_back({path, *std::move(text)});
   }
 }
 
 void RefuseLaterFiles(const std::string& root, Diagnostics& diagnostics) {
   const auto refuse = [&](const std::string& path, const std::string& what) {
-    diagnostics.Add(UserError("not-yet", what + " are not supported yet").At({path, 1, 1}).Hint("move the file out of the project; tables are read from the lake for now"));
+    diagnostics.Add(UserError("not-yet", what + " are not supported yet")
+                        .At({path, 1, 1})
+                        .Hint("move the file out of the project; tables are read from the lake for now"));
   };
   for (const std::string& path : FilesBelow(root, "sinks")) refuse(path, "sinks");
   if (fs::exists(root + "/consumers.yml")) refuse("consumers.yml", "consumers");
@@ -142,8 +156,10 @@ void RefuseLaterFiles(const std::string& root, Diagnostics& diagnostics) {
 Error NoProject(const fs::path& from, const fs::path& dbt, const fs::path& misspelt) {
   Error error = UserError("no-project", fmt::format("there is no {} in {} or any folder above it", kProjectFile, from.string()));
   if (!dbt.empty())
-    return std::move(error).Hint("this is a dbt project: run `sluice init` beside it, then move models/*.sql to models/LAYER/, write the names of tables in place of "
-                                 "ref() and source(), and materialized as store: in a .yml beside each model");
+    return std::move(error).Hint(
+        "this is a dbt project: run `sluice init` beside it, then move models/*.sql to models/LAYER/, write the names of tables in place "
+        "of "
+        "ref() and source(), and materialized as store: in a .yml beside each model");
   if (!misspelt.empty()) return std::move(error).Hint(fmt::format("rename {} to {}", misspelt.filename().string(), kProjectFile));
   return std::move(error).Hint("go to a project's folder, name it with -C DIR, or make one with `sluice init`");
 }

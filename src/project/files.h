@@ -10,13 +10,13 @@
 namespace sluice::project {
 
 struct YamlFile {
-  std::string path;            // relative to the root: "sources/orders.yml"
+  std::string path;  // relative to the root: "sources/orders.yml"
   config::Node node;
 };
 
 struct ModelFile {
-  std::string layer, name;     // by first folder and stem
-  std::string stem;            // "models/silver/crm/orders"
+  std::string layer, name;  // by first folder and stem
+  std::string stem;         // "models/silver/crm/orders"
   std::string sql;
   std::optional<config::Node> yaml;
 };
@@ -26,11 +26,11 @@ struct MacroFile {
 };
 
 struct ProjectFiles {
-  std::string root;            // absolute
-  config::Node project;        // sluice.yml
+  std::string root;      // absolute
+  config::Node project;  // sluice.yml
   std::vector<YamlFile> sources;
   std::vector<ModelFile> models;
-  std::vector<std::string> seeds;   // relative paths
+  std::vector<std::string> seeds;  // relative paths
   std::vector<MacroFile> macros;
   std::vector<Error> warnings;
 };

@@ -10,13 +10,15 @@ using config::OneOrMore;
 using config::Type;
 
 Type<Placed<contract::DataType>> DataTypeText() {
-  return config::Parsed<contract::DataType>({"a type", "type", "decimal(12,2)", {"string"}, ""}, [](const std::string& text) -> Result<contract::DataType> {
-    auto type = contract::ParseType(text);
-    if (!type && type.error().hint.empty())
-      type.error().hint = "types: boolean, tinyint, smallint, integer, bigint, float, double, decimal(p,s), string, binary, date, timestamp, "
-                          "timestamp_ntz, struct<…>, list<…>, map<…>";
-    return type;
-  });
+  return config::Parsed<contract::DataType>(
+      {"a type", "type", "decimal(12,2)", {"string"}, ""}, [](const std::string& text) -> Result<contract::DataType> {
+        auto type = contract::ParseType(text);
+        if (!type && type.error().hint.empty())
+          type.error().hint =
+              "types: boolean, tinyint, smallint, integer, bigint, float, double, decimal(p,s), string, binary, date, timestamp, "
+              "timestamp_ntz, struct<…>, list<…>, map<…>";
+        return type;
+      });
 }
 
 Type<PlacedText> Name(const std::string& type) { return config::PlacedTextOf(type); }
@@ -42,10 +44,12 @@ Type<LengthSpec> Bounds(const std::string& name, const std::string& title, const
 }
 
 Type<FreshnessSpec> FreshnessType() {
-  auto whole = Object<FreshnessSpec>("freshness", "Freshness", "How old the newest data may be. Beyond `warn` the report warns, beyond `within` it is an error.")
+  auto whole = Object<FreshnessSpec>("freshness", "Freshness",
+                                     "How old the newest data may be. Beyond `warn` the report warns, beyond `within` it is an error.")
                    .Optional("within", &FreshnessSpec::within, config::Duration(), "", "The age that is too much.")
                    .Optional("warn", &FreshnessSpec::warn, config::Duration(), "", "The age from which to warn.")
-                   .Optional("of", &FreshnessSpec::of, Name("column"), "(the time of the last batch)", "The column whose greatest value tells the age.")
+                   .Optional("of", &FreshnessSpec::of, Name("column"), "(the time of the last batch)",
+                             "The column whose greatest value tells the age.")
                    .Place(&FreshnessSpec::where)
                    .Broken(&FreshnessSpec::broken)
                    .Example("within: 24h\nwarn: 12h\nof: updated_at")
@@ -62,7 +66,7 @@ Type<FreshnessSpec> FreshnessType() {
 template <typename T>
 void AddProperties(Object<T>& object) {
   // The properties lie one level down in the spec, and beside the other keys in the file.
-  static const auto in = [](auto PropertiesSpec::*member, auto type) {
+  static const auto in = [](auto PropertiesSpec::* member, auto type) {
     using M = std::decay_t<decltype(std::declval<PropertiesSpec>().*member)>;
     return Type<PropertiesSpec>{type.shape, [member, type](const config::Node& node, config::Reader& reader, PropertiesSpec* out) {
                                   M value{};
@@ -71,7 +75,8 @@ void AddProperties(Object<T>& object) {
                                   return true;
                                 }};
   };
-  const auto schedule = Mapped<std::optional<PlacedText>, PlacedText>(Name("schedule"), [](PlacedText name) { return std::optional(std::move(name)); });
+  const auto schedule =
+      Mapped<std::optional<PlacedText>, PlacedText>(Name("schedule"), [](PlacedText name) { return std::optional(std::move(name)); });
   object.Nested("description", &T::properties, in(&PropertiesSpec::description, config::Text()), "", "What one row is, for people.")
       .Nested("owner", &T::properties, in(&PropertiesSpec::owner, config::Text("text", "data@example.com")), "", "Who answers for it.")
       .Nested("schedule", &T::properties, in(&PropertiesSpec::schedule, schedule), "", "One of the project's `schedules`.")

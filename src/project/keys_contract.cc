@@ -15,9 +15,8 @@ using config::Text;
 namespace {
 
 config::Type<LengthSpec> LengthType() {
-  const auto exact = Mapped<LengthSpec, Placed<int64_t>>(config::At(config::Integer(0)), [](Placed<int64_t> n) {
-    return LengthSpec{n.value, n.value, false, n.where};
-  });
+  const auto exact = Mapped<LengthSpec, Placed<int64_t>>(config::At(config::Integer(0)),
+                                                         [](Placed<int64_t> n) { return LengthSpec{n.value, n.value, false, n.where}; });
   return Either(exact, Bounds("length", "Length", "A number of characters (strings), bytes (binary) or items (lists)."));
 }
 
@@ -44,8 +43,9 @@ config::Type<ContractColumnSpec> ColumnType() {
       .Optional("where", &C::rule_where, config::Sql("SQL predicate"), "", "The rules hold only for rows where this is true.")
       .Optional("formats", &C::formats, OneOrMore(config::PlacedTextOf("format", "%d.%m.%Y")), "(ISO 8601)",
                 "How dates and timestamps are written, as strptime spells it; tried in order.")
-      .Optional("zone", &C::zone, config::PlacedTextOf("IANA zone", "Europe/Berlin"), "(the contract's)", "The zone of timestamps that are written without one.")
-      .Optional("null_tokens", &C::null_tokens, OneOrMore(Text()), "(the contract's)", "Texts that mean NULL.")
+      .Optional("zone", &C::zone, config::PlacedTextOf("IANA zone", "Europe/Berlin"), "(the contract's)",
+                "The zone of timestamps that are written without one.")
+      .Optional("null_tokens", &C::null_tokens, OneOrMore(config::Word()), "(the contract's)", "Texts that mean NULL.")
       .Optional("trim", &C::trim, Boolean(), "(the contract's)", "Cut white space around the text.")
       .Optional("default", &C::default_value, Literal(), "", "The value where the field is NULL or absent.")
       .Optional("pii", &C::pii, Text("text", "email"), "", "What kind of personal data it is.")
@@ -67,12 +67,14 @@ config::Type<ContractColumnSpec> ColumnType() {
 
 config::Type<QuarantineLimitSpec> QuarantineLimitType() {
   using Q = QuarantineLimitSpec;
-  const auto whole = Object<Q>("max_quarantined", "Limit of quarantined rows", "Above it the batch is refused: nothing is committed, the run exits with 3.")
-                         .Optional("share", &Q::share, config::Share(), "100%", "The share of a batch's records that may be quarantined.")
-                         .Optional("min_rows", &Q::min_rows, config::Integer(0), "0", "With fewer records in the batch the share is ignored.")
-                         .Optional("rows", &Q::rows, config::Integer(0), "", "The number of records that may be quarantined.")
-                         .Example("share: 5%\nmin_rows: 100")
-                         .Type();
+  const auto whole =
+      Object<Q>("max_quarantined", "Limit of quarantined rows",
+                "Above it the batch is refused: nothing is committed, the run exits with 3.")
+          .Optional("share", &Q::share, config::Share(), "100%", "The share of a batch's records that may be quarantined.")
+          .Optional("min_rows", &Q::min_rows, config::Integer(0), "0", "With fewer records in the batch the share is ignored.")
+          .Optional("rows", &Q::rows, config::Integer(0), "", "The number of records that may be quarantined.")
+          .Example("share: 5%\nmin_rows: 100")
+          .Type();
   const auto brief = Mapped<Q, double>(config::Share(), [](double share) { return Q{share, 0, std::nullopt}; });
   return Either(brief, whole);
 }
@@ -82,7 +84,8 @@ config::Type<ContractSpec> MakeContractType() {
   using namespace contract;
   return Object<C>("contract", "Contract", "What a source's rows must be. Without one the types are detected, recorded, and then hold.")
       .Required("columns", &C::columns, ListOf(ColumnType()), "The columns, in the table's order.")
-      .Optional("rules", &C::rules, ListOf(CheckType()), "", "Rules over the row: `{ sql: PREDICATE, name: … }`, or a column's rule with an `on_fail` of its own.")
+      .Optional("rules", &C::rules, ListOf(CheckType()), "",
+                "Rules over the row: `{ sql: PREDICATE, name: … }`, or a column's rule with an `on_fail` of its own.")
       .Optional("on_violation", &C::on_violation,
                 Enum<OnViolation>({{"quarantine", OnViolation::kQuarantine, "rows that break a rule are set aside, the others are written"},
                                    {"fail", OnViolation::kFail, "one such row refuses the batch"}}),
@@ -93,7 +96,8 @@ config::Type<ContractSpec> MakeContractType() {
                                    {"quarantine", OnNewColumn::kQuarantine, "rows that have it are set aside"}}),
                 "evolve", "What happens with a field that the contract does not name.")
       .Optional("on_missing_column", &C::on_missing_column,
-                Enum<OnMissingColumn>({{"fail", OnMissingColumn::kFail, "the batch is refused"}, {"null", OnMissingColumn::kNull, "it is NULL, or its default"}}),
+                Enum<OnMissingColumn>({{"fail", OnMissingColumn::kFail, "the batch is refused"},
+                                       {"null", OnMissingColumn::kNull, "it is NULL, or its default"}}),
                 "fail", "What happens when a file lacks a column.")
       .Optional("on_type_change", &C::on_type_change,
                 Enum<OnTypeChange>({{"quarantine", OnTypeChange::kQuarantine, "values that do not fit are violations"},
@@ -101,19 +105,21 @@ config::Type<ContractSpec> MakeContractType() {
                                     {"fail", OnTypeChange::kFail, "the batch is refused"}}),
                 "quarantine", "What happens when a file's own type is another one.")
       .Optional("max_quarantined", &C::max_quarantined, QuarantineLimitType(), "100%", "How many rows of a batch may be quarantined.")
-      .Optional("null_tokens", &C::null_tokens, OneOrMore(Text()), "[\"\"]", "Unquoted texts that mean NULL.")
+      .Optional("null_tokens", &C::null_tokens, OneOrMore(config::Word()), "[\"\"]", "Unquoted texts that mean NULL.")
       .Optional("trim", &C::trim, Boolean(), "false", "Cut white space around texts.")
       .Optional("zone", &C::zone, config::PlacedTextOf("IANA zone", "Europe/Berlin"), "(the project's `timezone`, if it has one)",
                 "The zone of timestamps that are written without one.")
       .Optional("unique", &C::unique, SomeNames("column"), "",
-                "No two rows of a batch agree in these columns: the first by file and row stays, an identical copy is dropped and counted, another one quarantined.")
+                "No two rows of a batch agree in these columns: the first by file and row stays, an identical copy is dropped and counted, "
+                "another one quarantined.")
       .Place(&C::where)
       .Slip("strict", "write on_new_column: quarantine")
-      .Example("on_new_column: evolve\nmax_quarantined: { share: 5%, min_rows: 100 }\ncolumns:\n"
-               "  - { name: order_id, type: string, not_null: true, pattern: \"ORD[0-9]+\" }\n"
-               "  - { name: total_amount, type: \"decimal(12,2)\", min: 0 }\n"
-               "  - { name: status, type: string, values: [completed, pending, cancelled], on_fail: warn }\n"
-               "rules:\n  - { sql: \"total_amount > 0 or status = 'cancelled'\", name: free_only_if_cancelled }")
+      .Example(
+          "on_new_column: evolve\nmax_quarantined: { share: 5%, min_rows: 100 }\ncolumns:\n"
+          "  - { name: order_id, type: string, not_null: true, pattern: \"ORD[0-9]+\" }\n"
+          "  - { name: total_amount, type: \"decimal(12,2)\", min: 0 }\n"
+          "  - { name: status, type: string, values: [completed, pending, cancelled], on_fail: warn }\n"
+          "rules:\n  - { sql: \"total_amount > 0 or status = 'cancelled'\", name: free_only_if_cancelled }")
       .Type();
 }
 

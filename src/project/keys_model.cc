@@ -11,9 +11,11 @@ namespace {
 
 config::Type<ColumnSpecSpec> ModelColumnType() {
   using C = ColumnSpecSpec;
-  return Object<C>("model_column", "Column of a model", "What a column of the result is. Where any has a `type`, the model's schema is held to it.")
+  return Object<C>("model_column", "Column of a model",
+                   "What a column of the result is. Where any has a `type`, the model's schema is held to it.")
       .Required("name", &C::name, Name("column"), "The column's name.")
-      .Optional("type", &C::type, DataTypeText(), "(what the SQL gives)", "Its type. A model that reads `this` must say the type of each column.")
+      .Optional("type", &C::type, DataTypeText(), "(what the SQL gives)",
+                "Its type. A model that reads `this` must say the type of each column.")
       .Optional("description", &C::description, config::Text(), "", "What it means.")
       .Optional("pii", &C::pii, config::Text("text", "email"), "", "What kind of personal data it is.")
       .Place(&C::where)
@@ -37,10 +39,13 @@ config::Type<Store> StoreType() {
 }
 
 config::Type<std::optional<OnChange>> OnChangeType() {
-  const auto base = Enum<OnChange>({{"rebuild", OnChange::kRebuild, "the table is built anew"}, {"block", OnChange::kBlock, "the run stops and asks"}});
+  const auto base =
+      Enum<OnChange>({{"rebuild", OnChange::kRebuild, "the table is built anew"}, {"block", OnChange::kBlock, "the run stops and asks"}});
   return {base.shape, [base](const config::Node& node, config::Reader& reader, std::optional<OnChange>* out) {
             if (node.text == "forward") {
-              reader.diagnostics.Add(UserError("not-yet", "on_change: forward is not supported yet").At(node.where()).Hint("write on_change: rebuild or on_change: block"));
+              reader.diagnostics.Add(UserError("not-yet", "on_change: forward is not supported yet")
+                                         .At(node.where())
+                                         .Hint("write on_change: rebuild or on_change: block"));
               return false;
             }
             OnChange value{};
@@ -58,20 +63,28 @@ void AddStoreKeys(Object<ModelSpec>& object) {
                 "`merge`, `scd2`: what tells which of two rows of a key is newer. Required there; `arrival`: the later batch.")
       .Optional("delete_when", &M::delete_when, Sql("SQL predicate"), "", "`merge`, `scd2`: a row for which this is true deletes its key.")
       .Optional("update", &M::update, SomeNames("column"), "(all)", "`merge`: the columns that an update may change.")
-      .Optional("on_missing", &M::on_missing, Enum<OnMissing>({{"keep", OnMissing::kKeep, ""}, {"delete", OnMissing::kDelete, "for inputs that are whole snapshots"}}),
+      .Optional("on_missing", &M::on_missing,
+                Enum<OnMissing>({{"keep", OnMissing::kKeep, ""}, {"delete", OnMissing::kDelete, "for inputs that are whole snapshots"}}),
                 "keep", "`merge`: what happens with keys that the input no longer has.")
-      .Optional("track", &M::track, SomeNames("column"), "(all but `key` and `sequence_by`)", "`scd2`: the columns whose change makes a new version.")
+      .Optional("track", &M::track, SomeNames("column"), "(all but `key` and `sequence_by`)",
+                "`scd2`: the columns whose change makes a new version.")
       .Optional("on_delete", &M::on_delete,
-                Enum<OnDelete>({{"ignore", OnDelete::kIgnore, "the last version stays current"}, {"close", OnDelete::kClose, "it ends at the time of the deletion"}}),
+                Enum<OnDelete>({{"ignore", OnDelete::kIgnore, "the last version stays current"},
+                                {"close", OnDelete::kClose, "it ends at the time of the deletion"}}),
                 "(`ignore`)", "`scd2`: what `delete_when` does to the current version.")
-      .Optional("column", &M::column, Name("column"), "", "`interval`: the date or timestamp that says which window a row is in. Required there.")
-      .Optional("every", &M::every, Enum<Every>({{"hour", Every::kHour, ""}, {"day", Every::kDay, ""}, {"month", Every::kMonth, ""}, {"year", Every::kYear, ""}}), "day",
-                "`interval`: the length of a window.")
-      .Optional("lookback", &M::lookback, config::Integer(0, 100'000), "0", "`interval`: how many windows before the newest are computed again each time.")
+      .Optional("column", &M::column, Name("column"), "",
+                "`interval`: the date or timestamp that says which window a row is in. Required there.")
+      .Optional(
+          "every", &M::every,
+          Enum<Every>({{"hour", Every::kHour, ""}, {"day", Every::kDay, ""}, {"month", Every::kMonth, ""}, {"year", Every::kYear, ""}}),
+          "day", "`interval`: the length of a window.")
+      .Optional("lookback", &M::lookback, config::Integer(0, 100'000), "0",
+                "`interval`: how many windows before the newest are computed again each time.")
       .Optional("start", &M::start, config::Literal(), "", "`interval`: where the first window begins. Required there.")
       .Optional("partition_by", &M::partition_by, SomeNames("column"), "", "Columns, or `year`, `month`, `day`, `hour` of one.")
       .Optional("readers", &M::readers,
-                Enum<Readers>({{"any", Readers::kAny, "every reader of Delta tables"}, {"delta", Readers::kDelta, "readers that know deletion vectors"}}),
+                Enum<Readers>({{"any", Readers::kAny, "every reader of Delta tables"},
+                               {"delta", Readers::kDelta, "readers that know deletion vectors"}}),
                 "(`delta` in silver, else `any`)", "Who must be able to read the table's files.");
   object.Nested("on_change", &M::on_change, OnChangeType(), "(`rebuild`; `block` in a protected environment)",
                 "`append`, `merge`, `scd2`, `interval`: what happens when the SQL changes.");
@@ -79,7 +92,9 @@ void AddStoreKeys(Object<ModelSpec>& object) {
 
 config::Type<ModelSpec> MakeModelType() {
   using M = ModelSpec;
-  Object<M> object("model", "Model", "`models/LAYER/NAME.sql` holds one SELECT and makes the table `LAYER.NAME`; folders below the layer are free. `NAME.yml` beside it says how the table is kept.");
+  Object<M> object("model", "Model",
+                   "`models/LAYER/NAME.sql` holds one SELECT and makes the table `LAYER.NAME`; folders below the layer are free. "
+                   "`NAME.yml` beside it says how the table is kept.");
   AddStoreKeys(object);
   object.Optional("columns", &M::columns, ListOf(ModelColumnType()), "", "What the columns are.")
       .Optional("checks", &M::checks, ListOf(CheckType()), "", "Rules over the result, before it is shown.");
@@ -101,12 +116,13 @@ config::Type<ModelSpec> MakeModelType() {
       .Slip("version", "leave it out")
       .Slip("partitioned_by", "write partition_by:")
       .Slip("depends_on", "leave it out: the graph comes from the SQL")
-      .Example("store: merge\nkey: [order_id]\nsequence_by: [updated_at]\ndelete_when: \"status = 'deleted'\"\nchecks:\n"
-               "  - { unique: [order_id] }\n  - { not_null: [order_id, order_date] }\n"
-               "  - { relationship: customer_id, to: silver.customers.customer_id, on_fail: warn, tolerate: 0.1% }\n"
-               "  - { column: status, values: [completed, pending, cancelled] }\n"
-               "  - { sql: \"select * from this where total_amount < 0\", name: no_negative_totals }\n"
-               "  - { accounts_for: bronze.orders, key: [order_id] }")
+      .Example(
+          "store: merge\nkey: [order_id]\nsequence_by: [updated_at]\ndelete_when: \"status = 'deleted'\"\nchecks:\n"
+          "  - { unique: [order_id] }\n  - { not_null: [order_id, order_date] }\n"
+          "  - { relationship: customer_id, to: silver.customers.customer_id, on_fail: warn, tolerate: 0.1% }\n"
+          "  - { column: status, values: [completed, pending, cancelled] }\n"
+          "  - { sql: \"select * from this where total_amount < 0\", name: no_negative_totals }\n"
+          "  - { accounts_for: bronze.orders, key: [order_id] }")
       .Type();
 }
 

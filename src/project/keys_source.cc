@@ -14,16 +14,20 @@ namespace {
 config::Type<ReadSpec> ReadType() {
   using R = ReadSpec;
   const auto character = [] { return config::PlacedTextOf("character", "\";\""); };
-  return Object<R>("read", "Reading files", "Which files, and how they are written. What is not said about a CSV file is detected, shown by `plan`, and refused where it is unsure.")
-      .Required("files", &R::files, config::PlacedTextOf("glob", "\"orders/*.csv\""), "Files below the connection's path: `*`, `?`, `[a-z]`, `{a,b}`, and `**` across folders.")
+  return Object<R>("read", "Reading files",
+                   "Which files, and how they are written. What is not said about a CSV file is detected, shown by `plan`, and refused "
+                   "where it is unsure.")
+      .Required("files", &R::files, config::PlacedTextOf("glob", "\"orders/*.csv\""),
+                "Files below the connection's path: `*`, `?`, `[a-z]`, `{a,b}`, and `**` across folders.")
       .Optional("format", &R::format,
                 Enum<FileFormat>({{"csv", FileFormat::kCsv, "separated values"},
                                   {"ndjson", FileFormat::kNdjson, "one JSON object per line"},
                                   {"parquet", FileFormat::kParquet, ""}}),
                 "(by the ending of `files`)", "The files' format.")
-      .Optional("compression", &R::compression,
-                Enum<std::string>({{"auto", "auto", "by the first bytes"}, {"none", "none", ""}, {"gzip", "gzip", ""}, {"zstd", "zstd", ""}}), "auto",
-                "How the files are compressed.")
+      .Optional(
+          "compression", &R::compression,
+          Enum<std::string>({{"auto", "auto", "by the first bytes"}, {"none", "none", ""}, {"gzip", "gzip", ""}, {"zstd", "zstd", ""}}),
+          "auto", "How the files are compressed.")
       .Optional("delimiter", &R::delimiter, character(), "(detected)", "CSV: what stands between fields, one byte; `tab` for a tab.")
       .Optional("quote", &R::quote, character(), "(detected)", "CSV: what stands around a field; \"\" for nothing.")
       .Optional("escape", &R::escape, character(), "(detected)", "CSV: what stands before a quote inside quotes.")
@@ -50,18 +54,22 @@ config::Type<DeduplicateSpec> DeduplicateType() {
   using D = DeduplicateSpec;
   return Object<D>("deduplicate", "Deduplication", "Of several rows of one batch with the same key one stays; the others are counted.")
       .Required("key", &D::key, SomeNames("column"), "The columns that make rows the same.")
-      .Optional("order_by", &D::order_by, SomeNames("column"), "(file and row)", "The row with the greatest values here stays; of equals the later by file and row.")
+      .Optional("order_by", &D::order_by, SomeNames("column"), "(file and row)",
+                "The row with the greatest values here stays; of equals the later by file and row.")
       .Place(&D::where)
       .Example("key: [order_id]\norder_by: [updated_at]")
       .Type();
 }
 
 config::Type<Load> LoadType() {
-  const auto base = Enum<Load>({{"append", Load::kAppend, "each file once"}, {"full", Load::kFull, "each batch is a snapshot of the whole"}});
+  const auto base =
+      Enum<Load>({{"append", Load::kAppend, "each file once"}, {"full", Load::kFull, "each batch is a snapshot of the whole"}});
   return {base.shape, [base](const config::Node& node, config::Reader& reader, Load* out) {
             for (const char* later : {"incremental", "cdc", "stream", "external"}) {
               if (node.text != later) continue;
-              reader.diagnostics.Add(UserError("not-yet", "load: " + node.text + " is not supported yet").At(node.where()).Hint("write load: append or load: full"));
+              reader.diagnostics.Add(UserError("not-yet", "load: " + node.text + " is not supported yet")
+                                         .At(node.where())
+                                         .Hint("write load: append or load: full"));
               return false;
             }
             return base.read(node, reader, out);
@@ -74,10 +82,12 @@ void AddTableKeys(Object<SourceSpec>& object) {
       .Optional("read", &S::read, ReadType(), "", "Which files, and how they are written.")
       .Optional("load", &S::load, LoadType(), "append", "How the table grows.")
       .Optional("keep", &S::keep,
-                Enum<Keep>({{"all", Keep::kAll, "every snapshot, told apart by `_batch_id`"}, {"latest", Keep::kLatest, "the last one replaces those before"}}),
+                Enum<Keep>({{"all", Keep::kAll, "every snapshot, told apart by `_batch_id`"},
+                            {"latest", Keep::kLatest, "the last one replaces those before"}}),
                 "all", "With `load: full`: which snapshots the table has.")
       .Optional("deduplicate", &S::deduplicate, DeduplicateType(), "", "Which rows of a batch are the same.")
-      .Optional("partition_by", &S::partition_by, SomeNames("column"), "", "Columns, or `year`, `month`, `day`, `hour` of one: `month(order_date)`.")
+      .Optional("partition_by", &S::partition_by, SomeNames("column"), "",
+                "Columns, or `year`, `month`, `day`, `hour` of one: `month(order_date)`.")
       .Optional("contract", &S::contract, ContractType(), "", "What the rows must be.")
       .Optional("checks", &S::checks, ListOf(CheckType()), "", "Rules over the whole table, before the batch is shown.")
       .Optional("freshness", &S::freshness, FreshnessType(), "", "How old the newest data may be.");
@@ -104,7 +114,8 @@ void AddTableKeys(Object<SourceSpec>& object) {
 
 const config::Type<SourceSpec>& TableType() {
   static const auto type = [] {
-    Object<SourceSpec> object("table", "Table of a source", "One of a file's `tables`: the keys of a source, with the file's `defaults` below them.");
+    Object<SourceSpec> object("table", "Table of a source",
+                              "One of a file's `tables`: the keys of a source, with the file's `defaults` below them.");
     AddTableKeys(object);
     return object.Type();
   }();
@@ -113,13 +124,20 @@ const config::Type<SourceSpec>& TableType() {
 
 const config::Type<SourceSpec>& SourceFileType() {
   static const auto type = [] {
-    Object<SourceSpec> object("source", "Source", "A file `sources/NAME.yml` makes the table `bronze.NAME`, an append log of what came in. Or it describes many tables of one connection, under `tables`.");
+    Object<SourceSpec> object("source", "Source",
+                              "A file `sources/NAME.yml` makes the table `bronze.NAME`, an append log of what came in. Or it describes "
+                              "many tables of one connection, under `tables`.");
     AddTableKeys(object);
-    object.Optional("tables", &SourceSpec::tables, MapOf(AnyKeys("[table](#source)")), "", "Many tables in one file: name → the keys of a source. Beside it only `connection` and `defaults`.")
-        .Optional("defaults", &SourceSpec::defaults, AnyKeys("map"), "", "With `tables`: keys for each of them; maps merge, lists replace.")
-        .Example("connection: drop\nread: { files: \"orders/*.csv\", format: csv }\nload: append\npartition_by: [\"month(order_date)\"]\n"
-                 "contract:\n  columns:\n    - { name: order_id, type: string, not_null: true }\n    - { name: order_date, type: date, not_null: true }\n"
-                 "freshness: { within: 24h }");
+    object
+        .Optional("tables", &SourceSpec::tables, MapOf(AnyKeys("[table](#source)")), "",
+                  "Many tables in one file: name → its keys. Beside it only `connection` and `defaults`.")
+        .Optional("defaults", &SourceSpec::defaults, config::Raw(TableType().shape), "",
+                  "With `tables`: keys for each of them; maps merge, lists replace.")
+        .Example(
+            "connection: drop\nread: { files: \"orders/*.csv\", format: csv }\nload: append\npartition_by: [\"month(order_date)\"]\n"
+            "contract:\n  columns:\n    - { name: order_id, type: string, not_null: true }\n    - { name: order_date, type: date, "
+            "not_null: true }\n"
+            "freshness: { within: 24h }");
     return object.Type();
   }();
   return type;

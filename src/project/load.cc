@@ -42,7 +42,8 @@ SourceSpec DecodeTable(const PlacedText& name, const Node& keys, Diagnostics& di
 void DecodeTables(const YamlFile& file, const Node& defaults, Diagnostics& diagnostics, std::vector<SourceSpec>& sources) {
   Node shared = config::EmptyMapAt(file.node.mark);
   for (const config::Entry& entry : file.node.entries) {
-    if (entry.key == "connection") shared.entries.push_back(entry);
+    if (entry.key == "connection")
+      shared.entries.push_back(entry);
     else if (entry.key != "tables" && entry.key != "defaults" && SourceFileType().shape->Find(entry.key))
       diagnostics.Add(UserError("misplaced-key", fmt::format("in a file with \"tables\", \"{}\" is of each table", entry.key))
                           .At(entry.where())
@@ -52,7 +53,8 @@ void DecodeTables(const YamlFile& file, const Node& defaults, Diagnostics& diagn
   const Node below = file_defaults && file_defaults->is_map() ? Overlay(defaults, config::AsInherited(*file_defaults)) : defaults;
   const Node* tables = file.node.Find("tables");
   for (const config::Entry& entry : tables->entries)
-    sources.push_back(DecodeTable({entry.key, entry.where()}, Overlay(Overlay(below, config::AsInherited(shared)), entry.value), diagnostics));
+    sources.push_back(
+        DecodeTable({entry.key, entry.where()}, Overlay(Overlay(below, config::AsInherited(shared)), entry.value), diagnostics));
 }
 
 void DecodeSource(const YamlFile& file, const ProjectSpec& project, Diagnostics& diagnostics, std::vector<SourceSpec>& sources) {
@@ -72,7 +74,8 @@ void DecodeSource(const YamlFile& file, const ProjectSpec& project, Diagnostics&
   config::Reader reader{diagnostics, false, ""};
   SourceFileType().read(merged, reader, &spec);
   if (const config::Entry* stray = merged.FindEntry("defaults"))
-    diagnostics.Add(UserError("misplaced-key", "\"defaults\" goes with \"tables\"").At(stray->where()).Hint("write its keys at the top of the file"));
+    diagnostics.Add(
+        UserError("misplaced-key", "\"defaults\" goes with \"tables\"").At(stray->where()).Hint("write its keys at the top of the file"));
   spec.name = {fs::path(stem).filename().string(), {file.path, 1, 1}};
   spec.where = file.node.where();
   sources.push_back(std::move(spec));
@@ -108,7 +111,9 @@ Specs DecodeFiles(const ProjectFiles& files, const Node& project, Diagnostics& d
 std::string ResolvePlace(const PlacedText& text, const std::string& root, Diagnostics& diagnostics) {
   for (const std::string& reference : config::LateReferences(text.value)) {
     if (!reference.starts_with("secret:")) continue;
-    diagnostics.Add(UserError("secret-in-place", "a place is shown in logs and reports, so it cannot have a secret in it").At(text.where).Hint("use ${env:NAME}"));
+    diagnostics.Add(UserError("secret-in-place", "a place is shown in logs and reports, so it cannot have a secret in it")
+                        .At(text.where)
+                        .Hint("use ${env:NAME}"));
     return "";
   }
   auto resolved = config::Resolve(text, config::ProcessSurroundings(root));
@@ -121,7 +126,8 @@ std::string ResolvePlace(const PlacedText& text, const std::string& root, Diagno
     diagnostics.Add(UserError("not-yet", "object stores are not supported yet").At(text.where).Hint("write a folder of this machine"));
     return "";
   }
-  if (place.empty()) diagnostics.Add(UserError("wrong-type", "this path is empty").At(text.where).Hint("write a folder; . is the project's own"));
+  if (place.empty())
+    diagnostics.Add(UserError("wrong-type", "this path is empty").At(text.where).Hint("write a folder; . is the project's own"));
   std::string path = (fs::path(root) / place).lexically_normal().string();
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   return path;
@@ -131,9 +137,12 @@ void BuildConnections(const ProjectSpec& spec, Project& project, Diagnostics& di
   for (const auto& [name, connection] : spec.connections) {
     CheckName(name, "a connection", diagnostics);
     Connection made{name.value, connection.type.value, "", connection.where};
-    if (connection.path) made.path = ResolvePlace(*connection.path, project.root, diagnostics);
+    if (connection.path)
+      made.path = ResolvePlace(*connection.path, project.root, diagnostics);
     else if (connection.type.value == "files")
-      diagnostics.Add(UserError("missing-key", fmt::format("the connection {} lacks \"path\"", name.value)).At(connection.where).Hint("add path: ./landing, the folder of the files"));
+      diagnostics.Add(UserError("missing-key", fmt::format("the connection {} lacks \"path\"", name.value))
+                          .At(connection.where)
+                          .Hint("add path: ./landing, the folder of the files"));
     project.connections[name.value] = std::move(made);
   }
 }
@@ -145,18 +154,24 @@ void BuildLayers(const ProjectSpec& spec, Project& project, Diagnostics& diagnos
   for (const PlacedText& layer : spec.layers) {
     CheckName(layer, "a layer", diagnostics);
     if (layer.value == "seed" || layer.value == "quarantine")
-      diagnostics.Add(UserError("bad-name", fmt::format("\"{}\" is the name of Sluice's own tables", layer.value)).At(layer.where).Hint("choose another name"));
+      diagnostics.Add(UserError("bad-name", fmt::format("\"{}\" is the name of Sluice's own tables", layer.value))
+                          .At(layer.where)
+                          .Hint("choose another name"));
   }
   if (std::find(project.layers.begin(), project.layers.end(), "bronze") == project.layers.end())
-    diagnostics.Add(UserError("no-bronze", "the layers lack bronze, where sources go").At(spec.layers[0].where).Hint("add bronze as the first"));
+    diagnostics.Add(
+        UserError("no-bronze", "the layers lack bronze, where sources go").At(spec.layers[0].where).Hint("add bronze as the first"));
 }
 
 void BuildSchedules(const ProjectSpec& spec, Project& project, Diagnostics& diagnostics) {
   for (const auto& [name, cron] : spec.schedules) {
     CheckName(name, "a schedule", diagnostics);
-    if (auto status = CheckCron(cron.value); !status) diagnostics.Add(std::move(status).error().At(cron.where));
+    if (auto status = CheckCron(cron.value); !status)
+      diagnostics.Add(std::move(status).error().At(cron.where));
     else if (auto zone = contract::Zone::Load(cron.value.substr(cron.value.rfind(' ') + 1)); !zone)
-      diagnostics.Add(UserError("unknown-zone", zone.error().message).At(cron.where).Hint("end it with a zone of the IANA database such as Europe/Berlin, or UTC"));
+      diagnostics.Add(UserError("unknown-zone", zone.error().message)
+                          .At(cron.where)
+                          .Hint("end it with a zone of the IANA database such as Europe/Berlin, or UTC"));
     project.schedules[name.value] = cron.value;
   }
 }
@@ -165,7 +180,9 @@ void BuildTimezone(const ProjectSpec& spec, Project& project, Diagnostics& diagn
   if (!spec.timezone) return;
   project.timezone = spec.timezone->value;
   if (auto zone = contract::Zone::Load(project.timezone); !zone)
-    diagnostics.Add(UserError("unknown-zone", zone.error().message).At(spec.timezone->where).Hint("write a zone of the IANA database such as Europe/Berlin, or UTC"));
+    diagnostics.Add(UserError("unknown-zone", zone.error().message)
+                        .At(spec.timezone->where)
+                        .Hint("write a zone of the IANA database such as Europe/Berlin, or UTC"));
 }
 
 void BuildSeeds(const ProjectFiles& files, Project& project, Diagnostics& diagnostics) {
@@ -180,9 +197,11 @@ void BuildTop(const ProjectSpec& spec, const Settings& settings, Project& projec
   if (!spec.project.value.empty()) CheckName(spec.project, "a project", diagnostics);
   project.name = spec.project.value;
   project.environment = settings.environment;
-  if (spec.lake) project.lake = ResolvePlace(*spec.lake, project.root, diagnostics);
+  if (spec.lake)
+    project.lake = ResolvePlace(*spec.lake, project.root, diagnostics);
   else if (!settings.project.Find("lake"))
-    diagnostics.Add(UserError("missing-key", "sluice.yml lacks \"lake\"").At(spec.where).Hint("add lake: ./lake, the folder of the tables"));
+    diagnostics.Add(
+        UserError("missing-key", "sluice.yml lacks \"lake\"").At(spec.where).Hint("add lake: ./lake, the folder of the tables"));
   for (const auto& [name, value] : settings.vars) {
     project.vars[name] = value.text;
     project.var_types[name] = VarType(value);
@@ -198,7 +217,8 @@ Project BuildProject(const Specs& specs, const Settings& settings, const Project
   project.root = files.root;
   project.warnings = files.warnings;
   BuildTop(specs.project, settings, project, diagnostics);
-  for (const SourceSpec& spec : specs.sources) project.sources.push_back(BuildSource(spec, project, specs.project.timezone.has_value(), diagnostics));
+  for (const SourceSpec& spec : specs.sources)
+    project.sources.push_back(BuildSource(spec, project, specs.project.timezone.has_value(), diagnostics));
   for (const auto& [file, spec] : specs.models) project.models.push_back(BuildModel(spec, *file, project, diagnostics));
   BuildSeeds(files, project, diagnostics);
   for (const MacroFile& file : files.macros)
@@ -213,10 +233,14 @@ Project BuildProject(const Specs& specs, const Settings& settings, const Project
 // own and again as a part of the whole.
 Error Sorted(Diagnostics diagnostics) {
   auto& errors = diagnostics.errors;
-  const auto place = [](const Error& e) { return std::tuple(e.where.file != "sluice.yml", std::tie(e.where.file, e.where.line, e.where.column)); };
+  const auto place = [](const Error& e) {
+    return std::tuple(e.where.file != "sluice.yml", std::tie(e.where.file, e.where.line, e.where.column));
+  };
   std::stable_sort(errors.begin(), errors.end(), [&](const Error& a, const Error& b) { return place(a) < place(b); });
   std::set<std::string> seen;
-  std::erase_if(errors, [&](const Error& e) { return !seen.insert(e.where.ToString() + e.code + (e.code == "missing-key" ? e.message : "")).second; });
+  std::erase_if(errors, [&](const Error& e) {
+    return !seen.insert(e.where.ToString() + e.code + (e.code == "missing-key" ? e.message : "")).second;
+  });
   return std::move(diagnostics).Take();
 }
 
@@ -227,7 +251,10 @@ Result<Project> LoadProject(const LoadOptions& options) {
   Diagnostics diagnostics;
   ProjectFiles files = ReadProjectFiles(root, diagnostics);
   if (!files.project.is_map()) {
-    if (diagnostics.ok()) diagnostics.Add(UserError("wrong-type", "sluice.yml must be a map, found " + Describe(files.project)).At(files.project.where()).Hint("write key: value pairs"));
+    if (diagnostics.ok())
+      diagnostics.Add(UserError("wrong-type", "sluice.yml must be a map, found " + Describe(files.project))
+                          .At(files.project.where())
+                          .Hint("write key: value pairs"));
     return Fail(Sorted(std::move(diagnostics)));
   }
   const Settings settings = ChooseSettings(files.project, options, diagnostics);

@@ -25,56 +25,57 @@ constexpr const char* kOrders =
     "    - { name: total, type: \"decimal(12,2)\", min: 0 }\n";
 
 TEST(LoadProject, ReadsTheProjectOfTheDesign) {
-  ProjectFolder folder({{"sluice.yml",
-                         "project: retail\n"
-                         "lake: ./lake\n"
-                         "default_environment: dev\n"
-                         "timezone: UTC\n"
-                         "vars: { start: 2024-01-01 }\n"
-                         "layers: [bronze, silver, gold]\n"
-                         "connections:\n"
-                         "  drop: { type: files, path: ./landing }\n"
-                         "defaults:\n"
-                         "  sources/**:     { owner: data@example.com, freshness: { within: 24h, warn: 12h } }\n"
-                         "  models/gold/**: { tags: [gold], schedule: daily }\n"
-                         "schedules: { daily: \"0 2 * * * UTC\" }\n"
-                         "environments:\n"
-                         "  dev:  { lake: \"./.sluice/dev\" }\n"
-                         "  prod: { lake: \"/srv/lake\", protected: true }\n"},
-                        {"sources/orders.yml",
-                         "connection: drop\n"
-                         "read: { files: \"orders/*.csv\", format: csv }\n"
-                         "load: append\n"
-                         "deduplicate: { key: [order_id], order_by: [updated_at] }\n"
-                         "partition_by: [\"month(order_date)\"]\n"
-                         "contract:\n"
-                         "  on_violation: quarantine\n"
-                         "  max_quarantined: { share: 5%, min_rows: 100 }\n"
-                         "  columns:\n"
-                         "    - { name: order_id,     type: string, not_null: true, pattern: \"ORD[0-9]+\" }\n"
-                         "    - { name: email,        type: string, pii: email }\n"
-                         "    - { name: order_date,   type: date, not_null: true }\n"
-                         "    - { name: updated_at,   type: timestamp, formats: \"%Y-%m-%d %H:%M\" }\n"
-                         "    - { name: total_amount, type: \"decimal(12,2)\", min: 0 }\n"
-                         "    - { name: status,       type: string, values: [completed, pending, cancelled], on_fail: warn }\n"
-                         "freshness: { within: 2h, of: updated_at }\n"},
-                        {"models/silver/orders.yml",
-                         "store: merge\n"
-                         "key: [order_id]\n"
-                         "sequence_by: [updated_at]\n"
-                         "delete_when: \"status = 'deleted'\"\n"
-                         "readers: any\n"
-                         "checks:\n"
-                         "  - { unique: [order_id] }\n"
-                         "  - { not_null: [order_id, order_date] }\n"
-                         "  - { relationship: customer_id, to: silver.customers.customer_id, on_fail: warn, tolerate: 0.1% }\n"
-                         "  - { sql: \"select * from this where total_amount < 0\", name: no_negative_totals }\n"
-                         "  - { accounts_for: bronze.orders, key: [order_id] }\n"},
-                        {"models/silver/orders.sql", "select * from new(bronze.orders)"},
-                        {"models/silver/customers.sql", "select 1 as customer_id"},
-                        {"models/gold/sales.sql", "select * from silver.orders"},
-                        {"seeds/countries.csv", "code\nDE\n"},
-                        {"macros/money.sql", "-- to euros\ncreate macro eur(x) as x * 100;\n\ncreate or replace macro two(a) as ';' || a;\n"}});
+  ProjectFolder folder(
+      {{"sluice.yml",
+        "project: retail\n"
+        "lake: ./lake\n"
+        "default_environment: dev\n"
+        "timezone: UTC\n"
+        "vars: { start: 2024-01-01 }\n"
+        "layers: [bronze, silver, gold]\n"
+        "connections:\n"
+        "  drop: { type: files, path: ./landing }\n"
+        "defaults:\n"
+        "  sources/**:     { owner: data@example.com, freshness: { within: 24h, warn: 12h } }\n"
+        "  models/gold/**: { tags: [gold], schedule: daily }\n"
+        "schedules: { daily: \"0 2 * * * UTC\" }\n"
+        "environments:\n"
+        "  dev:  { lake: \"./.sluice/dev\" }\n"
+        "  prod: { lake: \"/srv/lake\", protected: true }\n"},
+       {"sources/orders.yml",
+        "connection: drop\n"
+        "read: { files: \"orders/*.csv\", format: csv }\n"
+        "load: append\n"
+        "deduplicate: { key: [order_id], order_by: [updated_at] }\n"
+        "partition_by: [\"month(order_date)\"]\n"
+        "contract:\n"
+        "  on_violation: quarantine\n"
+        "  max_quarantined: { share: 5%, min_rows: 100 }\n"
+        "  columns:\n"
+        "    - { name: order_id,     type: string, not_null: true, pattern: \"ORD[0-9]+\" }\n"
+        "    - { name: email,        type: string, pii: email }\n"
+        "    - { name: order_date,   type: date, not_null: true }\n"
+        "    - { name: updated_at,   type: timestamp, formats: \"%Y-%m-%d %H:%M\" }\n"
+        "    - { name: total_amount, type: \"decimal(12,2)\", min: 0 }\n"
+        "    - { name: status,       type: string, values: [completed, pending, cancelled], on_fail: warn }\n"
+        "freshness: { within: 2h, of: updated_at }\n"},
+       {"models/silver/orders.yml",
+        "store: merge\n"
+        "key: [order_id]\n"
+        "sequence_by: [updated_at]\n"
+        "delete_when: \"status = 'deleted'\"\n"
+        "readers: any\n"
+        "checks:\n"
+        "  - { unique: [order_id] }\n"
+        "  - { not_null: [order_id, order_date] }\n"
+        "  - { relationship: customer_id, to: silver.customers.customer_id, on_fail: warn, tolerate: 0.1% }\n"
+        "  - { sql: \"select * from this where total_amount < 0\", name: no_negative_totals }\n"
+        "  - { accounts_for: bronze.orders, key: [order_id] }\n"},
+       {"models/silver/orders.sql", "select * from new(bronze.orders)"},
+       {"models/silver/customers.sql", "select 1 as customer_id"},
+       {"models/gold/sales.sql", "select * from silver.orders"},
+       {"seeds/countries.csv", "code\nDE\n"},
+       {"macros/money.sql", "-- to euros\ncreate macro eur(x) as x * 100;\n\ncreate or replace macro two(a) as ';' || a;\n"}});
   const auto project = folder.Load();
   ASSERT_TRUE(project) << project.error().ToString();
   EXPECT_EQ(project->name, "retail");
@@ -166,11 +167,10 @@ TEST(LoadProject, ChoosesEnvironmentsAndVars) {
 }
 
 TEST(LoadProject, MostSpecificDefaultWins) {
-  ProjectFolder folder({{"sluice.yml", std::string(kTop) +
-                                           "defaults:\n"
-                                           "  models/gold/sales/**: { owner: c, tags: [sales] }\n"
-                                           "  models/**: { owner: a, description: all, tags: [x, y], meta: { one: 1 } }\n"
-                                           "  models/gold/**: { owner: b, partition_by: day, meta: { two: 2 } }\n"},
+  ProjectFolder folder({{"sluice.yml", std::string(kTop) + "defaults:\n"
+                                                           "  models/gold/sales/**: { owner: c, tags: [sales] }\n"
+                                                           "  models/**: { owner: a, description: all, tags: [x, y], meta: { one: 1 } }\n"
+                                                           "  models/gold/**: { owner: b, partition_by: day, meta: { two: 2 } }\n"},
                         {"models/gold/sales/daily.sql", "select 1 as day"},
                         {"models/gold/other.sql", "select 1 as x"},
                         {"models/gold/other.yml", "store: view\nowner: me\n"}});
@@ -206,7 +206,8 @@ TEST(LoadProject, ReadsManyTablesFromOneFile) {
 
 TEST(LoadProject, EnvironmentVariablesReachPlacesOnlyAndNoError) {
   setenv("SLUICE_TEST_PLACE", "/srv/in", 1);
-  ProjectFolder folder({{"sluice.yml", "project: p\nlake: ./lake\nconnections: { drop: { type: files, path: \"${env:SLUICE_TEST_PLACE}/x\" } }\n"}});
+  ProjectFolder folder(
+      {{"sluice.yml", "project: p\nlake: ./lake\nconnections: { drop: { type: files, path: \"${env:SLUICE_TEST_PLACE}/x\" } }\n"}});
   const auto project = folder.Load();
   ASSERT_TRUE(project) << project.error().ToString();
   EXPECT_EQ(project->connections.at("drop").path, "/srv/in/x");
@@ -217,17 +218,19 @@ TEST(LoadProject, EnvironmentVariablesReachPlacesOnlyAndNoError) {
                         "vars: { x: \"${env:SLUICE_TEST_PLACE}\" }\n"
                         "connections: { drop: { type: files, path: \"${secret:x}\" } }\n"}});
   const auto errors = wrong.Load();
-  EXPECT_EQ(CodesOf(errors), "sluice.yml:2:7 unset-variable|sluice.yml:3:11 late-value|sluice.yml:4:12 bad-var|sluice.yml:5:43 secret-in-place");
+  EXPECT_EQ(CodesOf(errors),
+            "sluice.yml:2:7 unset-variable|sluice.yml:3:11 late-value|sluice.yml:4:12 bad-var|sluice.yml:5:43 secret-in-place");
   EXPECT_EQ(errors.error().ToString().find("/srv/in"), std::string::npos);
 }
 
 TEST(LoadProject, RulesOfAContractBecomePredicates) {
-  ProjectFolder folder({{"sluice.yml", kTop},
-                        {"sources/orders.yml", std::string(kOrders) +
-                                                   "  rules:\n"
-                                                   "    - { sql: \"total > 1\", name: big, on_fail: block }\n"
-                                                   "    - { column: total, max: 10, on_fail: warn, where: \"order_id like 'A%'\", name: small_a }\n"
-                                                   "    - { not_null: [order_date] }\n"}});
+  ProjectFolder folder(
+      {{"sluice.yml", kTop},
+       {"sources/orders.yml", std::string(kOrders) +
+                                  "  rules:\n"
+                                  "    - { sql: \"total > 1\", name: big, on_fail: block }\n"
+                                  "    - { column: total, max: 10, on_fail: warn, where: \"order_id like 'A%'\", name: small_a }\n"
+                                  "    - { not_null: [order_date] }\n"}});
   const auto project = folder.Load();
   ASSERT_TRUE(project) << project.error().ToString();
   const auto& rules = project->sources[0].contract.rules;
@@ -238,6 +241,15 @@ TEST(LoadProject, RulesOfAContractBecomePredicates) {
   EXPECT_EQ(rules[1].on_fail, contract::OnFail::kWarn);
   EXPECT_EQ(rules[2].predicate, "\"order_date\" IS NOT NULL");
   EXPECT_EQ(rules[2].name, "not_null(order_date)");
+}
+
+TEST(LoadProject, NullWithoutQuotesIsAWordWhereWordsAreMeant) {
+  ProjectFolder folder({{"sluice.yml", kTop},
+                        {"sources/orders.yml", std::string(kOrders) + "  on_missing_column: null\n  null_tokens: [\"\", NULL, n/a]\n"}});
+  const auto project = folder.Load();
+  ASSERT_TRUE(project) << project.error().ToString();
+  EXPECT_EQ(project->sources[0].contract.on_missing_column, contract::OnMissingColumn::kNull);
+  EXPECT_EQ(project->sources[0].contract.null_tokens, (std::vector<std::string>{"", "NULL", "n/a"}));
 }
 
 TEST(LoadProject, FingerprintFollowsWhatIngestDoes) {
@@ -262,7 +274,8 @@ TEST(LoadProject, FortyFilesTakeAFewMilliseconds) {
     const std::string model = "models/silver/m" + std::to_string(i);
     files.push_back({"sources/s" + std::to_string(i) + ".yml", std::string(kOrders) + "description: some orders\nowner: me\n"});
     files.push_back({model + ".sql", "select 1 as id"});
-    files.push_back({model + ".yml", "store: merge\nkey: [id]\nsequence_by: arrival\nchecks:\n  - { not_null: [id] }\n  - { unique: id }\n"});
+    files.push_back(
+        {model + ".yml", "store: merge\nkey: [id]\nsequence_by: arrival\nchecks:\n  - { not_null: [id] }\n  - { unique: id }\n"});
   }
   ProjectFolder folder(files);
   ASSERT_TRUE(folder.Load());

@@ -26,9 +26,12 @@ std::string GoodName(std::string_view text) {
 bool CheckName(const PlacedText& name, std::string_view what, Diagnostics& diagnostics) {
   const std::string good = GoodName(name.value);
   if (!name.value.empty() && good == name.value) return true;
-  diagnostics.Add(UserError("bad-name", fmt::format("\"{}\" cannot be the name of {}: names have lower-case letters, digits and _, and start with a letter", name.value, what))
-                      .At(name.where)
-                      .Hint(good.empty() ? "choose a name such as orders" : "call it " + good));
+  diagnostics.Add(
+      UserError("bad-name",
+                fmt::format("\"{}\" cannot be the name of {}: names have lower-case letters, digits and _, and start with a letter",
+                            name.value, what))
+          .At(name.where)
+          .Hint(good.empty() ? "choose a name such as orders" : "call it " + good));
   return false;
 }
 
@@ -37,7 +40,9 @@ void CheckDistinct(const Texts& names, const std::string& code, std::string_view
   for (const PlacedText& name : names) {
     const auto [first, is_new] = seen.emplace(ToLower(name.value), &name);
     if (is_new) continue;
-    diagnostics.Add(UserError(code, fmt::format("{} \"{}\" stands twice, first on line {}", what, name.value, first->second->where.line)).At(name.where).Hint("keep one of the two"));
+    diagnostics.Add(UserError(code, fmt::format("{} \"{}\" stands twice, first on line {}", what, name.value, first->second->where.line))
+                        .At(name.where)
+                        .Hint("keep one of the two"));
   }
 }
 
@@ -50,9 +55,11 @@ bool CheckColumnName(const PlacedText& name, Diagnostics& diagnostics) {
   }
   if (!name.value.empty() && name.value.find_first_of(" ,;{}()\n\t=") == std::string::npos) return true;
   const std::string good = GoodName(name.value);
-  diagnostics.Add(UserError("bad-column-name", fmt::format("\"{}\" cannot be the name of a column: spaces, tabs, line breaks and ,;{{}}()= are not possible", name.value))
-                      .At(name.where)
-                      .Hint(fmt::format("write name: {}, from: \"{}\"", good.empty() ? "column" : good, name.value)));
+  diagnostics.Add(
+      UserError("bad-column-name",
+                fmt::format("\"{}\" cannot be the name of a column: spaces, tabs, line breaks and ,;{{}}()= are not possible", name.value))
+          .At(name.where)
+          .Hint(fmt::format("write name: {}, from: \"{}\"", good.empty() ? "column" : good, name.value)));
   return false;
 }
 

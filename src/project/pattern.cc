@@ -26,11 +26,17 @@ class JavaCheck {
  private:
   Status Step() {
     switch (text_[at_]) {
-      case '\\': return Escape();
-      case '[': return Class();
-      case '(': return Group();
-      case '{': return Brace();
-      default: ++at_; return Ok();
+      case '\\':
+        return Escape();
+      case '[':
+        return Class();
+      case '(':
+        return Group();
+      case '{':
+        return Brace();
+      default:
+        ++at_;
+        return Ok();
     }
   }
 
@@ -40,8 +46,12 @@ class JavaCheck {
     at_ += 2;
     if (c == 'C') return Fail(BadPattern("\\C matches a byte in RE2 and means nothing in Java", "write . for any character"));
     if (c == 'v') return Fail(BadPattern("\\v is one character in RE2 and a class of several in Java", "write \\x0B"));
-    if (c == 'b' || c == 'B') return Fail(BadPattern(fmt::format("\\{} differs between RE2 and Java for letters outside ASCII", c), "the pattern matches the whole text: say what stands at its edges"));
-    if (c >= '1' && c <= '9') return Fail(BadPattern(fmt::format("\\{} is an octal number in RE2 and a back reference in Java", c), "write \\x and two hexadecimal digits"));
+    if (c == 'b' || c == 'B')
+      return Fail(BadPattern(fmt::format("\\{} differs between RE2 and Java for letters outside ASCII", c),
+                             "the pattern matches the whole text: say what stands at its edges"));
+    if (c >= '1' && c <= '9')
+      return Fail(BadPattern(fmt::format("\\{} is an octal number in RE2 and a back reference in Java", c),
+                             "write \\x and two hexadecimal digits"));
     if (c == '0') return Fail(BadPattern("octal numbers differ between RE2 and Java", "write \\x and two hexadecimal digits"));
     if (c == 'p' || c == 'P') return UnicodeClass();
     if (c == 'x' && at_ < text_.size() && text_[at_] == '{') at_ = text_.find('}', at_) + 1;
@@ -64,7 +74,8 @@ class JavaCheck {
     const std::string_view name = text_.substr(at_ + 1, end - at_ - 1);
     at_ = end + 1;
     if (name.size() <= 2 && !name.starts_with('^')) return Ok();
-    return Fail(BadPattern(fmt::format("\\p{{{}}} is spelt differently in RE2 and Java", name), "use general categories such as \\p{L}, \\p{Lu} or \\p{Nd}, and \\P{L} for the others"));
+    return Fail(BadPattern(fmt::format("\\p{{{}}} is spelt differently in RE2 and Java", name),
+                           "use general categories such as \\p{L}, \\p{Lu} or \\p{Nd}, and \\P{L} for the others"));
   }
 
   Status Class() {
@@ -73,10 +84,15 @@ class JavaCheck {
     for (bool first = true; at_ < text_.size() && (first || text_[at_] != ']'); first = false) {
       const char c = text_[at_];
       if (c == ']') return Fail(BadPattern("a ] that stands first in [ ] differs between RE2 and Java", "write \\]"));
-      if (c == '[') return Fail(BadPattern("[ inside [ ] differs between RE2 and Java", "write \\[ for the character; for [:alpha:] and its like write a-zA-Z, 0-9 …"));
-      if (text_.substr(at_).starts_with("&&")) return Fail(BadPattern("&& inside [ ] is an intersection in Java", "write \\& or a single &"));
-      if (c == '\\') SLUICE_CHECK(Escape());
-      else ++at_;
+      if (c == '[')
+        return Fail(BadPattern("[ inside [ ] differs between RE2 and Java",
+                               "write \\[ for the character; for [:alpha:] and its like write a-zA-Z, 0-9 …"));
+      if (text_.substr(at_).starts_with("&&"))
+        return Fail(BadPattern("&& inside [ ] is an intersection in Java", "write \\& or a single &"));
+      if (c == '\\')
+        SLUICE_CHECK(Escape());
+      else
+        ++at_;
     }
     ++at_;
     return Ok();
@@ -87,7 +103,8 @@ class JavaCheck {
     if (at_ >= text_.size() || text_[at_] != '?') return Ok();
     ++at_;
     const std::string_view rest = text_.substr(at_);
-    if (rest.starts_with("P<") || rest.starts_with("<")) return Fail(BadPattern("named groups are spelt differently in RE2 and Java", "leave the name out: (…)"));
+    if (rest.starts_with("P<") || rest.starts_with("<"))
+      return Fail(BadPattern("named groups are spelt differently in RE2 and Java", "leave the name out: (…)"));
     for (size_t i = 0; i < rest.size() && rest[i] != ':' && rest[i] != ')'; ++i) {
       if (rest[i] == 'm') return Fail(BadPattern("(?m) means other line ends in Java", "leave it out: the pattern matches the whole text"));
       if (rest[i] == 'U') return Fail(BadPattern("(?U) has another meaning in Java", "write *? and +? for the shortest match"));
@@ -106,7 +123,9 @@ class JavaCheck {
       while (i < text_.size() && IsDigit(text_[i])) ++i;
     }
     good = good && i < text_.size() && text_[i] == '}';
-    if (!good) return Fail(BadPattern("a { that is no repetition differs between RE2 and Java", "write \\{ for the character, {0,5} for \"up to five\""));
+    if (!good)
+      return Fail(
+          BadPattern("a { that is no repetition differs between RE2 and Java", "write \\{ for the character, {0,5} for \"up to five\""));
     at_ = i + 1;
     return Ok();
   }
@@ -122,8 +141,9 @@ Status CheckPattern(std::string_view pattern) {
   options.set_log_errors(false);
   const RE2 compiled(re2::StringPiece(pattern.data(), pattern.size()), options);
   if (!compiled.ok())
-    return Fail(BadPattern(fmt::format("this is no pattern for RE2: {}", compiled.error()),
-                           "RE2 has no look-around and no back references; in YAML write a \\ inside double quotes as \\\\, or use single quotes"));
+    return Fail(
+        BadPattern(fmt::format("this is no pattern for RE2: {}", compiled.error()),
+                   "RE2 has no look-around and no back references; in YAML write a \\ inside double quotes as \\\\, or use single quotes"));
   return JavaCheck(pattern).Run();
 }
 

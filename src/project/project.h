@@ -12,28 +12,28 @@
 
 namespace sluice::project {
 
-enum class Load { kAppend, kFull };                     // incremental, cdc, stream, external come later: refused by name
+enum class Load { kAppend, kFull };  // incremental, cdc, stream, external come later: refused by name
 enum class Keep { kAll, kLatest };
 enum class FileFormat { kCsv, kNdjson, kParquet };
-enum class OnChangedFile { kFail, kIngest, kIgnore };   // a file already ingested whose size or etag differs since
+enum class OnChangedFile { kFail, kIngest, kIgnore };  // a file already ingested whose size or etag differs since
 
 struct Connection {
   std::string name;
-  std::string type;                                     // "files"
-  std::string path;                                     // absolute, resolved against the project's folder
+  std::string type;  // "files"
+  std::string path;  // absolute, resolved against the project's folder
   Location where;
 };
 
-struct CsvDialect {                                     // only what the project pins; the rest is detected
+struct CsvDialect {  // only what the project pins; the rest is detected
   std::optional<std::string> delimiter, quote, escape, comment;
   std::optional<bool> header;
-  std::optional<int> skip;                              // lines before the header or first record
+  std::optional<int> skip;  // lines before the header or first record
 };
 
 struct Read {
-  std::string files;                                    // glob under the connection's path
+  std::string files;  // glob under the connection's path
   FileFormat format = FileFormat::kCsv;
-  std::string compression = "auto";                     // auto | none | gzip | zstd
+  std::string compression = "auto";  // auto | none | gzip | zstd
   CsvDialect csv;
   OnChangedFile on_changed_file = OnChangedFile::kFail;
   Location where;
@@ -41,16 +41,16 @@ struct Read {
 
 struct Deduplicate {
   std::vector<std::string> key;
-  std::vector<std::string> order_by;                    // the last by these columns stays; ties: the later file and row
+  std::vector<std::string> order_by;  // the last by these columns stays; ties: the later file and row
 };
 
 struct Freshness {
   std::optional<int64_t> within_micros, warn_micros;
-  std::string of;                                       // column; "" = the time of the last batch
+  std::string of;  // column; "" = the time of the last batch
   Location where;
 };
 
-struct Properties {                                     // what every node may say
+struct Properties {  // what every node may say
   std::string description, owner, schedule;
   std::set<std::string> tags;
   std::map<std::string, std::string> meta;
@@ -61,38 +61,38 @@ enum class Severity { kBlock, kWarn };
 struct Check {
   enum class Kind { kNotNull, kUnique, kValues, kMin, kMax, kLength, kPattern, kRelationship, kRowCount, kFreshness, kAccountsFor, kSql };
   Kind kind = Kind::kSql;
-  std::string name;                                     // given, or made: "unique(order_id)"
-  std::vector<std::string> columns;                     // not_null, unique, values, min, max, length, pattern, relationship
-  std::vector<std::string> values;                      // kValues
-  std::optional<std::string> min, max;                  // kMin, kMax, kLength, kRowCount
+  std::string name;                     // given, or made: "unique(order_id)"
+  std::vector<std::string> columns;     // not_null, unique, values, min, max, length, pattern, relationship
+  std::vector<std::string> values;      // kValues
+  std::optional<std::string> min, max;  // kMin, kMax, kLength, kRowCount
   std::string pattern;
-  std::string to_table, to_column;                      // kRelationship ("silver.customers", "customer_id")
-  std::string accounts_for;                             // kAccountsFor: table; columns is the key
-  std::string sql;                                      // kSql: a SELECT whose rows are violations
-  std::optional<int64_t> within_micros;                 // kFreshness
-  Location sql_where;                                   // where the text of sql begins
+  std::string to_table, to_column;       // kRelationship ("silver.customers", "customer_id")
+  std::string accounts_for;              // kAccountsFor: table; columns is the key
+  std::string sql;                       // kSql: a SELECT whose rows are violations
+  std::optional<int64_t> within_micros;  // kFreshness
+  Location sql_where;                    // where the text of sql begins
   std::string where_sql;
   std::string description;
   Severity on_fail = Severity::kBlock;
-  double tolerate_share = 0;                            // 0.001 = 0.1% of the rows checked
+  double tolerate_share = 0;  // 0.001 = 0.1% of the rows checked
   int64_t tolerate_rows = 0;
   Location where;
 };
 
 struct Source {
-  std::string name;                                     // table bronze.NAME
+  std::string name;  // table bronze.NAME
   Connection connection;
   Read read;
   Load load = Load::kAppend;
   Keep keep = Keep::kAll;
-  Deduplicate deduplicate;                              // key empty: none
+  Deduplicate deduplicate;  // key empty: none
   std::vector<std::string> partition_by;
   contract::Contract contract;
   std::vector<Check> checks;
   std::optional<Freshness> freshness;
   Properties properties;
   Location where;
-  std::string fingerprint;                              // of everything that changes what ingest does
+  std::string fingerprint;  // of everything that changes what ingest does
 };
 
 enum class Store { kView, kTable, kAppend, kMerge, kScd2, kInterval };
@@ -102,7 +102,7 @@ enum class OnDelete { kIgnore, kClose };
 enum class Readers { kAny, kDelta };
 enum class Every { kHour, kDay, kMonth, kYear };
 
-struct ColumnSpec {                                     // `columns:` of a model: pins the schema (required by `this`)
+struct ColumnSpec {  // `columns:` of a model: pins the schema (required by `this`)
   std::string name;
   std::optional<contract::DataType> type;
   std::string description, pii;
@@ -110,40 +110,40 @@ struct ColumnSpec {                                     // `columns:` of a model
 };
 
 struct Model {
-  std::string layer, name;                              // table LAYER.NAME
-  std::string sql;                                      // the file's text
-  std::string sql_file;                                 // relative to the project, for messages
+  std::string layer, name;  // table LAYER.NAME
+  std::string sql;          // the file's text
+  std::string sql_file;     // relative to the project, for messages
   Store store = Store::kTable;
-  std::vector<std::string> key, sequence_by;            // sequence_by == {"arrival"}: later batch wins
+  std::vector<std::string> key, sequence_by;  // sequence_by == {"arrival"}: later batch wins
   std::string delete_when;
-  Location delete_when_where;                           // where its text begins
-  std::vector<std::string> update;                      // merge: columns an update may change; empty = all
-  std::vector<std::string> track;                       // scd2; empty = all but key and sequence_by
+  Location delete_when_where;       // where its text begins
+  std::vector<std::string> update;  // merge: columns an update may change; empty = all
+  std::vector<std::string> track;   // scd2; empty = all but key and sequence_by
   OnMissing on_missing = OnMissing::kKeep;
   OnDelete on_delete = OnDelete::kIgnore;
   Readers readers = Readers::kAny;
-  std::string interval_column;                          // interval
+  std::string interval_column;  // interval
   Every every = Every::kDay;
-  int lookback = 0;                                     // windows
-  std::string start;                                    // date or timestamp literal
+  int lookback = 0;   // windows
+  std::string start;  // date or timestamp literal
   std::vector<std::string> partition_by;
-  std::optional<OnChange> on_change;                    // default: rebuild, block in a protected environment
+  std::optional<OnChange> on_change;  // default: rebuild, block in a protected environment
   std::vector<ColumnSpec> columns;
   std::vector<Check> checks;
   Properties properties;
-  Location where;                                       // of the .yml, else of the .sql
+  Location where;  // of the .yml, else of the .sql
   std::string table() const { return layer + "." + name; }
 };
 
 struct Seed {
-  std::string name;                                     // table seed.NAME
-  std::string file;                                     // absolute
+  std::string name;  // table seed.NAME
+  std::string file;  // absolute
   Location where;
 };
 
 struct Macro {
-  std::string name, sql;                                // the whole `create macro …` text, without its semicolon
-  Location where;                                       // where that text begins
+  std::string name, sql;  // the whole `create macro …` text, without its semicolon
+  Location where;         // where that text begins
 };
 
 struct Environment {
@@ -153,26 +153,26 @@ struct Environment {
 
 struct Project {
   std::string name;
-  std::string root;                                     // absolute folder of sluice.yml
-  std::string lake;                                     // absolute path or URL
+  std::string root;  // absolute folder of sluice.yml
+  std::string lake;  // absolute path or URL
   Environment environment;
   std::string timezone = "UTC";
   std::vector<std::string> layers = {"bronze", "silver", "gold"};
-  std::map<std::string, std::string> vars;              // name → text (SQL literal is made from its YAML kind)
-  std::map<std::string, std::string> var_types;         // name → "string" | "bigint" | "double" | "boolean" | "date" | "timestamp"
+  std::map<std::string, std::string> vars;       // name → text (SQL literal is made from its YAML kind)
+  std::map<std::string, std::string> var_types;  // name → "string" | "bigint" | "double" | "boolean" | "date" | "timestamp"
   std::map<std::string, Connection> connections;
   std::map<std::string, std::string> schedules;
-  std::vector<Source> sources;                          // by name
-  std::vector<Model> models;                            // by table
+  std::vector<Source> sources;  // by name
+  std::vector<Model> models;    // by table
   std::vector<Seed> seeds;
   std::vector<Macro> macros;
   std::vector<Error> warnings;
 };
 
 struct LoadOptions {
-  std::string dir = ".";                                // searched upward for sluice.yml
-  std::string environment;                              // "" = default_environment
-  std::map<std::string, std::string> vars;              // --var, override
+  std::string dir = ".";                    // searched upward for sluice.yml
+  std::string environment;                  // "" = default_environment
+  std::map<std::string, std::string> vars;  // --var, override
 };
 
 // Parse → interpolate → decode → validate → build. All errors at once (Error::more). Does not parse SQL (plan does).

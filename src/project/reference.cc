@@ -55,6 +55,24 @@ A default for a key that the model's store does not have is not used there; the 
 
 )md";
 
+constexpr const char* kTables =
+    R"md(<a id="table"></a>
+### Many tables in one file
+
+Under `tables` each entry is a source with the same keys as above, its name is the table's. The file's `connection` and `defaults` are below each of them.
+
+```yaml
+connection: drop
+defaults:
+  load: full
+  read: { format: csv, delimiter: ";" }
+tables:
+  accounts: { read: { files: "crm/accounts_*.txt" } }
+  contacts: { read: { files: "crm/contacts_*.txt", delimiter: tab } }
+```
+
+)md";
+
 const Shape* FindObject(const Shape& shape, const std::string& name, std::set<const Shape*>& seen) {
   if (!seen.insert(&shape).second) return nullptr;
   if (shape.kind == Shape::Kind::kObject && shape.name == name) return &shape;
@@ -75,7 +93,7 @@ std::string Section(const Shape& root, const std::string& name, int level) {
 
 std::string JsonSchema(std::string_view kind) {
   const auto make = [](const config::ShapePtr& shape, const char* file, const char* title) {
-    return config::JsonSchemaOf(*shape, fmt::format("https://sluice.dev/schemas/{}.schema.json", file), title);
+    return config::JsonSchemaOf(*shape, fmt::format("urn:sluice:schema:{}", file), title);
   };
   if (kind == "sluice.yml") return make(ProjectType().shape, "project", "sluice.yml");
   if (kind == "source") return make(SourceFileType().shape, "source", "sources/*.yml");
@@ -88,9 +106,12 @@ std::string ReferenceMarkdown() {
   const Shape& source = *SourceFileType().shape;
   const Shape& model = *ModelType().shape;
   std::string page = kIntroduction;
-  page += Section(project, "project", 2) + Section(project, "connection", 3) + config::MarkdownOf(*EnvironmentType().shape, 3) + kDefaultsAndEnvironments;
-  page += Section(source, "source", 2) + Section(source, "read", 3) + Section(source, "deduplicate", 3) + Section(source, "freshness", 3);
-  page += Section(source, "contract", 2) + Section(source, "column", 3) + Section(source, "length", 3) + Section(source, "max_quarantined", 3);
+  page += Section(project, "project", 2) + Section(project, "connection", 3) + config::MarkdownOf(*EnvironmentType().shape, 3) +
+          kDefaultsAndEnvironments;
+  page += Section(source, "source", 2) + kTables + Section(source, "read", 3) + Section(source, "deduplicate", 3) +
+          Section(source, "freshness", 3);
+  page +=
+      Section(source, "contract", 2) + Section(source, "column", 3) + Section(source, "length", 3) + Section(source, "max_quarantined", 3);
   page += Section(model, "model", 2) + Section(model, "model_column", 3);
   page += Section(model, "check", 2) + Section(model, "row_count", 3);
   while (page.ends_with("\n\n")) page.pop_back();

@@ -15,7 +15,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-const std::map<std::string, std::string> kSchemas = {{"sluice.yml", "schemas/project.schema.json"}, {"source", "schemas/source.schema.json"}, {"model", "schemas/model.schema.json"}};
+const std::map<std::string, std::string> kSchemas = {
+    {"sluice.yml", "schemas/project.schema.json"}, {"source", "schemas/source.schema.json"}, {"model", "schemas/model.schema.json"}};
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(std::string(SLUICE_SOURCE_DIR) + "/" + path);
@@ -64,6 +65,20 @@ TEST(Reference, ExamplesDecode) {
   ExpectExampleDecodes(ContractType());
 }
 
+// The YAML block that follows `heading` in the page.
+std::string BlockAfter(const std::string& heading) {
+  const std::string page = ReferenceMarkdown();
+  const size_t begin = page.find("```yaml\n", page.find(heading)) + 8;
+  return page.substr(begin, page.find("```", begin) - begin);
+}
+
+TEST(Reference, ExampleOfManyTablesMakesThem) {
+  ProjectFolder folder({{"sluice.yml", ProjectType().shape->example}, {"sources/crm.yml", BlockAfter("### Many tables in one file")}});
+  const auto project = folder.Load();
+  ASSERT_TRUE(project) << project.error().ToString();
+  EXPECT_EQ(project->sources.size(), 2u);
+}
+
 TEST(Reference, ExamplesMakeAProject) {
   ProjectFolder folder({{"sluice.yml", ProjectType().shape->example},
                         {"sources/orders.yml", SourceFileType().shape->example},
@@ -89,7 +104,8 @@ std::set<std::string> KeysOf(const Json& properties) {
 }
 
 TEST(Reference, SchemasHaveExactlyTheDecodersKeys) {
-  const std::map<std::string, config::ShapePtr> shapes = {{"sluice.yml", ProjectType().shape}, {"source", SourceFileType().shape}, {"model", ModelType().shape}};
+  const std::map<std::string, config::ShapePtr> shapes = {
+      {"sluice.yml", ProjectType().shape}, {"source", SourceFileType().shape}, {"model", ModelType().shape}};
   for (const auto& [kind, shape] : shapes) {
     const Json schema = Json::parse(JsonSchema(kind));
     EXPECT_EQ(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
@@ -114,6 +130,19 @@ TEST(Reference, DecoderKnowsTheSchemasKeys) {
   ExpectKeysKnown(ProjectType(), "sluice.yml");
   ExpectKeysKnown(SourceFileType(), "source");
   ExpectKeysKnown(ModelType(), "model");
+}
+
+TEST(Reference, RepositorysExamplesAreRight) {
+  int projects = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(SLUICE_SOURCE_DIR) + "/examples")) {
+    if (!std::filesystem::exists(entry.path() / "sluice.yml")) continue;
+    ++projects;
+    const auto project = LoadProject({entry.path().string(), "", {}});
+    EXPECT_TRUE(project) << project.error().ToString();
+    if (project)
+      for (const Error& warning : project->warnings) ADD_FAILURE() << warning.ToString();
+  }
+  EXPECT_GE(projects, 2);
 }
 
 TEST(Reference, EveryKeyIsExplained) {

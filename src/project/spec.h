@@ -14,7 +14,7 @@ using config::Placed;
 using config::PlacedText;
 using Texts = std::vector<PlacedText>;
 
-struct PropertiesSpec {                   // what every node may say
+struct PropertiesSpec {  // what every node may say
   std::string description, owner;
   std::optional<PlacedText> schedule;
   Texts tags;
@@ -24,7 +24,7 @@ struct PropertiesSpec {                   // what every node may say
 struct FreshnessSpec {
   std::optional<int64_t> within, warn;
   std::optional<PlacedText> of;
-  bool broken = false;                    // something in it was refused
+  bool broken = false;  // something in it was refused
   Location where;
 };
 
@@ -111,7 +111,7 @@ struct DeduplicateSpec {
 };
 
 struct SourceSpec {
-  PlacedText name;                        // from the file's name or the key in `tables:`
+  PlacedText name;  // from the file's name or the key in `tables:`
   std::optional<PlacedText> connection;
   std::optional<ReadSpec> read;
   Load load = Load::kAppend;
@@ -122,7 +122,7 @@ struct SourceSpec {
   std::vector<CheckSpec> checks;
   std::optional<FreshnessSpec> freshness;
   PropertiesSpec properties;
-  std::optional<config::Node> defaults;   // of a file with many tables
+  std::optional<config::Node> defaults;  // of a file with many tables
   std::vector<std::pair<PlacedText, config::Node>> tables;
   config::GivenKeys given;
   Location where;
@@ -162,7 +162,7 @@ struct ConnectionSpec {
   Location where;
 };
 
-struct ProjectSpec {                      // sluice.yml, or one environment of it
+struct ProjectSpec {  // sluice.yml, or one environment of it
   PlacedText project;
   std::optional<PlacedText> lake, default_environment, timezone;
   std::vector<std::pair<PlacedText, config::Node>> vars;
@@ -179,7 +179,7 @@ struct ProjectSpec {                      // sluice.yml, or one environment of i
 const config::Type<ProjectSpec>& ProjectType();
 const config::Type<ProjectSpec>& EnvironmentType();
 const config::Type<SourceSpec>& SourceFileType();
-const config::Type<SourceSpec>& TableType();       // one of a file's `tables:`
+const config::Type<SourceSpec>& TableType();  // one of a file's `tables:`
 const config::Type<ModelSpec>& ModelType();
 const config::Type<CheckSpec>& CheckType();
 const config::Type<ContractSpec>& ContractType();
