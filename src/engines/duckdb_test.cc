@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "engines/duckdb/handles.h"
+
 namespace sluice::engines {
 namespace {
 
@@ -170,6 +172,21 @@ TEST(DuckDbConnection, ErrorsAreTyped) {
   ASSERT_FALSE(out_of_memory);
   EXPECT_EQ(out_of_memory.error().code, "sql-out-of-memory") << out_of_memory.error().message;
   EXPECT_EQ(out_of_memory.error().kind, ErrorKind::kRetryable);
+}
+
+TEST(SqlError, KnowsABrokenInstance) {
+  const Error fatal = SqlError("FATAL Error: Failed: database has been invalidated because of a previous fatal error.");
+  EXPECT_EQ(fatal.code, "engine-invalidated");
+  EXPECT_EQ(fatal.kind, ErrorKind::kRetryable);
+  EXPECT_EQ(SqlError("INTERNAL Error: Attempted to access index 1").code, "engine-invalidated");
+  EXPECT_EQ(SqlError("Binder Error: no").kind, ErrorKind::kUser);
+}
+
+TEST(DuckDbConnection, PreparedScalarTakesNewValuesEachTime) {
+  const auto o = Open();
+  for (const char* text : {"a", "bb", "ccc"})
+    EXPECT_EQ(*o.connection->PreparedScalar("SELECT reverse(CAST($x AS VARCHAR)) || 'x'", {{"x", "string", text}}).value(),
+              std::string(text) + "x");
 }
 
 TEST(DuckDbConnection, InterruptFromAnotherThreadEndsTheStatement) {
