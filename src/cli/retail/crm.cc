@@ -22,6 +22,7 @@ const SourceSpec kAccountSpec = {
              {Kind::kField, 1, "", "not_null"},
              {Kind::kRepeat}},
     .every = 100,
+    .unique = "account_id",
 };
 
 const SourceSpec kContactSpec = {

@@ -41,6 +41,7 @@ const SourceSpec kTransactionSpec = {
              {Kind::kField, 4, "XXX", "values"},
              {Kind::kField, 7, "yesterday", "type"}},
     .every = 90,
+    .unique = "transaction_id",
 };
 
 constexpr std::array<std::string_view, 4> kPaymentMethods = {"card", "paypal", "bank_transfer", "gift_card"};

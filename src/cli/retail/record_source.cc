@@ -71,12 +71,9 @@ void RecordSource::CountGood(int delivery) {
 
 Planted RecordSource::Name(const Dirt& dirt, const RecordFile& file, Place place) const {
   const std::string column = dirt.column < 0 ? "" : spec_.columns[static_cast<size_t>(dirt.column)];
-  const bool whole_record = dirt.rule == "unique" || dirt.rule == "encoding" || dirt.rule.starts_with("sql:");
-  return {file.path(), place.row, place.line,
-          whole_record            ? ""
-          : column == "timestamp" ? spec_.timestamp_as
-                                  : column,
-          std::string(dirt.rule)};
+  const bool whole_record = dirt.rule == "quote" || dirt.rule == "encoding" || dirt.rule.starts_with("sql:");
+  const std::string named = dirt.rule == "unique" ? spec_.unique : whole_record ? "" : column == "timestamp" ? spec_.timestamp_as : column;
+  return {file.path(), place.row, place.line, named, std::string(dirt.rule)};
 }
 
 bool RecordSource::Plant(const Dirt& dirt, RecordFile& file, std::vector<std::string> fields) {

@@ -41,6 +41,7 @@ struct SourceSpec {
   std::vector<std::string> columns;
   std::vector<Dirt> dirt;                             // taken in turn
   int every = 80;                                     // one record in about this many is spoilt
+  std::string unique;                                 // the key that kContradict breaks, as violations name it: "a, b"
   std::string timestamp_as = "timestamp";             // what the contract calls the field `timestamp`
   std::function<Dialect(int file_index)> dialect_of;  // where files differ; else `dialect`
 };

@@ -37,6 +37,7 @@ const SourceSpec kOrderSpec = {
              {Kind::kField, 10, "31/12/2026 10:00", "type"},
              {Kind::kField, 6, "DOGE", "values"}},
     .every = 85,
+    .unique = "order_id, updated_at",
     .dialect_of = OrdersDialect,
 };
 
