@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 namespace sluice::state {
 namespace {
@@ -14,6 +16,44 @@ bool CarriesTxn(const delta::LogCommit& commit, const std::string& app_id, int64
     const auto* txn = std::get_if<delta::Txn>(&action);
     return txn != nullptr && txn->app_id == app_id && txn->version == n;
   });
+}
+
+// Does the table show what this commit did? A commit file that lies before the newest checkpoint need not be part of the log: put
+// into a slot that had been cleaned away, it is read by nobody.
+bool IsInTable(const delta::LogCommit& commit, const delta::Snapshot& table) {
+  std::set<std::string_view> live, known;
+  for (const delta::Add& file : table.files) live.insert(file.path);
+  known = live;
+  for (const delta::Remove& gone : table.tombstones) known.insert(gone.path);
+  bool adds = false;
+  for (const delta::Action& action : commit.actions) {
+    if (const auto* add = std::get_if<delta::Add>(&action)) {
+      adds = true;
+      if (known.contains(add->path)) return true;
+    }
+  }
+  if (adds) return false;
+  return std::none_of(commit.actions.begin(), commit.actions.end(), [&](const delta::Action& action) {
+    const auto* remove = std::get_if<delta::Remove>(&action);
+    return remove != nullptr && live.contains(remove->path);
+  });
+}
+
+// The node's txn and what the log says beside it.
+struct Trace {
+  bool committed = false;   // batch n is in the table
+  bool log_whole = false;   // every commit since the prepared version was seen
+};
+
+Trace FollowLog(const TableChange& change, const std::string& app_id, int64_t n, const TableLook& look, std::optional<int64_t> txn) {
+  if (txn == n) return {.committed = true, .log_whole = look.since.complete};
+  const auto& since = look.since.commits;
+  const auto ours = std::find_if(since.begin(), since.end(), [&](const auto& one) { return CarriesTxn(one, app_id, n); });
+  const bool whole = look.since.complete && look.snapshot->version >= change.commit.read_version;
+  if (ours == since.end()) return {.committed = false, .log_whole = whole};
+  // An older txn in the table says that ours never came after it; without one it has expired, and the files tell.
+  if (!txn && IsInTable(*ours, *look.snapshot)) return {.committed = true, .log_whole = whole};
+  return {.committed = false, .log_whole = false};   // what really stood in that slot is gone
 }
 
 Stopped Stop(std::string code, std::string message, std::string hint) {
@@ -63,21 +103,19 @@ Verdict Judge(const TableChange& change, const std::string& app_id, int64_t n, c
   if (!creation && table.metadata.id != commit.table_id) return Replaced(change, table.metadata.id);
 
   const std::optional<int64_t> txn = table.TxnVersion(app_id);
-  const auto& since = look.since.commits;
-  const bool seen = std::any_of(since.begin(), since.end(), [&](const auto& one) { return CarriesTxn(one, app_id, n); });
-  if (txn == n || seen) return AlreadyCommitted{table.version};
+  const Trace trace = FollowLog(change, app_id, n, look, txn);
+  if (trace.committed) return AlreadyCommitted{table.version};
   if (txn && *txn > n)
     return Stop("batch-overtaken", fmt::format("{} already holds batch {}, this run is finishing batch {}", change.table, *txn, n),
                 "another run went on meanwhile: run again");
   // A txn that is gone has expired: the commits since tell, as long as they are all there.
-  const bool log_whole = look.since.complete && table.version >= commit.read_version;
-  if (!log_whole && !txn) return LogGone(change, n);
+  if (!trace.log_whole && !txn) return LogGone(change, n);
   if (txn != change.expected_txn && txn.has_value()) return FenceRefused(change, n, txn);
   if (auto kept = CheckKeepsTransactions(change.table, table.metadata); !kept) return Stopped{kept.error()};
 
   if (creation) return Voided{fmt::format("{} was created by someone else, as version 0", change.table)};
-  if (!log_whole) return Voided{fmt::format("the log of {} after version {} was cleaned away", change.table, commit.read_version)};
-  if (const auto conflict = delta::FindConflict(commit, since)) return Voided{conflict->what};
+  if (!trace.log_whole) return Voided{fmt::format("the log of {} after version {} was cleaned away", change.table, commit.read_version)};
+  if (const auto conflict = delta::FindConflict(commit, look.since.commits)) return Voided{conflict->what};
   return PutAt{table.version + 1};
 }
 

@@ -14,6 +14,7 @@ namespace sluice::state {
 namespace {
 
 constexpr int kMostSteps = 2000;              // of one Finish: each lost race, and each re-preparation, is one
+constexpr int kMostLooks = 5;
 constexpr int64_t kCheckpointInterval = 10;   // as other writers do by default
 
 std::string JsonString(const std::string& plain) { return nlohmann::json(plain).dump(); }
@@ -38,13 +39,26 @@ int64_t CheckpointInterval(const delta::Metadata& metadata) {
 
 }  // namespace
 
-Result<TableLook> LookAt(store::ObjectStore& lake, const TableChange& change) {
+namespace {
+
+Result<TableLook> LookOnce(store::ObjectStore& lake, const TableChange& change) {
   TableLook look;
   SLUICE_TRY(look.snapshot, delta::LoadSnapshotIfExists(lake, change.root));
   if (look.snapshot && look.snapshot->version > change.commit.read_version) {
     SLUICE_TRY(look.since, delta::ReadCommits(lake, change.root, change.commit.read_version, look.snapshot->version));
   }
   return look;
+}
+
+}  // namespace
+
+Result<TableLook> LookAt(store::ObjectStore& lake, const TableChange& change) {
+  for (int tries = 1;; ++tries) {
+    auto look = LookOnce(lake, change);
+    // A log file that was listed and is gone: someone cleans the log just now.
+    const bool cleaned = !look && look.error().kind == ErrorKind::kNotFound;
+    if (!cleaned || tries == kMostLooks) return look;
+  }
 }
 
 Finisher::Finisher(store::ObjectStore& lake, Clock& clock, Random& random, const NodeIdentity& identity, int64_t n,

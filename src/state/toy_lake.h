@@ -36,6 +36,7 @@ struct World {
   int64_t flavour = 0;            // which table a record goes to when it is read
   bool bad_checks = false;        // checks of a re-preparation fail
   int foreign = 0;                // foreign commits so far
+  bool log_was_cleaned = false;   // then a commit file may stand in a slot that nobody reads
   int run_count = 0;
 };
 
@@ -85,6 +86,8 @@ std::vector<delta::LogCommit> Commits(World& world, int table);
 // Every record of the source exactly once; each batch's T1 computed from the T0 that was committed; each done record names
 // versions that hold its batch; no batch twice in a log; every live file exists.
 void ExpectExactlyOnce(World& world, const std::string& what, bool logs_are_whole = true);
+// Only this: no record of the source is in the tables twice.
+void ExpectNothingTwice(World& world, const std::string& what);
 std::optional<ReadyRecord> HighestReady(World& world, int64_t n);
 
 }  // namespace sluice::state::toy
