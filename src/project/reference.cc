@@ -15,7 +15,8 @@ using config::Shape;
 constexpr const char* kIntroduction =
     R"md(# Project reference
 
-Every key of a project's files. This page, the JSON Schemas for editors (`sluice schema`) and the decoder are made from one definition.
+Every key of a project's files. This page, the JSON Schemas for editors (in `schemas/`) and the decoder are made from one definition. An editor
+that knows the YAML language server takes a schema from the file's first line: `# yaml-language-server: $schema=PATH/source.schema.json`.
 
 A project is a folder:
 
