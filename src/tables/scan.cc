@@ -110,7 +110,7 @@ class ScanWriter {
     for (const delta::Add* add : source_.files) {
       if (!add->deletion_vector) continue;
       SLUICE_TRY(auto rows, delta::ReadDeletionVector(store_, root_, *add->deletion_vector));
-      deleted_.push_back({delta::FileLocation(store_, root_, add->path), std::move(rows)});
+      if (!rows.empty()) deleted_.push_back({delta::FileLocation(store_, root_, add->path), std::move(rows)});
     }
     return Ok();
   }
@@ -218,15 +218,15 @@ class ScanWriter {
     return fmt::format("(SELECT {} FROM (SELECT {}))", outer, inner);
   }
 
-  // One row per row that a deletion vector takes away.
+  // One row per row that a deletion vector takes away. The numbers go as one text: a list of a million literals takes the parser long.
   std::string Deleted() const {
-    std::vector<std::string> locations, rows;
+    std::vector<std::string> locations, texts;
     for (const auto& [location, numbers] : deleted_) {
       locations.push_back(QuoteLiteral(location));
-      rows.push_back(fmt::format("[{}]", fmt::join(numbers, ", ")));
+      texts.push_back(fmt::format("'{}'", fmt::join(numbers, ",")));
     }
-    return fmt::format("(SELECT file, unnest(row_numbers) AS row_number FROM (SELECT unnest({}) AS file, unnest({}) AS row_numbers))", ListOf(locations),
-                       ListOf(rows));
+    return fmt::format("(SELECT file, CAST(unnest(string_split(numbers, ',')) AS BIGINT) AS row_number FROM (SELECT unnest({}) AS file, unnest({}) AS numbers))",
+                       ListOf(locations), ListOf(texts));
   }
 
   store::ObjectStore& store_;
