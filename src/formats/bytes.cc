@@ -58,7 +58,7 @@ class ObjectBytes : public ByteSource {
 
   Error Changed() const {
     return RetryableError("file-changed-while-read", fmt::format("{} changed while it was being read", store_.Uri(meta_.key)))
-        .Hint("let the writer finish: write under a temporary name (.tmp, .part) and rename, or set `settle`");
+        .Hint("let the writer finish: write under a temporary name (.tmp, .part) and rename");
   }
 
   store::ObjectStore& store_;

@@ -46,7 +46,7 @@ Error Unsure(const DialectRequest& request, const std::string& why, const std::s
 Result<std::optional<char>> OneByte(const std::optional<std::string>& pin, const char* what) {
   if (!pin) return std::optional<char>();
   if (pin->empty()) return std::optional<char>('\0');
-  if (*pin == "\\t") return std::optional<char>('\t');
+  if (*pin == "\\t" || *pin == "tab") return std::optional<char>('\t');
   if (pin->size() != 1) return Fail(UserError("bad-dialect", fmt::format("{} \"{}\" is not one byte", what, *pin)));
   return std::optional<char>((*pin)[0]);
 }

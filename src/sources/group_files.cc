@@ -1,0 +1,139 @@
+#include "sources/group_files.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "core/text.h"
+#include "sources/files/listing.h"
+#include "sources/propose.h"
+
+namespace sluice::sources {
+namespace {
+
+struct Ending {
+  const char* text;
+  FileFormat format;
+};
+constexpr std::array kEndings = {
+    Ending{".csv", FileFormat::kCsv},       Ending{".tsv", FileFormat::kCsv},       Ending{".psv", FileFormat::kCsv},
+    Ending{".txt", FileFormat::kCsv},       Ending{".ndjson", FileFormat::kNdjson}, Ending{".jsonl", FileFormat::kNdjson},
+    Ending{".json", FileFormat::kNdjson},   Ending{".parquet", FileFormat::kParquet},
+};
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// A file's name taken apart: folder and stem, format's ending, compression's ending.
+struct Parts {
+  std::string stem, ending, packed;
+  FileFormat format = FileFormat::kCsv;
+};
+
+std::optional<Parts> PartsOf(std::string_view key) {
+  Parts parts;
+  for (const char* packed : {".gz", ".gzip", ".zst", ".zstd"}) {
+    if (!ToLower(key).ends_with(packed)) continue;
+    parts.packed = key.substr(key.size() - std::string_view(packed).size());
+    key.remove_suffix(parts.packed.size());
+    break;
+  }
+  for (const Ending& ending : kEndings) {
+    const std::string_view text = ending.text;
+    if (!ToLower(key).ends_with(text)) continue;
+    parts.stem = key.substr(0, key.size() - text.size());
+    parts.ending = key.substr(key.size() - text.size());
+    parts.format = ending.format;
+    return parts;
+  }
+  return std::nullopt;
+}
+
+std::string GlobEscaped(char c) { return std::string("*?[]{}").find(c) == std::string::npos ? std::string(1, c) : "?"; }
+
+// Numbers become "[0-9]*": a number, and what stands between it and the next one ("2024-01-01T10", "2024_01"). A digit within a word
+// of letters stays ("s3_log").
+std::string WithoutNumbers(std::string_view stem) {
+  std::string out;
+  for (size_t i = 0; i < stem.size();) {
+    const bool starts = IsDigit(stem[i]) && (i == 0 || std::string_view("/_-. =(").find(stem[i - 1]) != std::string_view::npos);
+    if (!starts) {
+      out += GlobEscaped(stem[i++]);
+      continue;
+    }
+    size_t end = i;
+    while (end < stem.size() && stem[end] != '/' && (IsDigit(stem[end]) || (std::string_view("-_.T: ").find(stem[end]) != std::string_view::npos && end + 1 < stem.size() && IsDigit(stem[end + 1])))) ++end;
+    while (end < stem.size() && stem[end] == 'Z' && (end + 1 == stem.size() || stem[end + 1] == '/')) ++end;
+    out += "[0-9]*";
+    i = end;
+  }
+  return out;
+}
+
+// The words of a path's last part that say what it holds; the folder's where it says nothing ("part-00001").
+std::string NameOf(const std::string& pattern) {
+  std::vector<std::string> parts = Split(pattern, '/');
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    std::string words;
+    for (size_t at = 0; at < part->size(); ++at) {
+      if (part->compare(at, 6, "[0-9]*") == 0) {
+        words += ' ';
+        at += 5;
+      } else {
+        words += (*part)[at] == '?' ? ' ' : (*part)[at];
+      }
+    }
+    if (const size_t equals = words.find('='); equals != std::string::npos) words.clear();   // dt=2024-01-01 names a partition
+    std::string name = Trim(words).empty() ? "" : TableName(Trim(words));
+    static const std::set<std::string> kGeneric = {"", "part", "data", "export", "file", "files", "dump", "output", "batch", "page", "chunk", "v", "all"};
+    if (name.starts_with("part_")) name = "";   // part-00001-uuid, as Spark names them
+    if (!kGeneric.contains(name)) return name;
+  }
+  return "data";
+}
+
+std::string UnusedName(const std::string& wanted, FileFormat format, std::set<std::string>* used) {
+  std::string name = wanted;
+  if (used->contains(name)) name += format == FileFormat::kCsv ? "_csv" : format == FileFormat::kNdjson ? "_json" : "_parquet";
+  const std::string base = name;
+  for (int i = 2; !used->insert(name).second; ++i) name = base + "_" + std::to_string(i);
+  return name;
+}
+
+}  // namespace
+
+Grouping GroupFiles(const std::vector<std::string>& keys) {
+  Grouping out;
+  struct Found {
+    FileGroup group;
+    std::set<std::string> packed;
+  };
+  std::map<std::string, Found> found;   // by pattern and ending
+  for (const std::string& key : keys) {
+    const std::string why = WhyLeftOut(key);
+    const auto parts = PartsOf(key);
+    if (!why.empty() || !parts) {
+      out.skipped.push_back({key, why.empty() ? "no format that can be read (csv, tsv, txt, ndjson, jsonl, json, parquet; .gz and .zst of them)" : why});
+      continue;
+    }
+    const std::string pattern = WithoutNumbers(parts->stem);
+    Found& entry = found[pattern + parts->ending];
+    entry.group.format = parts->format;
+    entry.group.glob = pattern + parts->ending;
+    entry.group.name = NameOf(pattern);
+    entry.group.keys.push_back(key);
+    entry.packed.insert(parts->packed);
+  }
+  std::set<std::string> used;
+  for (auto& [pattern, entry] : found) {
+    if (entry.packed.size() == 1) entry.group.glob += *entry.packed.begin();
+    else entry.group.glob += "*";
+    entry.group.name = UnusedName(entry.group.name, entry.group.format, &used);
+    out.groups.push_back(std::move(entry.group));
+  }
+  std::sort(out.groups.begin(), out.groups.end(), [](const FileGroup& a, const FileGroup& b) { return a.name < b.name; });
+  return out;
+}
+
+}  // namespace sluice::sources

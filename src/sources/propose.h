@@ -1,0 +1,42 @@
+#pragma once
+// What was seen in files, written as the files of a project. Pure.
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sources/profile.h"
+
+namespace sluice::sources {
+
+// One source to be.
+struct SourceProposal {
+  std::string name;                    // of the table: bronze.NAME
+  std::string connection;              // "" = left out
+  std::string files;                   // glob under the connection's path
+  formats::CsvDialect csv;
+  TableProfile profile;
+};
+
+// The column of the contract for a field of the file: its name where a table can have it, else one made of it ("Unit Price" →
+// "unit_price").
+std::string ColumnName(std::string_view field);
+// A name for a table or project: lower-case letters, digits and _, a letter first.
+std::string TableName(std::string_view text);
+
+// Columns that look like the rows' identity: unique, or nearly so and named like a key; at most three.
+std::vector<std::string> ProposeKey(const TableProfile& profile);
+// The column that tells which of two rows of a key is newer ("updated_at"); "" = none.
+std::string ProposeSequence(const TableProfile& profile);
+
+// sources/NAME.yml, with comments that say what was seen and what to look at.
+std::string SourceYaml(const SourceProposal& source);
+// Only its `contract:`, for `inspect`.
+std::string ContractYaml(const TableProfile& profile);
+// models/silver/NAME.sql and .yml.
+std::string SilverSql(const SourceProposal& source);
+std::string SilverYaml(const SourceProposal& source);
+
+// A scalar of YAML that reads back as this text, in a flow or a block.
+std::string YamlText(std::string_view text);
+
+}  // namespace sluice::sources

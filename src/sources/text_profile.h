@@ -1,0 +1,88 @@
+#pragma once
+// What a column's texts have in common: which types and time formats each of them fits, how many there are, which occur often.
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "contract/type.h"
+
+namespace sluice::sources {
+
+struct ValuePlace {
+  std::string file;
+  int64_t row = 0, line = 0;
+};
+
+// A value that the proposal would refuse.
+struct Misfit {
+  ValuePlace place;
+  std::string column, value, why;
+};
+
+struct InferOptions {
+  bool formats = true;       // other time formats than ISO 8601 may be proposed
+  double tolerance = 0.05;   // the share of values that may be misfits
+};
+
+// The type that a column's texts are proposed to have.
+struct InferredType {
+  contract::DataType type;
+  std::vector<std::string> formats;   // of dates and timestamps; empty: ISO 8601
+  bool without_zone = false;          // a timestamp whose texts say no zone
+  bool day_or_month_first = false;    // 01/02/2024: both orders fit every value
+};
+
+class TextProfile {
+ public:
+  // `place` is only asked of values that may be shown.
+  void Add(std::string_view text, const std::function<ValuePlace()>& place = {});
+  void AddNull() { ++nulls_; }
+
+  int64_t values() const { return values_; }
+  int64_t nulls() const { return nulls_; }
+  InferredType Infer(const InferOptions& options) const;
+  // Values that do not fit `type`: how many, and the first of them.
+  int64_t CountMisfits(const InferredType& type, const std::string& column, std::vector<Misfit>* samples) const;
+
+  // Texts that usually mean "nothing" (NULL, N/A, \N, …) and how often.
+  const std::map<std::string, int64_t>& null_words() const { return null_words_; }
+  // All values with their counts; empty if there are too many, or one is long.
+  const std::map<std::string, int64_t>& distinct() const { return distinct_; }
+  // How many different values; exact up to two million values.
+  int64_t distinct_count() const { return static_cast<int64_t>(hashes_.size()); }
+  double share_of_emails() const { return values_ == 0 ? 0 : static_cast<double>(emails_) / static_cast<double>(values_); }
+  // "ORD[0-9]{7}": what nearly all values look like, if letters and then digits; else "".
+  std::string Pattern(double tolerance) const;
+  bool any_negative() const { return negative_; }
+
+ private:
+  struct Group {                      // values that fit the same candidates
+    int64_t count = 0;
+    std::vector<Misfit> first;
+  };
+  int64_t Fitting(uint64_t candidates) const;
+  std::vector<int> CoverTimes(bool dates, bool formats) const;
+  void AddShape(std::string_view text);
+
+  int64_t values_ = 0, nulls_ = 0, emails_ = 0;
+  bool leading_zero_ = false, negative_ = false, many_ = false;
+  int whole_digits_ = 0, scale_ = 0;
+  int64_t zoned_ = 0;
+  std::map<uint64_t, Group> groups_;  // by the bits of the candidates that fit
+  std::map<std::string, int64_t> null_words_, distinct_;
+  std::unordered_set<uint64_t> hashes_;
+  struct Shape {
+    int64_t count = 0;
+    size_t min_digits = 0, max_digits = 0;
+  };
+  std::map<std::string, Shape> shapes_;   // by the letters before the digits
+};
+
+bool IsNullWord(std::string_view text);
+
+}  // namespace sluice::sources
