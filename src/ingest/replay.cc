@@ -125,7 +125,10 @@ class Replayer {
       SLUICE_TRY(sql_, SqlRules::Open(*environment_.db, contract_, rows_));
     }
     std::vector<InputFile> files;
-    for (const Group& group : groups_) files.push_back({.name = group.records.front()->file});
+    for (const Group& group : groups_) {
+      files.emplace_back();
+      files.back().name = group.records.front()->file;
+    }
     tally_.emplace(contract_, files);
     TableSink::Options options{environment_.lake, request_.bronze.root, {}, environment_.random, 1};
     options.writer.schema = layout_.table;
