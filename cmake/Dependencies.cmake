@@ -24,7 +24,13 @@ find_package(nlohmann_json REQUIRED)
 find_package(TBB REQUIRED)
 find_package(roaring REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(RE2_MODULE REQUIRED re2)
+# Static and hidden: libarrow_compute exports another version of RE2, which would take our calls.
+find_library(RE2_STATIC libre2.a REQUIRED)
+add_library(RE2 INTERFACE)
+target_link_libraries(RE2 INTERFACE ${RE2_STATIC} Threads::Threads)
+target_link_options(RE2 INTERFACE -Wl,--exclude-libs,libre2.a)
+add_library(PkgConfig::RE2 ALIAS RE2)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 
 # Arrow's libraries export a simdjson of their own, of another version, and the dynamic linker would bind one to the other's

@@ -36,7 +36,8 @@ int64_t ToInt(const std::optional<std::string>& text) {
   return n;
 }
 
-Result<std::vector<std::string>> SampleRows(engines::Connection& connection, const std::string& sql, const std::vector<engines::Parameter>& params) {
+Result<std::vector<std::string>> SampleRows(engines::Connection& connection, const std::string& sql, const std::vector<engines::Parameter>& all) {
+  const auto params = ParametersIn(sql, all);
   const std::string limited = fmt::format("SELECT * FROM ({}) LIMIT {}", sql, kSamples);
   SLUICE_TRY(const auto columns, connection.Describe(limited, params));
   SLUICE_TRY(const auto rows, connection.Rows(limited, params));
@@ -66,7 +67,7 @@ Result<CheckOutcome> RunCheck(Session& session, engines::Connection& connection,
   outcome.where = check.where;
   outcome.description = check.description;
   SLUICE_TRY(const std::string sql, Lowered(session, plan::CheckSql(check, node.model), check.where, own));
-  auto count = connection.Scalar(fmt::format("SELECT count(*) FROM ({})", sql), params);
+  auto count = connection.Scalar(fmt::format("SELECT count(*) FROM ({})", sql), ParametersIn(sql, params));
   if (!count) {
     Error error = count.error();
     error.message = fmt::format("check {} of {}: {}", check.name, node.table, error.message);
@@ -77,7 +78,7 @@ Result<CheckOutcome> RunCheck(Session& session, engines::Connection& connection,
   outcome.violations = ToInt(*count);
   if (outcome.violations == 0) return outcome;
   SLUICE_TRY(const std::string rows_sql, Lowered(session, plan::CheckedRowsSql(check), check.where, own));
-  SLUICE_TRY(const auto rows, connection.Scalar(rows_sql, params));
+  SLUICE_TRY(const auto rows, connection.Scalar(rows_sql, ParametersIn(rows_sql, params)));
   outcome.checked_rows = ToInt(rows);
   SLUICE_TRY(outcome.samples, SampleRows(connection, sql, params));
   outcome.status = StatusOf(check, outcome);

@@ -153,6 +153,19 @@ Result<Relations> RelationsFor(Session& session, const PinOf& pin_of, const std:
   return relations;
 }
 
+std::vector<engines::Parameter> ParametersIn(const std::string& sql, std::vector<engines::Parameter> params) {
+  const auto named = [&](const std::string& name) {
+    const std::string token = "$" + name;
+    for (size_t at = sql.find(token); at != std::string::npos; at = sql.find(token, at + 1)) {
+      const char next = at + token.size() < sql.size() ? sql[at + token.size()] : ' ';
+      if (next != '_' && !std::isalnum(static_cast<unsigned char>(next))) return true;
+    }
+    return false;
+  };
+  std::erase_if(params, [&](const auto& param) { return !named(param.name); });
+  return params;
+}
+
 Result<std::string> LowerSql(Session& session, const engines::SqlTree& tree, const Relations& relations) {
   SLUICE_TRY(engines::SqlFrontend * frontend, session.sql().Frontend());
   return frontend->Lower(tree, relations.sql, relations.schemas);

@@ -67,6 +67,9 @@ std::string EmptyRelation(const contract::Schema& schema);
 // `sql` of the node lowered onto `relations`, and the schema it gives.
 Result<std::string> LowerSql(Session& session, const engines::SqlTree& tree, const Relations& relations);
 
+// Those of `params` that `sql` names: the engine refuses values for names that a statement does not have.
+std::vector<engines::Parameter> ParametersIn(const std::string& sql, std::vector<engines::Parameter> params);
+
 // Columns of a source's table as its contract states them, metadata columns included.
 contract::Schema BronzeSchema(const project::Source& source);
 
