@@ -36,11 +36,11 @@ def raw():
         from read_csv('{EXPORT}', all_varchar = true, header = true, parallel = false)""")
     db.execute("""
         create table judged as
-        select *, (quantity, invoiced_at, unit_price, customer_id, country) as rest,
-               row_number() over (partition by invoice_no, stock_code, description order by n) as copy,
-               first_value((quantity, invoiced_at, unit_price, customer_id, country))
-                 over (partition by invoice_no, stock_code, description order by n) as first_rest
-        from line""")
+        with judged as (
+          select *, {'a': quantity, 'b': invoiced_at, 'c': unit_price, 'd': customer_id, 'e': country} as rest,
+                 row_number() over (partition by invoice_no, stock_code, description order by n) as copy
+          from line)
+        select *, first_value(rest) over (partition by invoice_no, stock_code, description order by n) as first_rest from judged""")
     db.execute("create table kept as select *, quantity * unit_price as amount from judged where copy = 1")
     return db
 
