@@ -111,7 +111,7 @@ Status Finisher::Arrived(const delta::Snapshot& table) {
 
 Status Finisher::Put(const TableChange& change, const delta::Snapshot* table, int64_t version) {
   if (table != nullptr) SLUICE_CHECK(delta::CheckWritable(table->protocol, table->metadata));
-  if (ready_->run_id != identity_.run_id) SLUICE_CHECK(CheckStagedFiles(change));
+  if (ready_->k > 1 || ready_->run_id != identity_.run_id) SLUICE_CHECK(CheckStagedFiles(change));
   delta::CommitStamp stamp{.commit_id = NewUuid(clock_, random_),
                            .txn = delta::Txn{identity_.app_id(), n_, clock_.Now().millis()},
                            .now = clock_.Now(),
@@ -126,7 +126,7 @@ Status Finisher::Put(const TableChange& change, const delta::Snapshot* table, in
   return Ok();
 }
 
-// Another run staged these files, perhaps long ago; a VACUUM that knows no records may have taken them.
+// These files were staged some time ago, perhaps by another run; a VACUUM that knows no records, or a drop, may have taken them.
 Status Finisher::CheckStagedFiles(const TableChange& change) const {
   for (const delta::Action& action : change.commit.actions) {
     const auto* add = std::get_if<delta::Add>(&action);
