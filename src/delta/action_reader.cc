@@ -72,11 +72,16 @@ std::set<std::string> ReadFeatures(ondemand::value value) {
 DeletionVector ReadDeletionVector(ondemand::value value) {
   DeletionVector dv;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
-    if (key == "storageType") dv.storage_type = String(field);
-    else if (key == "pathOrInlineDv") dv.path_or_inline = String(field);
-    else if (key == "offset") dv.offset = Int32(field);
-    else if (key == "sizeInBytes") dv.size_in_bytes = Int32(field);
-    else if (key == "cardinality") dv.cardinality = Int(field);
+    if (key == "storageType")
+      dv.storage_type = String(field);
+    else if (key == "pathOrInlineDv")
+      dv.path_or_inline = String(field);
+    else if (key == "offset")
+      dv.offset = Int32(field);
+    else if (key == "sizeInBytes")
+      dv.size_in_bytes = Int32(field);
+    else if (key == "cardinality")
+      dv.cardinality = Int(field);
   });
   return dv;
 }
@@ -84,17 +89,28 @@ DeletionVector ReadDeletionVector(ondemand::value value) {
 Add ReadAdd(ondemand::value value) {
   Add add;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
-    if (key == "path") add.path = String(field);
-    else if (key == "partitionValues") add.partition_values = ReadPartitionValues(field);
-    else if (key == "size") add.size = Int(field);
-    else if (key == "modificationTime") add.modification_time = Int(field);
-    else if (key == "dataChange") add.data_change = Bool(field);
-    else if (key == "stats") add.stats = String(field);
-    else if (key == "tags") add.tags = ReadMap(field);
-    else if (key == "deletionVector") add.deletion_vector = ReadDeletionVector(field);
-    else if (key == "baseRowId") add.base_row_id = Int(field);
-    else if (key == "defaultRowCommitVersion") add.default_row_commit_version = Int(field);
-    else if (key == "clusteringProvider") add.clustering_provider = String(field);
+    if (key == "path")
+      add.path = String(field);
+    else if (key == "partitionValues")
+      add.partition_values = ReadPartitionValues(field);
+    else if (key == "size")
+      add.size = Int(field);
+    else if (key == "modificationTime")
+      add.modification_time = Int(field);
+    else if (key == "dataChange")
+      add.data_change = Bool(field);
+    else if (key == "stats")
+      add.stats = String(field);
+    else if (key == "tags")
+      add.tags = ReadMap(field);
+    else if (key == "deletionVector")
+      add.deletion_vector = ReadDeletionVector(field);
+    else if (key == "baseRowId")
+      add.base_row_id = Int(field);
+    else if (key == "defaultRowCommitVersion")
+      add.default_row_commit_version = Int(field);
+    else if (key == "clusteringProvider")
+      add.clustering_provider = String(field);
   });
   return add;
 }
@@ -102,13 +118,20 @@ Add ReadAdd(ondemand::value value) {
 Remove ReadRemove(ondemand::value value) {
   Remove remove;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
-    if (key == "path") remove.path = String(field);
-    else if (key == "deletionTimestamp") remove.deletion_timestamp = Int(field);
-    else if (key == "dataChange") remove.data_change = Bool(field);
-    else if (key == "extendedFileMetadata") remove.extended_file_metadata = Bool(field);
-    else if (key == "partitionValues") remove.partition_values = ReadPartitionValues(field);
-    else if (key == "size") remove.size = Int(field);
-    else if (key == "deletionVector") remove.deletion_vector = ReadDeletionVector(field);
+    if (key == "path")
+      remove.path = String(field);
+    else if (key == "deletionTimestamp")
+      remove.deletion_timestamp = Int(field);
+    else if (key == "dataChange")
+      remove.data_change = Bool(field);
+    else if (key == "extendedFileMetadata")
+      remove.extended_file_metadata = Bool(field);
+    else if (key == "partitionValues")
+      remove.partition_values = ReadPartitionValues(field);
+    else if (key == "size")
+      remove.size = Int(field);
+    else if (key == "deletionVector")
+      remove.deletion_vector = ReadDeletionVector(field);
   });
   return remove;
 }
@@ -116,13 +139,20 @@ Remove ReadRemove(ondemand::value value) {
 Metadata ReadMetadata(ondemand::value value) {
   Metadata metadata;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
-    if (key == "id") metadata.id = String(field);
-    else if (key == "name") metadata.name = String(field);
-    else if (key == "description") metadata.description = String(field);
-    else if (key == "schemaString") metadata.schema_string = String(field);
-    else if (key == "partitionColumns") metadata.partition_columns = ReadStrings(field);
-    else if (key == "configuration") metadata.configuration = ReadMap(field);
-    else if (key == "createdTime") metadata.created_time = Int(field);
+    if (key == "id")
+      metadata.id = String(field);
+    else if (key == "name")
+      metadata.name = String(field);
+    else if (key == "description")
+      metadata.description = String(field);
+    else if (key == "schemaString")
+      metadata.schema_string = String(field);
+    else if (key == "partitionColumns")
+      metadata.partition_columns = ReadStrings(field);
+    else if (key == "configuration")
+      metadata.configuration = ReadMap(field);
+    else if (key == "createdTime")
+      metadata.created_time = Int(field);
     else if (key == "format")
       ForEachField(field.get_object(), [&](std::string_view name, ondemand::value item) {
         if (name == "provider") metadata.format_provider = String(item);
@@ -134,10 +164,14 @@ Metadata ReadMetadata(ondemand::value value) {
 Protocol ReadProtocol(ondemand::value value) {
   Protocol protocol;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
-    if (key == "minReaderVersion") protocol.min_reader_version = Int32(field);
-    else if (key == "minWriterVersion") protocol.min_writer_version = Int32(field);
-    else if (key == "readerFeatures") protocol.reader_features = ReadFeatures(field);
-    else if (key == "writerFeatures") protocol.writer_features = ReadFeatures(field);
+    if (key == "minReaderVersion")
+      protocol.min_reader_version = Int32(field);
+    else if (key == "minWriterVersion")
+      protocol.min_writer_version = Int32(field);
+    else if (key == "readerFeatures")
+      protocol.reader_features = ReadFeatures(field);
+    else if (key == "writerFeatures")
+      protocol.writer_features = ReadFeatures(field);
   });
   return protocol;
 }
@@ -145,9 +179,12 @@ Protocol ReadProtocol(ondemand::value value) {
 Txn ReadTxn(ondemand::value value) {
   Txn txn;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
-    if (key == "appId") txn.app_id = String(field);
-    else if (key == "version") txn.version = Int(field);
-    else if (key == "lastUpdated") txn.last_updated = Int(field);
+    if (key == "appId")
+      txn.app_id = String(field);
+    else if (key == "version")
+      txn.version = Int(field);
+    else if (key == "lastUpdated")
+      txn.last_updated = Int(field);
   });
   return txn;
 }
@@ -155,9 +192,12 @@ Txn ReadTxn(ondemand::value value) {
 DomainMetadata ReadDomain(ondemand::value value) {
   DomainMetadata domain;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
-    if (key == "domain") domain.domain = String(field);
-    else if (key == "configuration") domain.configuration = String(field);
-    else if (key == "removed") domain.removed = Bool(field);
+    if (key == "domain")
+      domain.domain = String(field);
+    else if (key == "configuration")
+      domain.configuration = String(field);
+    else if (key == "removed")
+      domain.removed = Bool(field);
   });
   return domain;
 }
@@ -165,9 +205,12 @@ DomainMetadata ReadDomain(ondemand::value value) {
 CdcFile ReadCdc(ondemand::value value) {
   CdcFile cdc;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
-    if (key == "path") cdc.path = String(field);
-    else if (key == "partitionValues") cdc.partition_values = ReadPartitionValues(field);
-    else if (key == "size") cdc.size = Int(field);
+    if (key == "path")
+      cdc.path = String(field);
+    else if (key == "partitionValues")
+      cdc.partition_values = ReadPartitionValues(field);
+    else if (key == "size")
+      cdc.size = Int(field);
   });
   return cdc;
 }
@@ -183,15 +226,24 @@ Sidecar ReadSidecar(ondemand::value value) {
 std::optional<LogLine> ReadLine(ondemand::object object) {
   std::optional<LogLine> line;
   ForEachField(object, [&](std::string_view kind, ondemand::value body) {
-    if (kind == "add") line = ReadAdd(body);
-    else if (kind == "remove") line = ReadRemove(body);
-    else if (kind == "metaData") line = ReadMetadata(body);
-    else if (kind == "protocol") line = ReadProtocol(body);
-    else if (kind == "txn") line = ReadTxn(body);
-    else if (kind == "domainMetadata") line = ReadDomain(body);
-    else if (kind == "cdc") line = ReadCdc(body);
-    else if (kind == "sidecar") line = ReadSidecar(body);
-    else if (kind == "commitInfo") line = CommitInfo{std::string(std::string_view(ondemand::object(body.get_object()).raw_json()))};
+    if (kind == "add")
+      line = ReadAdd(body);
+    else if (kind == "remove")
+      line = ReadRemove(body);
+    else if (kind == "metaData")
+      line = ReadMetadata(body);
+    else if (kind == "protocol")
+      line = ReadProtocol(body);
+    else if (kind == "txn")
+      line = ReadTxn(body);
+    else if (kind == "domainMetadata")
+      line = ReadDomain(body);
+    else if (kind == "cdc")
+      line = ReadCdc(body);
+    else if (kind == "sidecar")
+      line = ReadSidecar(body);
+    else if (kind == "commitInfo")
+      line = CommitInfo{std::string(std::string_view(ondemand::object(body.get_object()).raw_json()))};
   });
   return line;
 }

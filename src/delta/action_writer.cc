@@ -18,8 +18,10 @@ void WritePartitionValues(JsonObject& object, const PartitionValues& values, std
   object.Key("partitionValues");
   JsonObject inner(out);
   for (const auto& [name, value] : values) {
-    if (value && !value->empty()) inner.Text(name, *value);
-    else inner.Raw(name, "null");
+    if (value && !value->empty())
+      inner.Text(name, *value);
+    else
+      inner.Raw(name, "null");
   }
   inner.Close();
 }

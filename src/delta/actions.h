@@ -14,7 +14,7 @@
 namespace sluice::delta {
 
 struct DeletionVector {
-  std::string storage_type;        // "u", "i" or "p"
+  std::string storage_type;  // "u", "i" or "p"
   std::string path_or_inline;
   std::optional<int32_t> offset;
   int32_t size_in_bytes = 0;
@@ -29,13 +29,13 @@ struct Add {
   std::string path;
   PartitionValues partition_values;
   int64_t size = 0;
-  int64_t modification_time = 0;   // milliseconds
+  int64_t modification_time = 0;  // milliseconds
   bool data_change = true;
-  std::string stats;               // JSON text, "" if none
+  std::string stats;  // JSON text, "" if none
   std::map<std::string, std::string> tags;
   std::optional<DeletionVector> deletion_vector;
   std::optional<int64_t> base_row_id, default_row_commit_version;
-  std::string clustering_provider; // "" if none
+  std::string clustering_provider;  // "" if none
   bool operator==(const Add&) const = default;
 };
 
@@ -53,17 +53,17 @@ struct Remove {
 struct Metadata {
   std::string id;
   std::optional<std::string> name, description;
-  std::string schema_string;                    // as it stands in the log
+  std::string schema_string;  // as it stands in the log
   std::vector<std::string> partition_columns;
   std::map<std::string, std::string> configuration;
-  std::optional<int64_t> created_time;          // milliseconds
+  std::optional<int64_t> created_time;  // milliseconds
   std::string format_provider = "parquet";
   bool operator==(const Metadata&) const = default;
 };
 
 struct Protocol {
   int min_reader_version = 1, min_writer_version = 2;
-  std::optional<std::set<std::string>> reader_features, writer_features;   // present at reader 3 / writer 7
+  std::optional<std::set<std::string>> reader_features, writer_features;  // present at reader 3 / writer 7
   bool operator==(const Protocol&) const = default;
 };
 
@@ -80,7 +80,7 @@ struct DomainMetadata {
   bool operator==(const DomainMetadata&) const = default;
 };
 
-struct CdcFile {                    // an AddCDCFile; kept so that a reader of changes knows of it
+struct CdcFile {  // an AddCDCFile; kept so that a reader of changes knows of it
   std::string path;
   PartitionValues partition_values;
   int64_t size = 0;
@@ -88,7 +88,7 @@ struct CdcFile {                    // an AddCDCFile; kept so that a reader of c
 };
 
 struct CommitInfo {
-  std::string json;                 // the whole object's text
+  std::string json;  // the whole object's text
   bool operator==(const CommitInfo&) const = default;
 };
 

@@ -13,32 +13,57 @@ Action RoundTrip(const Action& action) {
 }
 
 TEST(Actions, EveryKindComesBackAsItWasWritten) {
-  Add add{.path = "c=a%20b/part-1.parquet", .partition_values = {{"c", "a b"}, {"d", std::nullopt}}, .size = 12, .modification_time = 34,
-          .data_change = false, .stats = R"({"numRecords":3,"maxValues":{"s":"\"\\"}})", .tags = {{"k", "v"}}};
+  Add add{.path = "c=a%20b/part-1.parquet",
+          .partition_values = {{"c", "a b"}, {"d", std::nullopt}},
+          .size = 12,
+          .modification_time = 34,
+          .data_change = false,
+          .stats = R"({"numRecords":3,"maxValues":{"s":"\"\\"}})",
+          .tags = {{"k", "v"}}};
   add.deletion_vector = DeletionVector{"u", "ab^-aqEH.-t@S}K{vb[*k^", 4, 40, 6};
   add.base_row_id = 7;
   add.default_row_commit_version = 8;
   add.clustering_provider = "liquid";
-  Remove remove{.path = "x", .deletion_timestamp = 5, .data_change = false, .extended_file_metadata = true, .partition_values = {{"c", "1"}}, .size = 9};
-  Metadata metadata{.id = "id", .name = "n", .description = "d\n\"\\\x01ü", .schema_string = R"({"type":"struct","fields":[]})",
-                    .partition_columns = {"a", "b"}, .configuration = {{"delta.appendOnly", "true"}}, .created_time = 99};
-  const std::vector<Action> actions = {
-      add, Add{.path = "p"}, remove, Remove{.path = "y"}, metadata, Metadata{.id = "only"},
-      Protocol{1, 2, std::nullopt, std::nullopt}, Protocol{3, 7, std::set<std::string>{"deletionVectors"}, std::set<std::string>{}},
-      Txn{"app", 4, std::nullopt}, Txn{"app", -1, 12}, DomainMetadata{"d", R"({"a":1})", true},
-      CdcFile{"_change_data/x", {{"c", std::nullopt}}, 3}, CommitInfo{R"({"operation":"WRITE","n":{"a":[1,2]}})"}};
+  Remove remove{.path = "x",
+                .deletion_timestamp = 5,
+                .data_change = false,
+                .extended_file_metadata = true,
+                .partition_values = {{"c", "1"}},
+                .size = 9};
+  Metadata metadata{.id = "id",
+                    .name = "n",
+                    .description = "d\n\"\\\x01ü",
+                    .schema_string = R"({"type":"struct","fields":[]})",
+                    .partition_columns = {"a", "b"},
+                    .configuration = {{"delta.appendOnly", "true"}},
+                    .created_time = 99};
+  const std::vector<Action> actions = {add,
+                                       Add{.path = "p"},
+                                       remove,
+                                       Remove{.path = "y"},
+                                       metadata,
+                                       Metadata{.id = "only"},
+                                       Protocol{1, 2, std::nullopt, std::nullopt},
+                                       Protocol{3, 7, std::set<std::string>{"deletionVectors"}, std::set<std::string>{}},
+                                       Txn{"app", 4, std::nullopt},
+                                       Txn{"app", -1, 12},
+                                       DomainMetadata{"d", R"({"a":1})", true},
+                                       CdcFile{"_change_data/x", {{"c", std::nullopt}}, 3},
+                                       CommitInfo{R"({"operation":"WRITE","n":{"a":[1,2]}})"}};
   for (const Action& action : actions) EXPECT_EQ(RoundTrip(action), action) << ToJsonLine(action);
 }
 
 TEST(Actions, EmptyPartitionValueIsNull) {
-  const auto parsed = ParseAction(R"({"add":{"path":"x","partitionValues":{"a":"","b":null,"c":" "},"size":1,"modificationTime":1,"dataChange":true}})");
+  const auto parsed =
+      ParseAction(R"({"add":{"path":"x","partitionValues":{"a":"","b":null,"c":" "},"size":1,"modificationTime":1,"dataChange":true}})");
   const auto& values = std::get<Add>(**parsed).partition_values;
   EXPECT_EQ(values, (PartitionValues{{"a", std::nullopt}, {"b", std::nullopt}, {"c", " "}}));
   EXPECT_NE(ToJsonLine(Add{.path = "x", .partition_values = {{"a", ""}}}).find(R"("a":null)"), std::string::npos);
 }
 
 TEST(Actions, KeysMayComeInAnyOrderAndUnknownOnesArePassedOver) {
-  const auto parsed = ParseAction(R"({"add":null,"future":{"x":[{}]},"remove":{"tags":{"a":"b"},"dataChange":false,"stats":"{}","path":"a\/b\u00fc"}})");
+  const auto parsed =
+      ParseAction(R"({"add":null,"future":{"x":[{}]},"remove":{"tags":{"a":"b"},"dataChange":false,"stats":"{}","path":"a\/b\u00fc"}})");
   ASSERT_TRUE(parsed) << parsed.error().ToString();
   EXPECT_EQ(std::get<Remove>(**parsed).path, "a/bü");
   EXPECT_FALSE(std::get<Remove>(**parsed).data_change);
@@ -58,8 +83,9 @@ TEST(Actions, CommitFileOfAnyLineEnding) {
 }
 
 TEST(Actions, BrokenLinesAreNamedByTheirNumber) {
-  for (const char* line : {"{", "{\"add\":{\"path\":\"x\"}", "[]", "{\"add\":{\"size\":1}}", "{\"add\":{\"path\":1}}", "{\"add\":{\"path\":\"x\"}}{\"add\":{\"path\":\"y\"}}",
-                           "{\"add\":{\"path\":\"x\",\"size\":\"1\"}}", "{\"protocol\":{\"minReaderVersion\":99999999999}}", "{\"txn\":{\"version\":1}}"}) {
+  for (const char* line : {"{", "{\"add\":{\"path\":\"x\"}", "[]", "{\"add\":{\"size\":1}}", "{\"add\":{\"path\":1}}",
+                           "{\"add\":{\"path\":\"x\"}}{\"add\":{\"path\":\"y\"}}", "{\"add\":{\"path\":\"x\",\"size\":\"1\"}}",
+                           "{\"protocol\":{\"minReaderVersion\":99999999999}}", "{\"txn\":{\"version\":1}}"}) {
     const auto actions = ParseCommit(std::string("{\"add\":{\"path\":\"p\"}}\n") + line);
     ASSERT_FALSE(actions) << line;
     EXPECT_EQ(actions.error().code, "bad-delta-log");

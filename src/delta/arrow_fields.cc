@@ -27,25 +27,38 @@ std::string_view TextField::At(int64_t row) const {
   if (!IsSet(row)) return {};
   if (dictionary_) return TextField(dictionary_).At(static_cast<const arrow::DictionaryArray&>(*array_).GetValueIndex(row));
   switch (array_->type_id()) {
-    case arrow::Type::STRING: return static_cast<const arrow::StringArray&>(*array_).GetView(row);
-    case arrow::Type::LARGE_STRING: return static_cast<const arrow::LargeStringArray&>(*array_).GetView(row);
-    case arrow::Type::STRING_VIEW: return static_cast<const arrow::StringViewArray&>(*array_).GetView(row);
-    case arrow::Type::BINARY: return static_cast<const arrow::BinaryArray&>(*array_).GetView(row);
-    case arrow::Type::LARGE_BINARY: return static_cast<const arrow::LargeBinaryArray&>(*array_).GetView(row);
-    case arrow::Type::BINARY_VIEW: return static_cast<const arrow::BinaryViewArray&>(*array_).GetView(row);
-    default: return {};
+    case arrow::Type::STRING:
+      return static_cast<const arrow::StringArray&>(*array_).GetView(row);
+    case arrow::Type::LARGE_STRING:
+      return static_cast<const arrow::LargeStringArray&>(*array_).GetView(row);
+    case arrow::Type::STRING_VIEW:
+      return static_cast<const arrow::StringViewArray&>(*array_).GetView(row);
+    case arrow::Type::BINARY:
+      return static_cast<const arrow::BinaryArray&>(*array_).GetView(row);
+    case arrow::Type::LARGE_BINARY:
+      return static_cast<const arrow::LargeBinaryArray&>(*array_).GetView(row);
+    case arrow::Type::BINARY_VIEW:
+      return static_cast<const arrow::BinaryViewArray&>(*array_).GetView(row);
+    default:
+      return {};
   }
 }
 
 std::optional<int64_t> IntField::At(int64_t row) const {
   if (!array_ || array_->IsNull(row)) return std::nullopt;
   switch (array_->type_id()) {
-    case arrow::Type::INT64: return Value<arrow::Int64Array>(*array_, row);
-    case arrow::Type::INT32: return Value<arrow::Int32Array>(*array_, row);
-    case arrow::Type::INT16: return Value<arrow::Int16Array>(*array_, row);
-    case arrow::Type::INT8: return Value<arrow::Int8Array>(*array_, row);
-    case arrow::Type::UINT32: return Value<arrow::UInt32Array>(*array_, row);
-    default: return std::nullopt;
+    case arrow::Type::INT64:
+      return Value<arrow::Int64Array>(*array_, row);
+    case arrow::Type::INT32:
+      return Value<arrow::Int32Array>(*array_, row);
+    case arrow::Type::INT16:
+      return Value<arrow::Int16Array>(*array_, row);
+    case arrow::Type::INT8:
+      return Value<arrow::Int8Array>(*array_, row);
+    case arrow::Type::UINT32:
+      return Value<arrow::UInt32Array>(*array_, row);
+    default:
+      return std::nullopt;
   }
 }
 

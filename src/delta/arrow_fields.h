@@ -17,11 +17,11 @@ class TextField {
  public:
   explicit TextField(ArrayPtr array);
   bool IsSet(int64_t row) const { return array_ && array_->IsValid(row); }
-  std::string_view At(int64_t row) const;   // "" for NULL
+  std::string_view At(int64_t row) const;  // "" for NULL
 
  private:
   ArrayPtr array_;
-  ArrayPtr dictionary_;                     // where array_ holds its indices
+  ArrayPtr dictionary_;  // where array_ holds its indices
 };
 
 class IntField {

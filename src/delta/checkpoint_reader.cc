@@ -18,11 +18,29 @@ namespace {
 constexpr int64_t kBatchRows = 16384;
 
 // The columns that replay needs; statistics and partition values in parsed form are passed over.
-constexpr std::string_view kColumns[] = {
-    "add.path", "add.partitionValues", "add.size", "add.modificationTime", "add.dataChange", "add.stats", "add.tags", "add.deletionVector",
-    "add.baseRowId", "add.defaultRowCommitVersion", "add.clusteringProvider", "remove.path", "remove.deletionTimestamp",
-    "remove.dataChange", "remove.extendedFileMetadata", "remove.partitionValues", "remove.size", "remove.deletionVector", "metaData",
-    "protocol", "txn", "domainMetadata", "sidecar.path"};
+constexpr std::string_view kColumns[] = {"add.path",
+                                         "add.partitionValues",
+                                         "add.size",
+                                         "add.modificationTime",
+                                         "add.dataChange",
+                                         "add.stats",
+                                         "add.tags",
+                                         "add.deletionVector",
+                                         "add.baseRowId",
+                                         "add.defaultRowCommitVersion",
+                                         "add.clusteringProvider",
+                                         "remove.path",
+                                         "remove.deletionTimestamp",
+                                         "remove.dataChange",
+                                         "remove.extendedFileMetadata",
+                                         "remove.partitionValues",
+                                         "remove.size",
+                                         "remove.deletionVector",
+                                         "metaData",
+                                         "protocol",
+                                         "txn",
+                                         "domainMetadata",
+                                         "sidecar.path"};
 
 bool IsWanted(std::string_view leaf) {
   return std::any_of(std::begin(kColumns), std::end(kColumns), [&](std::string_view column) {
@@ -144,8 +162,10 @@ void TakeProtocols(const StructField& column, const TakeAction& take) {
     protocol.min_reader_version = static_cast<int>(reader.At(row).value_or(1));
     protocol.min_writer_version = static_cast<int>(writer.At(row).value_or(2));
     // Lists may stand there empty for want of a better NULL: features exist only from these versions on.
-    if (auto names = reader_features.At(row); names && protocol.min_reader_version >= 3) protocol.reader_features.emplace(names->begin(), names->end());
-    if (auto names = writer_features.At(row); names && protocol.min_writer_version >= 7) protocol.writer_features.emplace(names->begin(), names->end());
+    if (auto names = reader_features.At(row); names && protocol.min_reader_version >= 3)
+      protocol.reader_features.emplace(names->begin(), names->end());
+    if (auto names = writer_features.At(row); names && protocol.min_writer_version >= 7)
+      protocol.writer_features.emplace(names->begin(), names->end());
     take(std::move(protocol));
   }
 }
@@ -161,7 +181,8 @@ void TakeDomains(const StructField& column, const TakeAction& take) {
   const TextField domain = column.Text("domain"), configuration = column.Text("configuration");
   const BoolField removed = column.Bool("removed");
   for (int64_t row = 0; row < column.length(); ++row)
-    if (column.IsSet(row)) take(DomainMetadata{std::string(domain.At(row)), std::string(configuration.At(row)), removed.At(row).value_or(false)});
+    if (column.IsSet(row))
+      take(DomainMetadata{std::string(domain.At(row)), std::string(configuration.At(row)), removed.At(row).value_or(false)});
 }
 
 void TakeSidecars(const StructField& column, std::vector<Sidecar>* sidecars) {
@@ -204,8 +225,10 @@ Status ReadParquet(std::string bytes, const TakeAction& take, std::vector<Sideca
 
 Status ReadJson(std::string text, const TakeAction& take, std::vector<Sidecar>* sidecars) {
   return ForEachLine(std::move(text), [&](LogLine&& line) {
-    if (auto* action = std::get_if<Action>(&line)) take(std::move(*action));
-    else sidecars->push_back(std::move(std::get<Sidecar>(line)));
+    if (auto* action = std::get_if<Action>(&line))
+      take(std::move(*action));
+    else
+      sidecars->push_back(std::move(std::get<Sidecar>(line)));
   });
 }
 

@@ -14,16 +14,31 @@ Snapshot Everything(int64_t now_millis) {
   Snapshot snapshot;
   snapshot.version = 12;
   snapshot.protocol = {3, 7, std::set<std::string>{"deletionVectors"}, std::set<std::string>{"deletionVectors", "domainMetadata"}};
-  snapshot.metadata = {.id = "id", .name = "n", .description = std::nullopt, .schema_string = R"({"type":"struct","fields":[]})",
-                       .partition_columns = {"c", "d"}, .configuration = {{"k", "v"}}, .created_time = 77};
-  Add full{.path = "c=a%20b/p", .partition_values = {{"c", "a b"}, {"d", std::nullopt}}, .size = 1LL << 40, .modification_time = 5, .data_change = false,
-           .stats = R"({"numRecords":1})", .tags = {{"t", "u"}}};
+  snapshot.metadata = {.id = "id",
+                       .name = "n",
+                       .description = std::nullopt,
+                       .schema_string = R"({"type":"struct","fields":[]})",
+                       .partition_columns = {"c", "d"},
+                       .configuration = {{"k", "v"}},
+                       .created_time = 77};
+  Add full{.path = "c=a%20b/p",
+           .partition_values = {{"c", "a b"}, {"d", std::nullopt}},
+           .size = 1LL << 40,
+           .modification_time = 5,
+           .data_change = false,
+           .stats = R"({"numRecords":1})",
+           .tags = {{"t", "u"}}};
   full.deletion_vector = DeletionVector{"u", "abc", 1, 34, 2};
   full.base_row_id = 9;
   full.default_row_commit_version = 3;
   full.clustering_provider = "liquid";
   snapshot.files = {full, Add{.path = "q", .data_change = false}};
-  Remove fresh{.path = "r", .deletion_timestamp = now_millis - 6 * kDay, .data_change = false, .extended_file_metadata = true, .partition_values = {{"c", "1"}}, .size = 4};
+  Remove fresh{.path = "r",
+               .deletion_timestamp = now_millis - 6 * kDay,
+               .data_change = false,
+               .extended_file_metadata = true,
+               .partition_values = {{"c", "1"}},
+               .size = 4};
   fresh.deletion_vector = DeletionVector{"i", "xyz", std::nullopt, 5, 1};
   snapshot.tombstones = {fresh, Remove{.path = "s", .deletion_timestamp = now_millis - 8 * kDay, .data_change = false}};
   snapshot.txns = {{"app", {"app", 4, 100}}, {"b", {"b", 0, std::nullopt}}};
@@ -90,7 +105,8 @@ TEST_F(CheckpointTest, SeveralRowGroups) {
   Snapshot snapshot = Everything(0);
   snapshot.files.clear();
   for (int i = 100'000; i < 250'000; ++i)
-    snapshot.files.push_back({.path = "p" + std::to_string(i), .partition_values = {{"c", std::to_string(i % 7)}}, .size = i, .data_change = false});
+    snapshot.files.push_back(
+        {.path = "p" + std::to_string(i), .partition_values = {{"c", std::to_string(i % 7)}}, .size = i, .data_change = false});
   ASSERT_TRUE(WriteCheckpoint(*store_, "t", snapshot, clock_));
   EXPECT_EQ(Reread().files, snapshot.files);
 }

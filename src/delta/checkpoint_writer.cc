@@ -31,21 +31,24 @@ std::shared_ptr<arrow::Schema> CheckpointSchema() {
   const auto strings = arrow::list(field("element", arrow::utf8()));
   const auto format = arrow::struct_({field("provider", arrow::utf8()), field("options", StringMap())});
   const auto txn = arrow::struct_({field("appId", arrow::utf8()), field("version", arrow::int64()), field("lastUpdated", arrow::int64())});
-  const auto add = arrow::struct_(
-      {field("path", arrow::utf8()), field("partitionValues", StringMap()), field("size", arrow::int64()), field("modificationTime", arrow::int64()),
-       field("dataChange", arrow::boolean()), field("stats", arrow::utf8()), field("tags", StringMap()), field("deletionVector", vector),
-       field("baseRowId", arrow::int64()), field("defaultRowCommitVersion", arrow::int64()), field("clusteringProvider", arrow::utf8())});
-  const auto remove = arrow::struct_({field("path", arrow::utf8()), field("deletionTimestamp", arrow::int64()), field("dataChange", arrow::boolean()),
-                                      field("extendedFileMetadata", arrow::boolean()), field("partitionValues", StringMap()),
-                                      field("size", arrow::int64()), field("deletionVector", vector)});
-  const auto metadata = arrow::struct_(
-      {field("id", arrow::utf8()), field("name", arrow::utf8()), field("description", arrow::utf8()), field("format", format),
-       field("schemaString", arrow::utf8()), field("partitionColumns", strings), field("createdTime", arrow::int64()), field("configuration", StringMap())});
+  const auto add =
+      arrow::struct_({field("path", arrow::utf8()), field("partitionValues", StringMap()), field("size", arrow::int64()),
+                      field("modificationTime", arrow::int64()), field("dataChange", arrow::boolean()), field("stats", arrow::utf8()),
+                      field("tags", StringMap()), field("deletionVector", vector), field("baseRowId", arrow::int64()),
+                      field("defaultRowCommitVersion", arrow::int64()), field("clusteringProvider", arrow::utf8())});
+  const auto remove =
+      arrow::struct_({field("path", arrow::utf8()), field("deletionTimestamp", arrow::int64()), field("dataChange", arrow::boolean()),
+                      field("extendedFileMetadata", arrow::boolean()), field("partitionValues", StringMap()), field("size", arrow::int64()),
+                      field("deletionVector", vector)});
+  const auto metadata = arrow::struct_({field("id", arrow::utf8()), field("name", arrow::utf8()), field("description", arrow::utf8()),
+                                        field("format", format), field("schemaString", arrow::utf8()), field("partitionColumns", strings),
+                                        field("createdTime", arrow::int64()), field("configuration", StringMap())});
   const auto protocol = arrow::struct_({field("minReaderVersion", arrow::int32()), field("minWriterVersion", arrow::int32()),
                                         field("readerFeatures", strings), field("writerFeatures", strings)});
-  const auto domain = arrow::struct_({field("domain", arrow::utf8()), field("configuration", arrow::utf8()), field("removed", arrow::boolean())});
-  return arrow::schema({field("txn", txn), field("add", add), field("remove", remove), field("metaData", metadata), field("protocol", protocol),
-                        field("domainMetadata", domain)});
+  const auto domain =
+      arrow::struct_({field("domain", arrow::utf8()), field("configuration", arrow::utf8()), field("removed", arrow::boolean())});
+  return arrow::schema({field("txn", txn), field("add", add), field("remove", remove), field("metaData", metadata),
+                        field("protocol", protocol), field("domainMetadata", domain)});
 }
 
 // ---- One row per action. Arrow's errors are thrown as parquet's are, and caught in RenderCheckpoint.
@@ -60,12 +63,16 @@ void Append(arrow::ArrayBuilder* builder, const std::string& text) { Append(buil
 
 template <typename T>
 void Append(arrow::ArrayBuilder* builder, const std::optional<T>& value) {
-  if (value) Append(builder, *value);
-  else Check(builder->AppendNull());
+  if (value)
+    Append(builder, *value);
+  else
+    Check(builder->AppendNull());
 }
 
 // "" stands for no text in our values.
-std::optional<std::string_view> NullIfEmpty(const std::string& text) { return text.empty() ? std::nullopt : std::optional<std::string_view>(text); }
+std::optional<std::string_view> NullIfEmpty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string_view>(text);
+}
 
 template <typename Map>
 void AppendMap(arrow::ArrayBuilder* builder, const Map& map) {
@@ -90,7 +97,10 @@ class Struct {
   explicit Struct(arrow::ArrayBuilder* builder) : builder_(static_cast<arrow::StructBuilder*>(builder)) { Check(builder_->Append()); }
   arrow::ArrayBuilder* Next() { return builder_->field_builder(next_++); }
   template <typename T>
-  Struct& Put(const T& value) { Append(Next(), value); return *this; }
+  Struct& Put(const T& value) {
+    Append(Next(), value);
+    return *this;
+  }
 
  private:
   arrow::StructBuilder* builder_;
@@ -225,7 +235,7 @@ Result<Rendered> RenderCheckpoint(const Snapshot& snapshot, int64_t expired_befo
 
 // "interval 30 days", "7 days", "interval 1 week 2 hours" → milliseconds; nullopt if it is none.
 std::optional<int64_t> ParseInterval(std::string_view text) {
-  constexpr std::pair<std::string_view, int64_t> kUnits[] = {{"millisecond", 1},    {"second", 1000},      {"minute", 60'000},
+  constexpr std::pair<std::string_view, int64_t> kUnits[] = {{"millisecond", 1},  {"second", 1000},    {"minute", 60'000},
                                                              {"hour", 3'600'000}, {"day", 86'400'000}, {"week", 604'800'000}};
   int64_t total = 0;
   auto words = Split(ToLower(Trim(text)), ' ');

@@ -28,7 +28,7 @@ ColumnMapping ColumnMappingOf(const Protocol& protocol, const Metadata& metadata
 std::string PhysicalName(const contract::Field& field, ColumnMapping mapping) {
   if (mapping == ColumnMapping::kNone) return field.name;
   const auto it = field.metadata.find("delta.columnMapping.physicalName");
-  if (it == field.metadata.end()) return field.name;   // elements, keys and values of lists and maps have none
+  if (it == field.metadata.end()) return field.name;  // elements, keys and values of lists and maps have none
   const auto name = nlohmann::json::parse(it->second, nullptr, /*allow_exceptions=*/false);
   return name.is_string() ? name.get<std::string>() : field.name;
 }

@@ -15,12 +15,15 @@ using nlohmann::json;
 
 // JSON texts that callers give go into the commit as they are, unless they are none: then as a string.
 void RawOrText(JsonObject& object, const std::string& key, const std::string& value) {
-  if (json::accept(value) && value.find('\n') == std::string::npos) object.Raw(key, value);
-  else object.Text(key, value);
+  if (json::accept(value) && value.find('\n') == std::string::npos)
+    object.Raw(key, value);
+  else
+    object.Text(key, value);
 }
 
 bool IsBlindAppend(const PreparedCommit& commit) {
-  const bool removes = std::any_of(commit.actions.begin(), commit.actions.end(), [](const Action& action) { return std::holds_alternative<Remove>(action); });
+  const bool removes = std::any_of(commit.actions.begin(), commit.actions.end(),
+                                   [](const Action& action) { return std::holds_alternative<Remove>(action); });
   return commit.reads == ReadScope::kNothing && !removes;
 }
 
@@ -79,7 +82,8 @@ std::optional<Conflict> FindTxnConflict(const std::optional<Txn>& txn, const std
   for (const LogCommit& foreign : since)
     for (const Action& action : foreign.actions)
       if (const auto* theirs = std::get_if<Txn>(&action); theirs && theirs->app_id == txn->app_id)
-        return Conflict{foreign.version, fmt::format("version {} carries transaction {} of {}", foreign.version, theirs->version, txn->app_id)};
+        return Conflict{foreign.version,
+                        fmt::format("version {} carries transaction {} of {}", foreign.version, theirs->version, txn->app_id)};
   return std::nullopt;
 }
 
@@ -87,7 +91,8 @@ std::optional<Conflict> FindTxnConflict(const std::optional<Txn>& txn, const std
 void RaiseInCommitTimestamp(const std::vector<LogCommit>& since, CommitStamp* stamp) {
   if (!stamp->in_commit_timestamp) return;
   for (const LogCommit& foreign : since)
-    if (const auto theirs = InCommitTimestamp(foreign.actions)) stamp->in_commit_timestamp = std::max(*stamp->in_commit_timestamp, *theirs + 1);
+    if (const auto theirs = InCommitTimestamp(foreign.actions))
+      stamp->in_commit_timestamp = std::max(*stamp->in_commit_timestamp, *theirs + 1);
 }
 
 }  // namespace
@@ -137,7 +142,8 @@ Result<PutCommitOutcome> PutCommit(store::ObjectStore& store, std::string_view t
     clock.SleepMillis(pause);
     pause = std::min(pause * 2, kLongestPauseMillis);
   }
-  return Fail(RetryableError("commit-unknown", fmt::format("whether version {} of {} was written could not be settled", version, store.Uri(std::string(table_root))))
+  return Fail(RetryableError("commit-unknown", fmt::format("whether version {} of {} was written could not be settled", version,
+                                                           store.Uri(std::string(table_root))))
                   .Hint("the store does not answer; run again, and the same commit is looked for first"));
 }
 
@@ -156,7 +162,8 @@ Result<CommitOutcome> Commit(store::ObjectStore& store, std::string_view table_r
     SLUICE_TRY(auto outcome, PutCommit(store, table_root, range.head + 1, commit, rebased, clock));
     if (const auto* committed = std::get_if<Committed>(&outcome)) return *committed;
   }
-  return Fail(RetryableError("commit-contended", fmt::format("{} other commits came first on {}", max_tries, store.Uri(std::string(table_root)))));
+  return Fail(
+      RetryableError("commit-contended", fmt::format("{} other commits came first on {}", max_tries, store.Uri(std::string(table_root)))));
 }
 
 }  // namespace sluice::delta

@@ -31,7 +31,9 @@ PreparedCommit Append(int64_t read_version, const std::string& path) {
   return commit;
 }
 
-CommitStamp Stamp(std::string id) { return {.commit_id = std::move(id), .now = Instant{1'700'000'000'000'000}, .engine_info = "sluice/test"}; }
+CommitStamp Stamp(std::string id) {
+  return {.commit_id = std::move(id), .now = Instant{1'700'000'000'000'000}, .engine_info = "sluice/test"};
+}
 
 class CommitTest : public testing::Test {
  protected:
@@ -51,12 +53,16 @@ TEST_F(CommitTest, CommitInfoComesFirstThenTheTransaction) {
   stamp.txn = Txn{"project/node", 12, std::nullopt};
   stamp.in_commit_timestamp = 5;
   stamp.extra = {{"sluice", R"({"run":"r"})"}, {"broken", "no json"}};
-  EXPECT_EQ(RenderCommit(Append(3, "p"), stamp),
-            R"({"commitInfo":{"timestamp":1700000000000,"inCommitTimestamp":5,"operation":"WRITE","operationParameters":{"mode":"Append","partitionBy":"[]"},)"
-            R"("readVersion":3,"isolationLevel":"Serializable","isBlindAppend":true,"operationMetrics":{"numFiles":"1"},"engineInfo":"sluice/test","txnId":"c-1",)"
-            R"("broken":"no json","sluice":{"run":"r"}}})" "\n"
-            R"({"txn":{"appId":"project/node","version":12}})" "\n"
-            R"({"add":{"path":"p","partitionValues":{},"size":1,"modificationTime":0,"dataChange":true}})" "\n");
+  EXPECT_EQ(
+      RenderCommit(Append(3, "p"), stamp),
+      R"({"commitInfo":{"timestamp":1700000000000,"inCommitTimestamp":5,"operation":"WRITE","operationParameters":{"mode":"Append","partitionBy":"[]"},)"
+      R"("readVersion":3,"isolationLevel":"Serializable","isBlindAppend":true,"operationMetrics":{"numFiles":"1"},"engineInfo":"sluice/test","txnId":"c-1",)"
+      R"("broken":"no json","sluice":{"run":"r"}}})"
+      "\n"
+      R"({"txn":{"appId":"project/node","version":12}})"
+      "\n"
+      R"({"add":{"path":"p","partitionValues":{},"size":1,"modificationTime":0,"dataChange":true}})"
+      "\n");
 }
 
 TEST_F(CommitTest, RebasesPastAppendsAndNumbersContiguously) {
@@ -164,7 +170,8 @@ TEST_F(CommitTest, AStoreThatNeverAnswersIsAnErrorAndNoOtherVersion) {
 
 TEST_F(CommitTest, PreparedCommitsComeBackFromTheirRecord) {
   PreparedCommit commit = Append(7, "c=%2520/x");
-  commit.actions.push_back(Remove{.path = "old", .deletion_timestamp = 3, .extended_file_metadata = true, .partition_values = {{"c", std::nullopt}}});
+  commit.actions.push_back(
+      Remove{.path = "old", .deletion_timestamp = 3, .extended_file_metadata = true, .partition_values = {{"c", std::nullopt}}});
   commit.actions.push_back(DomainMetadata{"d", "{}", false});
   commit.reads = ReadScope::kPartitions;
   commit.read_partitions = {{{"c", "1"}}, {{"c", std::nullopt}}};

@@ -11,7 +11,7 @@ namespace {
 
 // What the commit depends on, made once for all the foreign actions.
 struct Footprint {
-  std::set<std::string> removed, added;   // path keys
+  std::set<std::string> removed, added;  // path keys
   std::set<std::string> domains;
 };
 
@@ -54,7 +54,8 @@ std::string Against(const PreparedCommit& commit, const Footprint& ours, const R
   if (ours.removed.contains(key)) return fmt::format("removed a file that this commit removes: {}", remove.path);
   if (ours.added.contains(key)) return fmt::format("removed a file that this commit adds: {}", remove.path);
   // Without extended metadata the removed file's partition is not known: an empty map overlaps with everything.
-  if (remove.data_change && ReadsRowsOf(commit, remove.partition_values)) return fmt::format("removed rows of what this commit read: {}", remove.path);
+  if (remove.data_change && ReadsRowsOf(commit, remove.partition_values))
+    return fmt::format("removed rows of what this commit read: {}", remove.path);
   return "";
 }
 
@@ -73,7 +74,8 @@ std::optional<Conflict> FindConflict(const PreparedCommit& commit, const std::ve
   const Footprint ours = FootprintOf(commit);
   for (const LogCommit& foreign : since) {
     if (foreign.version <= commit.read_version) continue;
-    if (commit.read_version < 0) return Conflict{foreign.version, fmt::format("version {} exists: the table was created by another writer", foreign.version)};
+    if (commit.read_version < 0)
+      return Conflict{foreign.version, fmt::format("version {} exists: the table was created by another writer", foreign.version)};
     for (const Action& action : foreign.actions) {
       std::string what = std::visit([&](const auto& body) { return Against(commit, ours, body); }, action);
       if (!what.empty()) return Conflict{foreign.version, fmt::format("version {} {}", foreign.version, what)};

@@ -9,14 +9,17 @@ Add AddOf(std::string path, PartitionValues values = {}, bool data_change = true
   return {.path = std::move(path), .partition_values = std::move(values), .data_change = data_change};
 }
 Remove RemoveOf(std::string path, PartitionValues values = {}, bool data_change = true) {
-  return {.path = std::move(path), .data_change = data_change, .extended_file_metadata = !values.empty(), .partition_values = std::move(values)};
+  return {.path = std::move(path),
+          .data_change = data_change,
+          .extended_file_metadata = !values.empty(),
+          .partition_values = std::move(values)};
 }
 
 struct Case {
   const char* name;
   ReadScope reads;
   std::vector<Action> ours, theirs;
-  const char* conflict;   // a part of what is said; nullptr: none
+  const char* conflict;  // a part of what is said; nullptr: none
 };
 
 PreparedCommit CommitOf(const Case& c) {
@@ -32,7 +35,11 @@ PreparedCommit CommitOf(const Case& c) {
 const Case kCases[] = {
     {"append against append", ReadScope::kNothing, {AddOf("a")}, {AddOf("b")}, nullptr},
     {"append against delete", ReadScope::kNothing, {AddOf("a")}, {RemoveOf("b")}, nullptr},
-    {"append against txn, cdc and commitInfo", ReadScope::kNothing, {AddOf("a")}, {Txn{"x", 1, {}}, CdcFile{"c", {}, 1}, CommitInfo{"{}"}}, nullptr},
+    {"append against txn, cdc and commitInfo",
+     ReadScope::kNothing,
+     {AddOf("a")},
+     {Txn{"x", 1, {}}, CdcFile{"c", {}, 1}, CommitInfo{"{}"}},
+     nullptr},
     {"append against new schema", ReadScope::kNothing, {AddOf("a")}, {Metadata{.id = "t"}}, "schema"},
     {"append against new protocol", ReadScope::kNothing, {AddOf("a")}, {Protocol{}}, "protocol"},
     {"the same file added twice", ReadScope::kNothing, {AddOf("a%20b")}, {AddOf("a b")}, "added a file that this commit adds"},
@@ -40,17 +47,35 @@ const Case kCases[] = {
 
     {"rewrite against append, reading all", ReadScope::kWholeTable, {RemoveOf("a"), AddOf("b")}, {AddOf("c")}, "added rows"},
     {"rewrite against delete, reading all", ReadScope::kWholeTable, {RemoveOf("a"), AddOf("b")}, {RemoveOf("c")}, "removed rows"},
-    {"rewrite against compaction of others", ReadScope::kWholeTable, {RemoveOf("a"), AddOf("b")},
-     {RemoveOf("c", {}, false), RemoveOf("d", {}, false), AddOf("e", {}, false)}, nullptr},
-    {"rewrite against compaction of the same", ReadScope::kWholeTable, {RemoveOf("a"), AddOf("b")}, {RemoveOf("a", {}, false), AddOf("e", {}, false)},
+    {"rewrite against compaction of others",
+     ReadScope::kWholeTable,
+     {RemoveOf("a"), AddOf("b")},
+     {RemoveOf("c", {}, false), RemoveOf("d", {}, false), AddOf("e", {}, false)},
+     nullptr},
+    {"rewrite against compaction of the same",
+     ReadScope::kWholeTable,
+     {RemoveOf("a"), AddOf("b")},
+     {RemoveOf("a", {}, false), AddOf("e", {}, false)},
      "removed a file that this commit removes"},
-    {"delete against delete of the same, however spelt", ReadScope::kNothing, {RemoveOf("file:///x/a%20b")}, {RemoveOf("/x/a b")}, "removed a file"},
+    {"delete against delete of the same, however spelt",
+     ReadScope::kNothing,
+     {RemoveOf("file:///x/a%20b")},
+     {RemoveOf("/x/a b")},
+     "removed a file"},
     {"delete against new statistics of the same", ReadScope::kNothing, {RemoveOf("a")}, {AddOf("a", {}, false)}, "changed a file"},
-    {"deletion vector against deletion vector", ReadScope::kWholeTable, {RemoveOf("a"), AddOf("a")}, {RemoveOf("a", {}, false), AddOf("a", {}, false)}, "a"},
+    {"deletion vector against deletion vector",
+     ReadScope::kWholeTable,
+     {RemoveOf("a"), AddOf("a")},
+     {RemoveOf("a", {}, false), AddOf("a", {}, false)},
+     "a"},
 
     {"partition overwrite against append elsewhere", ReadScope::kPartitions, {RemoveOf("a")}, {AddOf("b", {{"d", "2"}})}, nullptr},
     {"partition overwrite against append there", ReadScope::kPartitions, {RemoveOf("a")}, {AddOf("b", {{"d", "1"}})}, "added rows"},
-    {"partition overwrite against append to its null", ReadScope::kPartitions, {RemoveOf("a")}, {AddOf("b", {{"d", std::nullopt}})}, "added rows"},
+    {"partition overwrite against append to its null",
+     ReadScope::kPartitions,
+     {RemoveOf("a")},
+     {AddOf("b", {{"d", std::nullopt}})},
+     "added rows"},
     {"partition overwrite against append to who knows where", ReadScope::kPartitions, {RemoveOf("a")}, {AddOf("b")}, "added rows"},
     {"partition overwrite against delete elsewhere", ReadScope::kPartitions, {RemoveOf("a")}, {RemoveOf("b", {{"d", "2"}})}, nullptr},
     {"partition overwrite against delete without its partition", ReadScope::kPartitions, {RemoveOf("a")}, {RemoveOf("b")}, "removed rows"},

@@ -26,9 +26,13 @@ constexpr std::array<int16_t, 256> Z85Values() {
 }
 
 uint64_t Byte(std::string_view bytes, size_t at) { return static_cast<unsigned char>(bytes[at]); }
-uint32_t LittleEndian32(std::string_view b) { return static_cast<uint32_t>(Byte(b, 0) | Byte(b, 1) << 8 | Byte(b, 2) << 16 | Byte(b, 3) << 24); }
+uint32_t LittleEndian32(std::string_view b) {
+  return static_cast<uint32_t>(Byte(b, 0) | Byte(b, 1) << 8 | Byte(b, 2) << 16 | Byte(b, 3) << 24);
+}
 uint64_t LittleEndian64(std::string_view b) { return LittleEndian32(b) | static_cast<uint64_t>(LittleEndian32(b.substr(4))) << 32; }
-uint32_t BigEndian32(std::string_view b) { return static_cast<uint32_t>(Byte(b, 0) << 24 | Byte(b, 1) << 16 | Byte(b, 2) << 8 | Byte(b, 3)); }
+uint32_t BigEndian32(std::string_view b) {
+  return static_cast<uint32_t>(Byte(b, 0) << 24 | Byte(b, 1) << 16 | Byte(b, 2) << 8 | Byte(b, 3));
+}
 
 Error Broken(std::string_view what) { return BadLog(fmt::format("broken deletion vector: {}", what)); }
 
@@ -39,7 +43,8 @@ struct FreeBitmap {
 // One 32-bit bucket at the start of `bytes`; gives the number of bytes it took.
 Result<size_t> DecodeBucket(std::string_view bytes, int64_t base, std::vector<int64_t>* rows) {
   const size_t size = roaring_bitmap_portable_deserialize_size(bytes.data(), bytes.size());
-  std::unique_ptr<roaring_bitmap_t, FreeBitmap> bitmap(size == 0 ? nullptr : roaring_bitmap_portable_deserialize_safe(bytes.data(), bytes.size()));
+  std::unique_ptr<roaring_bitmap_t, FreeBitmap> bitmap(size == 0 ? nullptr
+                                                                 : roaring_bitmap_portable_deserialize_safe(bytes.data(), bytes.size()));
   if (!bitmap) return Fail(Broken("no roaring bitmap"));
   std::vector<uint32_t> low(roaring_bitmap_get_cardinality(bitmap.get()));
   roaring_bitmap_to_uint32_array(bitmap.get(), low.data());
@@ -85,7 +90,8 @@ Result<std::string> ReadBitmap(store::ObjectStore& store, std::string_view table
   if (!read) return Fail(std::move(read).error());
   const std::string_view block(*read);
   if (static_cast<int64_t>(block.size()) != length) return Fail(Broken(fmt::format("{} is too short", key)));
-  if (BigEndian32(block) != static_cast<uint32_t>(dv.size_in_bytes)) return Fail(Broken(fmt::format("{} has another size at this offset", key)));
+  if (BigEndian32(block) != static_cast<uint32_t>(dv.size_in_bytes))
+    return Fail(Broken(fmt::format("{} has another size at this offset", key)));
   const auto bitmap = block.substr(4, static_cast<size_t>(dv.size_in_bytes));
   const auto crc = crc32(0, reinterpret_cast<const Bytef*>(bitmap.data()), static_cast<uInt>(bitmap.size()));
   if (BigEndian32(block.substr(4 + bitmap.size())) != crc) return Fail(Broken(fmt::format("the checksum in {} does not fit", key)));
@@ -94,7 +100,8 @@ Result<std::string> ReadBitmap(store::ObjectStore& store, std::string_view table
 
 Result<std::string> BitmapOf(store::ObjectStore& store, std::string_view table_root, const DeletionVector& dv) {
   if (dv.storage_type == "u" || dv.storage_type == "p") return ReadBitmap(store, table_root, dv);
-  if (dv.storage_type != "i") return Fail(UnsupportedError("unsupported-feature", fmt::format("deletion vectors of storage type {}", dv.storage_type)));
+  if (dv.storage_type != "i")
+    return Fail(UnsupportedError("unsupported-feature", fmt::format("deletion vectors of storage type {}", dv.storage_type)));
   SLUICE_TRY(auto bitmap, DecodeZ85(dv.path_or_inline));
   if (dv.size_in_bytes < 0 || static_cast<size_t>(dv.size_in_bytes) > bitmap.size()) return Fail(Broken("the inline text is too short"));
   bitmap.resize(static_cast<size_t>(dv.size_in_bytes));  // Z85 comes in groups of four bytes
@@ -138,7 +145,8 @@ Result<std::vector<int64_t>> DecodeDeletionVector(std::string_view bitmap) {
 Result<std::vector<int64_t>> ReadDeletionVector(store::ObjectStore& store, std::string_view table_root, const DeletionVector& dv) {
   SLUICE_TRY(auto bitmap, BitmapOf(store, table_root, dv));
   SLUICE_TRY(auto rows, DecodeDeletionVector(bitmap));
-  if (static_cast<int64_t>(rows.size()) != dv.cardinality) return Fail(Broken(fmt::format("it removes {} rows and not {}", rows.size(), dv.cardinality)));
+  if (static_cast<int64_t>(rows.size()) != dv.cardinality)
+    return Fail(Broken(fmt::format("it removes {} rows and not {}", rows.size(), dv.cardinality)));
   return rows;
 }
 

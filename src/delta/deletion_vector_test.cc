@@ -78,7 +78,7 @@ TEST_F(DeletionVectorTest, NoCutOrForgedBitmapIsBelieved) {
   forged[0] ^= 1;
   EXPECT_FALSE(DecodeDeletionVector(forged));
   forged = bitmap;
-  forged[15] = '\x80';   // the high half of the row numbers is negative
+  forged[15] = '\x80';  // the high half of the row numbers is negative
   EXPECT_FALSE(DecodeDeletionVector(forged));
 }
 
@@ -89,7 +89,7 @@ TEST_F(DeletionVectorTest, RowsAboveFourBillion) {
 }
 
 TEST_F(DeletionVectorTest, Z85) {
-  EXPECT_EQ(*DecodeZ85("HelloWorld"), "\x86\x4F\xD2\x6F\xB5\x59\xF7\x5B");   // the RFC's test case
+  EXPECT_EQ(*DecodeZ85("HelloWorld"), "\x86\x4F\xD2\x6F\xB5\x59\xF7\x5B");  // the RFC's test case
   EXPECT_FALSE(DecodeZ85("Hell"));
   EXPECT_FALSE(DecodeZ85("Hell~"));
   EXPECT_FALSE(DecodeZ85("#####"));

@@ -12,19 +12,19 @@ namespace {
 
 using Features = std::set<std::string>;
 
-const Features kReadable = {"columnMapping", "deletionVectors",     "timestampNtz", "typeWidening", "typeWidening-preview",
-                            "v2Checkpoint",  "vacuumProtocolCheck"};
+const Features kReadable = {"columnMapping",        "deletionVectors", "timestampNtz",       "typeWidening",
+                            "typeWidening-preview", "v2Checkpoint",    "vacuumProtocolCheck"};
 
 // Harmless for any writer: they bind other work than ours, or we do what they ask for always.
-const Features kWritable = {"appendOnly", "deletionVectors", "domainMetadata",       "inCommitTimestamp", "timestampNtz",
-                            "v2Checkpoint", "typeWidening",  "typeWidening-preview", "vacuumProtocolCheck", "generatedColumns"};
+const Features kWritable = {"appendOnly",   "deletionVectors", "domainMetadata",       "inCommitTimestamp",   "timestampNtz",
+                            "v2Checkpoint", "typeWidening",    "typeWidening-preview", "vacuumProtocolCheck", "generatedColumns"};
 
 // What the versions before table features imply, each with those before it.
 struct Implied {
   int version;
   std::string_view feature;
 };
-constexpr Implied kImpliedForWriters[] = {{2, "appendOnly"}, {2, "invariants"}, {3, "checkConstraints"}, {4, "changeDataFeed"},
+constexpr Implied kImpliedForWriters[] = {{2, "appendOnly"},       {2, "invariants"},    {3, "checkConstraints"}, {4, "changeDataFeed"},
                                           {4, "generatedColumns"}, {5, "columnMapping"}, {6, "identityColumns"}};
 
 Features WriterFeatures(const Protocol& protocol) {
@@ -59,7 +59,8 @@ bool IsActive(const std::string& feature, const Protocol& protocol, const Metada
 }
 
 Error Unsupported(std::string_view verb, const std::vector<std::string>& names) {
-  return UnsupportedError("unsupported-feature", fmt::format("the table needs {} to be {}, which Sluice does not support", Join(names, ", "), verb));
+  return UnsupportedError("unsupported-feature",
+                          fmt::format("the table needs {} to be {}, which Sluice does not support", Join(names, ", "), verb));
 }
 
 }  // namespace

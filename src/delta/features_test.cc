@@ -8,7 +8,8 @@ namespace sluice::delta {
 namespace {
 
 Metadata MetadataWith(std::map<std::string, std::string> configuration, const std::string& field_metadata = "{}") {
-  return {.id = "id", .schema_string = R"({"type":"struct","fields":[{"name":"a","type":"long","nullable":true,"metadata":)" + field_metadata + "}]}",
+  return {.id = "id",
+          .schema_string = R"({"type":"struct","fields":[{"name":"a","type":"long","nullable":true,"metadata":)" + field_metadata + "}]}",
           .configuration = std::move(configuration)};
 }
 Protocol WithWriterFeatures(std::set<std::string> features) { return {3, 7, std::set<std::string>{}, std::move(features)}; }
@@ -29,12 +30,16 @@ TEST(Features, WhatBindsWritersIsRefusedWhereTheTableUsesIt) {
   EXPECT_NE(Refusal({1, 4, {}, {}}, MetadataWith({{"delta.enableChangeDataFeed", "true"}})).find("changeDataFeed"), std::string::npos);
   EXPECT_NE(Refusal({2, 5, {}, {}}, MetadataWith({{"delta.columnMapping.mode", "name"}})).find("columnMapping"), std::string::npos);
   EXPECT_NE(Refusal({1, 6, {}, {}}, MetadataWith({}, R"({"delta.identity.start":1})")).find("identityColumns"), std::string::npos);
-  EXPECT_EQ(Refusal({1, 2, {}, {}}, MetadataWith({{"delta.constraints.x", "a > 1"}})), "");   // not implied by version 2
-  EXPECT_EQ(Refusal(WithWriterFeatures({"checkConstraints", "invariants", "identityColumns", "changeDataFeed", "domainMetadata", "inCommitTimestamp"})), "");
+  EXPECT_EQ(Refusal({1, 2, {}, {}}, MetadataWith({{"delta.constraints.x", "a > 1"}})), "");  // not implied by version 2
+  EXPECT_EQ(Refusal(WithWriterFeatures(
+                {"checkConstraints", "invariants", "identityColumns", "changeDataFeed", "domainMetadata", "inCommitTimestamp"})),
+            "");
 }
 
 TEST(Features, UnknownWriterFeaturesAreRefusedByName) {
-  EXPECT_NE(Refusal(WithWriterFeatures({"icebergCompatV2", "rowTracking", "appendOnly"})).find("icebergCompatV2, rowTracking to be written"), std::string::npos);
+  EXPECT_NE(
+      Refusal(WithWriterFeatures({"icebergCompatV2", "rowTracking", "appendOnly"})).find("icebergCompatV2, rowTracking to be written"),
+      std::string::npos);
 }
 
 TEST(Features, DataFilesOfAnotherFormatAreRefused) {
@@ -59,9 +64,10 @@ TEST(ColumnMapping, CountsOnlyWhereTheProtocolHasIt) {
 }
 
 TEST(ColumnMapping, GivesPhysicalNamesOfNestedFieldsToo) {
-  const auto schema = ParseSchemaString(R"({"type":"struct","fields":[{"name":"e","type":{"type":"array","elementType":{"type":"struct","fields":[)"
-                                        R"({"name":"d","type":"integer","metadata":{"delta.columnMapping.id":5,"delta.columnMapping.physicalName":"col-d"}}]},"containsNull":true},)"
-                                        R"("metadata":{"delta.columnMapping.id":4,"delta.columnMapping.physicalName":"col-e"}}]})");
+  const auto schema = ParseSchemaString(
+      R"({"type":"struct","fields":[{"name":"e","type":{"type":"array","elementType":{"type":"struct","fields":[)"
+      R"({"name":"d","type":"integer","metadata":{"delta.columnMapping.id":5,"delta.columnMapping.physicalName":"col-d"}}]},"containsNull":true},)"
+      R"("metadata":{"delta.columnMapping.id":4,"delta.columnMapping.physicalName":"col-e"}}]})");
   ASSERT_TRUE(schema);
   EXPECT_EQ(ColumnId(schema->fields[0]), 4);
   const auto physical = PhysicalSchema(*schema, ColumnMapping::kName);

@@ -44,11 +44,13 @@ std::optional<CheckpointName> ParseCheckpointName(const std::vector<std::string>
 // The checkpoint files of one version, until it is known which of them are complete.
 struct Candidates {
   std::map<CheckpointKind, std::vector<store::ObjectMeta>> whole;
-  std::map<int64_t, std::vector<store::ObjectMeta>> parts;   // by the number of parts; listed in order, so sorted by part
+  std::map<int64_t, std::vector<store::ObjectMeta>> parts;  // by the number of parts; listed in order, so sorted by part
 
   void Add(const CheckpointName& name, const store::ObjectMeta& object) {
-    if (name.kind == CheckpointKind::kMultiPart) parts[name.parts].push_back(object);
-    else whole[name.kind] = {object};
+    if (name.kind == CheckpointKind::kMultiPart)
+      parts[name.parts].push_back(object);
+    else
+      whole[name.kind] = {object};
   }
   std::optional<std::vector<store::ObjectMeta>> Best() const {
     if (!whole.empty()) return whole.begin()->second;
@@ -86,8 +88,10 @@ LogListing ReadListing(const std::vector<store::ObjectMeta>& objects, std::strin
     const auto version = ParseDigits(name.substr(0, kVersionDigits), kVersionDigits);
     if (!version || name.find('/') != std::string_view::npos) continue;
     const auto words = Split(name, '.');
-    if (words.size() == 2 && words[1] == "json") listing.commits[*version] = object;
-    else if (const auto checkpoint = ParseCheckpointName(words)) checkpoints[*version].Add(*checkpoint, object);
+    if (words.size() == 2 && words[1] == "json")
+      listing.commits[*version] = object;
+    else if (const auto checkpoint = ParseCheckpointName(words))
+      checkpoints[*version].Add(*checkpoint, object);
   }
   for (const auto& [version, candidates] : checkpoints)
     if (auto files = candidates.Best()) listing.checkpoints[version] = {version, std::move(*files)};
@@ -129,7 +133,8 @@ Result<LogSegment> FindSegment(store::ObjectStore& store, std::string_view table
   const auto hint = LastCheckpointHint(store, table_root);
   if (hint && *hint > 0 && *hint <= version.value_or(INT64_MAX)) {
     SLUICE_TRY(auto tail, ListLog(store, table_root, *hint));
-    if (!tail.checkpoints.empty() && tail.checkpoints.begin()->first <= version.value_or(INT64_MAX)) return ChooseSegment(tail, table, version);
+    if (!tail.checkpoints.empty() && tail.checkpoints.begin()->first <= version.value_or(INT64_MAX))
+      return ChooseSegment(tail, table, version);
   }
   SLUICE_TRY(auto whole, ListLog(store, table_root, 0));
   return ChooseSegment(whole, table, version);

@@ -19,9 +19,9 @@ struct CheckpointFiles {
 
 struct LogListing {
   std::map<int64_t, store::ObjectMeta> commits;
-  std::map<int64_t, CheckpointFiles> checkpoints;   // complete ones; the best where a version has several
+  std::map<int64_t, CheckpointFiles> checkpoints;  // complete ones; the best where a version has several
   bool empty() const { return commits.empty() && checkpoints.empty(); }
-  int64_t newest() const;                            // -1 if empty
+  int64_t newest() const;  // -1 if empty
 };
 
 // What a snapshot of `version` is made from: a checkpoint, if any, and all the commits after it, oldest first.
@@ -29,7 +29,7 @@ struct LogSegment {
   int64_t version = -1;
   std::optional<CheckpointFiles> checkpoint;
   std::vector<store::ObjectMeta> commits;
-  std::optional<store::ObjectMeta> head;             // the commit file of `version`, if it is still there
+  std::optional<store::ObjectMeta> head;  // the commit file of `version`, if it is still there
 };
 
 // The key of a file in the table's log.

@@ -30,9 +30,7 @@ std::string_view WithoutFileScheme(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash);
 }
 
-std::string Decode(std::string_view path) {
-  return path.find('%') == std::string_view::npos ? std::string(path) : PercentDecode(path);
-}
+std::string Decode(std::string_view path) { return path.find('%') == std::string_view::npos ? std::string(path) : PercentDecode(path); }
 
 }  // namespace
 

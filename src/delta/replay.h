@@ -38,7 +38,7 @@ class Replay {
   // Logical files decided by a newer commit. Keys and table lie in one arena: a log may name millions, and none is ever taken out.
   std::pmr::monotonic_buffer_resource arena_;
   std::pmr::unordered_set<std::string_view> seen_{&arena_};
-  std::string key_;   // scratch
+  std::string key_;  // scratch
 };
 
 }  // namespace sluice::delta

@@ -24,10 +24,10 @@ struct Primitive {
   TypeKind kind;
 };
 constexpr Primitive kPrimitives[] = {
-    {"string", TypeKind::kString},   {"long", TypeKind::kBigint},     {"integer", TypeKind::kInteger},
-    {"short", TypeKind::kSmallint},  {"byte", TypeKind::kTinyint},    {"float", TypeKind::kFloat},
-    {"double", TypeKind::kDouble},   {"boolean", TypeKind::kBoolean}, {"binary", TypeKind::kBinary},
-    {"date", TypeKind::kDate},       {"timestamp", TypeKind::kTimestamp}, {"timestamp_ntz", TypeKind::kTimestampNtz},
+    {"string", TypeKind::kString},  {"long", TypeKind::kBigint},         {"integer", TypeKind::kInteger},
+    {"short", TypeKind::kSmallint}, {"byte", TypeKind::kTinyint},        {"float", TypeKind::kFloat},
+    {"double", TypeKind::kDouble},  {"boolean", TypeKind::kBoolean},     {"binary", TypeKind::kBinary},
+    {"date", TypeKind::kDate},      {"timestamp", TypeKind::kTimestamp}, {"timestamp_ntz", TypeKind::kTimestampNtz},
 };
 
 Error UnknownType(const std::string& column, std::string_view type) {
@@ -59,7 +59,9 @@ Result<DataType> ParsePrimitive(const std::string& name, const std::string& colu
   return Fail(UnknownType(column, name));
 }
 
-std::string Child(const std::string& parent, std::string_view name) { return parent.empty() ? std::string(name) : fmt::format("{}.{}", parent, name); }
+std::string Child(const std::string& parent, std::string_view name) {
+  return parent.empty() ? std::string(name) : fmt::format("{}.{}", parent, name);
+}
 
 Result<std::vector<Field>> ParseFields(const json& type, const std::string& path, int depth);
 
@@ -75,7 +77,8 @@ bool BoolMember(const json& object, const char* key, bool otherwise) {
 
 Result<DataType> ParseDataType(const json* type, const std::string& path, int depth) {
   if (type == nullptr) return Fail(BadLog(fmt::format("schema: {} has no type", path)));
-  if (depth > kMaxDepth) return Fail(UnsupportedError("unknown-type", fmt::format("column {} is nested deeper than {} levels", path, kMaxDepth)));
+  if (depth > kMaxDepth)
+    return Fail(UnsupportedError("unknown-type", fmt::format("column {} is nested deeper than {} levels", path, kMaxDepth)));
   if (type->is_string()) return ParsePrimitive(type->get<std::string>(), path);
   if (!type->is_object()) return Fail(BadLog(fmt::format("schema: the type of {} is neither a name nor an object", path)));
   const json* kind = Member(*type, "type");
@@ -98,7 +101,8 @@ Result<DataType> ParseDataType(const json* type, const std::string& path, int de
 
 Result<Field> ParseField(const json& object, const std::string& parent, int depth) {
   const json* name = object.is_object() ? Member(object, "name") : nullptr;
-  if (name == nullptr || !name->is_string()) return Fail(BadLog(fmt::format("schema: a field of {} has no name", parent.empty() ? "the table" : parent)));
+  if (name == nullptr || !name->is_string())
+    return Fail(BadLog(fmt::format("schema: a field of {} has no name", parent.empty() ? "the table" : parent)));
   Field field;
   field.name = name->get<std::string>();
   SLUICE_TRY(field.type, ParseDataType(Member(object, "type"), Child(parent, field.name), depth + 1));
@@ -141,8 +145,12 @@ void WriteFields(const std::vector<Field>& fields, std::string* out) {
 
 void WriteType(const DataType& type, std::string* out) {
   switch (type.kind) {
-    case TypeKind::kDecimal: *out += fmt::format("\"decimal({},{})\"", type.precision, type.scale); return;
-    case TypeKind::kStruct: WriteFields(type.children, out); return;
+    case TypeKind::kDecimal:
+      *out += fmt::format("\"decimal({},{})\"", type.precision, type.scale);
+      return;
+    case TypeKind::kStruct:
+      WriteFields(type.children, out);
+      return;
     case TypeKind::kList:
       *out += R"({"type":"array","elementType":)";
       WriteType(type.children[0].type, out);

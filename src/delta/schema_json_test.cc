@@ -11,8 +11,9 @@ using contract::TypeKind;
 
 contract::Schema Everything() {
   contract::Schema schema;
-  for (auto kind : {TypeKind::kBoolean, TypeKind::kTinyint, TypeKind::kSmallint, TypeKind::kInteger, TypeKind::kBigint, TypeKind::kFloat,
-                    TypeKind::kDouble, TypeKind::kString, TypeKind::kBinary, TypeKind::kDate, TypeKind::kTimestamp, TypeKind::kTimestampNtz})
+  for (auto kind :
+       {TypeKind::kBoolean, TypeKind::kTinyint, TypeKind::kSmallint, TypeKind::kInteger, TypeKind::kBigint, TypeKind::kFloat,
+        TypeKind::kDouble, TypeKind::kString, TypeKind::kBinary, TypeKind::kDate, TypeKind::kTimestamp, TypeKind::kTimestampNtz})
     schema.fields.push_back({"c" + std::to_string(schema.fields.size()), DataType::Of(kind)});
   schema.fields.push_back({"decimal \"quoted\"", DataType::Decimal(38, 18), false});
   schema.fields.push_back({"list", DataType::List(DataType::Struct({{"d", DataType::Of(TypeKind::kDate), false}}), false)});
@@ -33,10 +34,11 @@ TEST(SchemaJson, IsWrittenAsSparkWritesIt) {
   contract::Schema schema;
   schema.fields.push_back({"id", DataType::Of(TypeKind::kInteger), false});
   schema.fields.push_back({"m", DataType::Map(DataType::Of(TypeKind::kString), DataType::List(DataType::Decimal(10, 2)))});
-  EXPECT_EQ(ToSchemaString(schema),
-            R"j({"type":"struct","fields":[{"name":"id","type":"integer","nullable":false,"metadata":{}},)j"
-            R"j({"name":"m","type":{"type":"map","keyType":"string","valueType":{"type":"array","elementType":"decimal(10,2)","containsNull":true},)j"
-            R"j("valueContainsNull":true},"nullable":true,"metadata":{}}]})j");
+  EXPECT_EQ(
+      ToSchemaString(schema),
+      R"j({"type":"struct","fields":[{"name":"id","type":"integer","nullable":false,"metadata":{}},)j"
+      R"j({"name":"m","type":{"type":"map","keyType":"string","valueType":{"type":"array","elementType":"decimal(10,2)","containsNull":true},)j"
+      R"j("valueContainsNull":true},"nullable":true,"metadata":{}}]})j");
 }
 
 TEST(SchemaJson, UnknownTypesAreRefusedWithTheColumnsPath) {
@@ -53,7 +55,8 @@ TEST(SchemaJson, UnknownTypesAreRefusedWithTheColumnsPath) {
 }
 
 TEST(SchemaJson, BrokenTextIsNoSchema) {
-  for (const char* text : {"{", "[]", "\"struct\"", R"({"type":"struct"})", R"({"type":"struct","fields":[{}]})", R"({"type":"struct","fields":[{"name":"a"}]})"}) {
+  for (const char* text : {"{", "[]", "\"struct\"", R"({"type":"struct"})", R"({"type":"struct","fields":[{}]})",
+                           R"({"type":"struct","fields":[{"name":"a"}]})"}) {
     const auto parsed = ParseSchemaString(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code, "bad-delta-log") << text;

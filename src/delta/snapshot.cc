@@ -66,7 +66,8 @@ Result<Snapshot> LoadSegment(store::ObjectStore& store, std::string_view table_r
   Replay replay;
   SLUICE_TRY(auto in_commit, ReplayCommits(store, segment, &replay));
   if (segment.checkpoint)
-    SLUICE_CHECK(ReadCheckpoint(store, table_root, *segment.checkpoint, [&](Action&& action) { replay.TakeCheckpoint(std::move(action)); }));
+    SLUICE_CHECK(
+        ReadCheckpoint(store, table_root, *segment.checkpoint, [&](Action&& action) { replay.TakeCheckpoint(std::move(action)); }));
   auto snapshot = std::move(replay).Finish();
   if (!snapshot) return Fail(InFile(std::move(snapshot).error(), store.Uri(std::string(table_root))));
   if (segment.commits.empty()) {

@@ -13,15 +13,15 @@ namespace sluice::delta {
 
 struct Snapshot {
   int64_t version = -1;
-  int64_t timestamp = 0;              // milliseconds: in-commit timestamp, else the commit file's modification time
+  int64_t timestamp = 0;  // milliseconds: in-commit timestamp, else the commit file's modification time
   Protocol protocol;
   Metadata metadata;
-  contract::Schema schema;            // parsed metadata.schema_string
-  std::vector<Add> files;             // live files, sorted by path (then deletion vector)
-  std::vector<Remove> tombstones;     // unexpired or not: as the log has them
+  contract::Schema schema;         // parsed metadata.schema_string
+  std::vector<Add> files;          // live files, sorted by path (then deletion vector)
+  std::vector<Remove> tombstones;  // unexpired or not: as the log has them
   std::map<std::string, Txn> txns;
   std::map<std::string, DomainMetadata> domains;
-  std::string head_etag;              // of this version's commit file, "" if only its checkpoint is left
+  std::string head_etag;  // of this version's commit file, "" if only its checkpoint is left
 
   std::optional<int64_t> TxnVersion(const std::string& app_id) const;
 };
@@ -44,7 +44,7 @@ struct LogCommit {
 struct LogRange {
   std::vector<LogCommit> commits;
   bool complete = true;
-  int64_t head = -1;                  // the newest version seen in the listing; -1: there is no log
+  int64_t head = -1;  // the newest version seen in the listing; -1: there is no log
 };
 Result<LogRange> ReadCommits(store::ObjectStore& store, std::string_view table_root, int64_t after,
                              std::optional<int64_t> upto = std::nullopt);

@@ -13,9 +13,15 @@ constexpr const char* kProtocol = R"({"protocol":{"minReaderVersion":1,"minWrite
 constexpr const char* kMetadata =
     R"({"metaData":{"id":"id","format":{"provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"a\",\"type\":\"long\",\"nullable\":true,\"metadata\":{}}]}","partitionColumns":[],"configuration":{}}})";
 
-std::string AddLine(const std::string& path) { return R"({"add":{"path":")" + path + R"(","partitionValues":{},"size":1,"modificationTime":1,"dataChange":true}})"; }
-std::string RemoveLine(const std::string& path) { return R"({"remove":{"path":")" + path + R"(","deletionTimestamp":1,"dataChange":true}})"; }
-std::string Dv(const std::string& id) { return R"("deletionVector":{"storageType":"u","pathOrInlineDv":")" + id + R"(","offset":1,"sizeInBytes":1,"cardinality":1})"; }
+std::string AddLine(const std::string& path) {
+  return R"({"add":{"path":")" + path + R"(","partitionValues":{},"size":1,"modificationTime":1,"dataChange":true}})";
+}
+std::string RemoveLine(const std::string& path) {
+  return R"({"remove":{"path":")" + path + R"(","deletionTimestamp":1,"dataChange":true}})";
+}
+std::string Dv(const std::string& id) {
+  return R"("deletionVector":{"storageType":"u","pathOrInlineDv":")" + id + R"(","offset":1,"sizeInBytes":1,"cardinality":1})";
+}
 
 class SnapshotTest : public testing::Test {
  protected:
@@ -63,14 +69,16 @@ TEST_F(SnapshotTest, NoTableIsNotFound) {
 }
 
 TEST_F(SnapshotTest, LaterActionsReplaceEarlierOnes) {
-  Write(0, {kProtocol, kMetadata, AddLine("b"), AddLine("a"), R"({"txn":{"appId":"x","version":9}})", R"({"domainMetadata":{"domain":"d","configuration":"1","removed":false}})",
+  Write(0, {kProtocol, kMetadata, AddLine("b"), AddLine("a"), R"({"txn":{"appId":"x","version":9}})",
+            R"({"domainMetadata":{"domain":"d","configuration":"1","removed":false}})",
             R"({"domainMetadata":{"domain":"e","configuration":"2","removed":false}})"});
-  Write(1, {RemoveLine("a"), R"({"txn":{"appId":"x","version":3}})", R"({"domainMetadata":{"domain":"d","configuration":"1","removed":true}})"});
+  Write(1, {RemoveLine("a"), R"({"txn":{"appId":"x","version":3}})",
+            R"({"domainMetadata":{"domain":"d","configuration":"1","removed":true}})"});
   const auto snapshot = LoadSnapshot(*store_, kRoot);
   EXPECT_EQ(Paths(), Strings({"b"}));
   ASSERT_EQ(snapshot->tombstones.size(), 1U);
   EXPECT_EQ(snapshot->tombstones[0].path, "a");
-  EXPECT_EQ(snapshot->TxnVersion("x"), 3);   // the latest, not the highest
+  EXPECT_EQ(snapshot->TxnVersion("x"), 3);  // the latest, not the highest
   EXPECT_EQ(snapshot->TxnVersion("y"), std::nullopt);
   EXPECT_EQ(snapshot->domains.size(), 1U);
   EXPECT_EQ(snapshot->domains.at("e").configuration, "2");
@@ -89,13 +97,13 @@ TEST_F(SnapshotTest, FileReAddedIsLive) {
 TEST_F(SnapshotTest, OneFileIsTheSameHoweverItsPathIsSpelt) {
   Write(0, {kProtocol, kMetadata, AddLine("a%20b"), AddLine("/abs/c"), AddLine("d%2520e"), AddLine("p@%23h")});
   Write(1, {RemoveLine("a b"), RemoveLine("file:///abs/c"), RemoveLine("d e"), RemoveLine("p%40%23h")});
-  EXPECT_EQ(Paths(), Strings({"d%2520e"}));   // decoded once it is "d%20e", another file than "d e"
+  EXPECT_EQ(Paths(), Strings({"d%2520e"}));  // decoded once it is "d%20e", another file than "d e"
 }
 
 TEST_F(SnapshotTest, DeletionVectorsTellLogicalFilesApart) {
   const std::string with = R"({"add":{"path":"f0","partitionValues":{},"size":1,"modificationTime":1,"dataChange":true,)" + Dv("x") + "}}";
   Start();
-  Write(1, {with, RemoveLine("f0")});   // in either order: they are two logical files
+  Write(1, {with, RemoveLine("f0")});  // in either order: they are two logical files
   auto snapshot = LoadSnapshot(*store_, kRoot);
   ASSERT_EQ(snapshot->files.size(), 1U);
   EXPECT_TRUE(snapshot->files[0].deletion_vector);
@@ -121,7 +129,10 @@ TEST_F(SnapshotTest, ProtocolAndMetadataAreRequired) {
 }
 
 TEST_F(SnapshotTest, UnknownReaderFeaturesAreRefusedByName) {
-  Write(0, {R"({"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["catalogManaged","deletionVectors","variantType"],"writerFeatures":[]}})", kMetadata});
+  Write(
+      0,
+      {R"({"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["catalogManaged","deletionVectors","variantType"],"writerFeatures":[]}})",
+       kMetadata});
   EXPECT_EQ(ErrorOf().code, "unsupported-feature");
   EXPECT_NE(ErrorOf().message.find("catalogManaged, variantType to be read"), std::string::npos) << ErrorOf().message;
   Write(0, {R"({"protocol":{"minReaderVersion":4,"minWriterVersion":7}})", kMetadata});
@@ -156,7 +167,8 @@ TEST_F(SnapshotTest, TheHintMayBeMissingStaleOrNonsense) {
   StartWithCheckpoint();
   const Strings all = {"f0", "f1", "f2", "f3", "f4"};
   const std::string hint = LogKey(kRoot, "_last_checkpoint");
-  for (const char* text : {"", "{", "[]", "{\"version\":\"2\"}", "{\"version\":-3}", "{\"version\":1}", "{\"version\":3,\"size\":1}", "{\"version\":99}", "{\"version\":2,\"parts\":7}"}) {
+  for (const char* text : {"", "{", "[]", "{\"version\":\"2\"}", "{\"version\":-3}", "{\"version\":1}", "{\"version\":3,\"size\":1}",
+                           "{\"version\":99}", "{\"version\":2,\"parts\":7}"}) {
     ASSERT_TRUE(store_->Put(hint, text));
     EXPECT_EQ(Paths(), all) << text;
     EXPECT_EQ(Paths(1), Strings({"f0", "f1"})) << text;
@@ -201,7 +213,7 @@ TEST_F(SnapshotTest, TimestampIsTheCommitFilesUnlessTheCommitCarriesOne) {
   Write(1, {R"({"commitInfo":{"inCommitTimestamp":1234}})", enabled});
   EXPECT_EQ(LoadSnapshot(*store_, kRoot)->timestamp, 1234);
   ASSERT_TRUE(WriteCheckpoint(*store_, kRoot, *LoadSnapshot(*store_, kRoot), clock_));
-  EXPECT_EQ(LoadSnapshot(*store_, kRoot)->timestamp, 1234);   // though no commit is replayed now
+  EXPECT_EQ(LoadSnapshot(*store_, kRoot)->timestamp, 1234);  // though no commit is replayed now
 }
 
 // ---- Refresh and ReadCommits

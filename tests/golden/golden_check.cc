@@ -30,7 +30,9 @@ json ToJson(const delta::PartitionValues& values) {
 json ToJson(const delta::Snapshot& snapshot) {
   json files = json::array();
   for (const auto& add : snapshot.files)
-    files.push_back({{"path", add.path}, {"size", add.size}, {"modification_time", add.modification_time},
+    files.push_back({{"path", add.path},
+                     {"size", add.size},
+                     {"modification_time", add.modification_time},
                      {"partition_values", ToJson(add.partition_values)},
                      {"deleted_rows", add.deletion_vector ? add.deletion_vector->cardinality : 0}});
   json txns = json::object();
