@@ -82,7 +82,8 @@ std::vector<std::string> ValuesOf(const ColumnProfile& column, int64_t* left_out
   }
   *left_out = column.values - kept;
   const bool few = !values.empty() && static_cast<int64_t>(values.size()) <= kMaxValues && column.values >= 10 * static_cast<int64_t>(values.size());
-  return few && kept * 100 >= column.values * 98 ? values : std::vector<std::string>{};
+  // More than a few slips are values of their own.
+  return few && *left_out * 200 <= column.values ? values : std::vector<std::string>{};
 }
 
 std::string Percent(int64_t part, int64_t whole) {
@@ -114,7 +115,7 @@ void AddRules(const ColumnProfile& column, ColumnLine* line) {
   if (!values.empty()) line->keys.push_back("values: " + Flow(values));
   if (left_out > 0 && !values.empty()) line->remarks.push_back(fmt::format("{} {} another value", FormatCount(left_out), left_out == 1 ? "row has" : "rows have"));
   const bool number = column.inferred.type.kind == TypeKind::kDecimal || column.inferred.type.kind == TypeKind::kBigint;
-  if (number && !column.negative && IsAmountLike(column.field)) line->keys.push_back("min: 0");
+  if (number && !column.negative && IsAmountLike(column.field) && !IsIdLike(column.field)) line->keys.push_back("min: 0");
 }
 
 void AddTimes(const ColumnProfile& column, ColumnLine* line) {
@@ -276,7 +277,7 @@ std::string SilverSql(const SourceProposal& source) {
 std::string SilverYaml(const SourceProposal& source) {
   const auto key = ProposeKey(source.profile);
   const std::string sequence = ProposeSequence(source.profile);
-  std::string out = fmt::format("description: {}\n", YamlText(source.name + ", typed and deduplicated"));
+  std::string out = fmt::format("description: {}\n", YamlText(source.name + (key.empty() ? ", typed and checked" : ", typed and deduplicated")));
   if (key.empty()) return out + "store: append                    # no column looks like a key: rows are only added\n";
   const ColumnProfile* column = Find(source.profile, key[0]);
   out += "store: merge                     # a row per key; newer rows replace older ones\n";
