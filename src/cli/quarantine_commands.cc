@@ -67,7 +67,7 @@ Result<int> ListAll(Context& context, const QuarantineArgs& args) {
   for (const plan::Node* node : nodes) {
     SLUICE_TRY(const std::string scan, QuarantineScan(*session, *node));
     if (scan.empty()) continue;
-    SLUICE_TRY(const Rows counts, RowsOf(*session, fmt::format("SELECT v.\"column\", v.\"rule\", q.state, count(DISTINCT q._id), min(v.message) FROM {} AS q, UNNEST(q.violations) AS u(v) GROUP BY ALL ORDER BY count(DISTINCT q._id) DESC, 1, 2, 3", scan)));
+    SLUICE_TRY(const Rows counts, RowsOf(*session, fmt::format("SELECT v.\"column\", v.\"rule\", q.state, count(DISTINCT q.id), min(v.message) FROM {} AS q, UNNEST(q.violations) AS u(v) GROUP BY ALL ORDER BY count(DISTINCT q.id) DESC, 1, 2, 3", scan)));
     for (const auto& row : counts) {
       json.push_back({{"source", node->source->name}, {"column", row[0].value_or("")}, {"rule", row[1].value_or("")}, {"state", row[2].value_or("")}, {"rows", std::stoll(row[3].value_or("0"))}, {"example", row[4].value_or("")}});
       rows.push_back({node->source->name, row[0], row[1], row[2], row[3], row[4]});
@@ -84,7 +84,7 @@ std::string Filter(const QuarantineArgs& args) {
   if (!args.ids.empty()) {
     std::vector<std::string> ids;
     for (const auto& id : args.ids) ids.push_back(QuoteLiteral(id));
-    parts.push_back("_id IN (" + Join(ids, ", ") + ")");
+    parts.push_back("id IN (" + Join(ids, ", ") + ")");
   } else if (!args.all && !args.refused) {
     parts.push_back("state = " + QuoteLiteral(args.state));
   }
@@ -100,18 +100,18 @@ Result<int> ShowRows(Context& context, const QuarantineArgs& args) {
     context.io.out << (args.refused ? "no attempt of this source was refused\n" : "no quarantined records\n");
     return kDone;
   }
-  const std::string sql = fmt::format("SELECT _id, _file, line, _row, state, CAST(to_json(violations) AS VARCHAR), CAST(raw AS VARCHAR) FROM {} WHERE {} ORDER BY _file, _row LIMIT {}", scan, Filter(args), args.limit);
+  const std::string sql = fmt::format("SELECT id, file, line, row, state, CAST(to_json(violations) AS VARCHAR), coalesce(record, CAST(record_bytes AS VARCHAR)) FROM {} WHERE {} ORDER BY file, row LIMIT {}", scan, Filter(args), args.limit);
   auto rows = RowsOf(*session, sql);
   if (!rows) {
     Error error = rows.error();
-    if (!args.where.empty()) error = UserError("bad-predicate", fmt::format("--where {}: {}", args.where, error.message)).Hint("columns: _id, _file, line, _row, state, raw, violations, …");
+    if (!args.where.empty()) error = UserError("bad-predicate", fmt::format("--where {}: {}", args.where, error.message)).Hint("columns: id, file, line, row, state, record, violations, …");
     return Fail(std::move(error));
   }
   ordered_json json = ordered_json::array();
   for (const auto& row : *rows) {
     const ordered_json violations = ordered_json::parse(row[5].value_or("[]"), nullptr, false);
     if (context.globals.json) {
-      json.push_back({{"id", row[0].value_or("")}, {"file", row[1].value_or("")}, {"line", row[2] ? std::stoll(*row[2]) : 0}, {"row", row[3] ? std::stoll(*row[3]) : 0}, {"state", row[4].value_or("")}, {"violations", violations}, {"raw", row[6].value_or("")}});
+      json.push_back({{"id", row[0].value_or("")}, {"file", row[1].value_or("")}, {"line", row[2] ? std::stoll(*row[2]) : 0}, {"row", row[3] ? std::stoll(*row[3]) : 0}, {"state", row[4].value_or("")}, {"violations", violations}, {"record", row[6].value_or("")}});
       continue;
     }
     context.io.out << fmt::format("{}  {}:{}  {}\n", row[0].value_or(""), row[1].value_or(""), row[2].value_or(row[3].value_or("")), row[4].value_or(""));

@@ -74,7 +74,10 @@ class TerminalSink : public Sink {
       case Kind::kNodeProgress:
         running_[event.node] = event.total > 0 ? fmt::format(" {}%", event.done * 100 / event.total) : " " + FormatBytes(event.done);
         break;
-      case Kind::kNodeFinished: running_.erase(event.node); [[fallthrough]];
+      case Kind::kNodeFinished:
+        running_.erase(event.node);
+        if (event.level < Level::kWarn) break;   // the report that follows on stdout has its line
+        [[fallthrough]];
       case Kind::kMessage:
         if (event.level < least_) break;
         Clear();

@@ -44,7 +44,7 @@ struct LogContext {
 std::unique_ptr<Sink> NewJsonLinesSink(std::ostream& out, Clock& clock, LogContext context);
 // Plain lines, for CI and pipes: a line when a node starts is left out, its end is one line.
 std::unique_ptr<Sink> NewPlainSink(std::ostream& out, Level least);
-// A terminal: finished nodes scroll, one live line below says what runs now.
+// A terminal: one live line says what runs now; warnings, errors and failed nodes scroll above it.
 std::unique_ptr<Sink> NewTerminalSink(std::ostream& out, Level least, bool color);
 std::unique_ptr<Sink> NewNullSink();
 

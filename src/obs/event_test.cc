@@ -37,10 +37,10 @@ TEST(Terminal, RedrawsTheLiveLineAndErasesItAtTheEnd) {
     auto sink = NewTerminalSink(out, Level::kInfo, false);
     sink->Emit({Level::kInfo, Kind::kNodeStarted, "bronze.a", "", 0, 0, {}});
     sink->Emit({Level::kInfo, Kind::kNodeProgress, "bronze.a", "", 1, 2, {}});
-    sink->Emit({Level::kInfo, Kind::kNodeFinished, "bronze.a", "bronze.a ok", 0, 0, {}});
+    sink->Emit({Level::kError, Kind::kNodeFinished, "bronze.a", "bronze.a failed", 0, 0, {}});
   }
   EXPECT_NE(out.str().find("running bronze.a 50%"), std::string::npos);
-  EXPECT_TRUE(out.str().ends_with("\r\033[Kbronze.a ok\n")) << out.str();
+  EXPECT_TRUE(out.str().ends_with("\r\033[Kerror: bronze.a failed\n")) << out.str();
 }
 
 }  // namespace

@@ -96,11 +96,22 @@ Result<Predicate> PredicateOf(const Term& term, const LastResults& last) {
                   .Hint("methods: " + Join(kMethods, ", ")));
 }
 
-void Walk(const Graph& graph, size_t from, int steps, bool up, Set& out) {
+// The neighbours one step away. Upward, what a node's checks read counts too: they can't run before it is there.
+std::vector<size_t> Neighbours(const Graph& graph, size_t node, bool up) {
+  if (!up) return graph.Downstream(node);
+  std::vector<size_t> out = graph.Upstream(node);
+  for (const std::string& table : graph.nodes[node].check_inputs) out.push_back(graph.index.at(table));
+  return out;
+}
+
+// `reached`: node → the most steps it was gone on from with.
+void Walk(const Graph& graph, size_t from, int steps, bool up, std::map<size_t, int>& reached) {
   if (steps == 0) return;
-  for (size_t next : up ? graph.Upstream(from) : graph.Downstream(from)) {
-    out.insert(next);
-    Walk(graph, next, steps - 1, up, out);
+  for (const size_t next : Neighbours(graph, from, up)) {
+    const auto [at, first] = reached.emplace(next, steps - 1);
+    if (!first && at->second >= steps - 1) continue;
+    at->second = steps - 1;
+    Walk(graph, next, steps - 1, up, reached);
   }
 }
 
@@ -116,9 +127,10 @@ Result<Set> SelectTerm(const Graph& graph, std::string_view text, const LastResu
     return Fail(UserError("nothing-selected", fmt::format("no node \"{}\"{}", term.value, DidYouMean(term.value, names))).Hint("`sluice ls` lists them"));
   }
   Set out = core;
-  for (size_t node : core) {
-    Walk(graph, node, term.up, true, out);
-    Walk(graph, node, term.down, false, out);
+  for (const bool up : {true, false}) {
+    std::map<size_t, int> reached;
+    for (const size_t node : core) Walk(graph, node, up ? term.up : term.down, up, reached);
+    for (const auto& [node, steps] : reached) out.insert(node);
   }
   return out;
 }

@@ -76,7 +76,12 @@ std::string QuarantineTable(const project::Source& source) { return "quarantine.
 Result<tables::StagedChange> ChangeOf(Session& session, const plan::Node& node, const ingest::StagedTable& staged, const delta::Snapshot* snapshot) {
   if (!staged.changes()) return tables::StagedChange{};
   const tables::TableTarget target = TargetFor(session, node, staged.root, staged.schema, snapshot);
-  SLUICE_TRY(tables::StagedChange change, tables::StageFiles(target, staged.files, staged.overwrite, OptionsFor(session)));
+  std::unique_ptr<engines::Connection> connection;   // rewrites the files of a widened column
+  if (!staged.widened.empty()) {
+    SLUICE_TRY(engines::DuckDb * db, session.db());
+    SLUICE_TRY(connection, db->Connect());
+  }
+  SLUICE_TRY(tables::StagedChange change, tables::StageFiles(target, staged.files, staged.overwrite, OptionsFor(session), connection.get()));
   if (!staged.overwrite && !staged.removed.empty()) {
     for (const auto& add : staged.removed) {
       change.commit.actions.push_back(RemoveOf(add, session.clock().Now()));

@@ -10,9 +10,9 @@
 namespace sluice::run {
 
 struct ReplayWhat {
-  std::vector<std::string> ids;              // quarantine rows by _id; empty: all open ones that `where` allows
+  std::vector<std::string> ids;              // quarantine rows by id; empty: all open ones that `where` allows
   std::string where;
-  std::map<std::string, std::string> edits;  // _id → the record as it should have been
+  std::map<std::string, std::string> edits;  // id → the record as it should have been
   bool discard = false;                      // mark them discarded instead
   bool wait = false;
 };

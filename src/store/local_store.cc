@@ -8,7 +8,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <vector>
 
 #include "store/keys.h"
 #include "store/object_store.h"
@@ -37,9 +40,48 @@ ObjectMeta MetaOf(std::string key, const struct stat& info) {
 
 std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
+// Streamed objects that are not known to be on the disk yet. They get there together, before the next put returns: a record or
+// commit never names bytes that a power cut can take.
+class Unsynced {
+ public:
+  void Add(std::string path) {
+    std::lock_guard lock(mutex_);
+    paths_.push_back(std::move(path));
+  }
+
+  // Holds the lock until all are down: who comes meanwhile may name files of this very sync.
+  Status Sync(const std::string& root) {
+    std::lock_guard lock(mutex_);
+    if (paths_.empty()) return Ok();
+    if (paths_.size() > kOneByOne) {
+      FileDescriptor folder(::open(root.empty() ? "/" : root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      if (!folder.open() || ::syncfs(folder.get()) != 0) return Fail(FileError(errno, "sync", root));
+    } else {
+      for (const std::string& path : paths_)
+        for (const std::string& part : {path, FolderOf(path)}) SLUICE_CHECK(SyncOne(part));
+    }
+    paths_.clear();
+    return Ok();
+  }
+
+ private:
+  static constexpr size_t kOneByOne = 8;   // beyond, one sync of the file system costs less
+
+  static Status SyncOne(const std::string& path) {
+    FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd.open()) return errno == ENOENT ? Ok() : Fail(FileError(errno, "sync", path));   // deleted since
+    return ::fsync(fd.get()) == 0 ? Ok() : Fail(FileError(errno, "sync", path));
+  }
+
+  std::mutex mutex_;
+  std::vector<std::string> paths_;
+};
+
 class LocalWriter : public ObjectWriter {
  public:
-  LocalWriter(TemporaryFile file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+  // `unsynced`: null where nothing needs to be durable. Shared: a writer may outlive its store.
+  LocalWriter(TemporaryFile file, std::string path, std::shared_ptr<Unsynced> unsynced)
+      : file_(std::move(file)), path_(std::move(path)), unsynced_(std::move(unsynced)) {}
 
   Status Write(std::string_view bytes) override {
     if (failed_) return Fail(*failed_);
@@ -66,7 +108,9 @@ class LocalWriter : public ObjectWriter {
   Status Publish() {
     SLUICE_CHECK(Flush(""));
     SLUICE_CHECK(file_.Finish());
-    return file_.Rename(path_);
+    SLUICE_CHECK(file_.Rename(path_));
+    if (unsynced_) unsynced_->Add(path_);
+    return Ok();
   }
   // After one failure there may be a gap in the bytes: the object can never be published.
   Status Remember(Status status) {
@@ -76,6 +120,7 @@ class LocalWriter : public ObjectWriter {
 
   TemporaryFile file_;
   std::string path_, buffer_;
+  std::shared_ptr<Unsynced> unsynced_;
   std::optional<Error> failed_;
   bool closed_ = false;
 };
@@ -235,8 +280,8 @@ class LocalStore : public ObjectStore {
 
   Result<std::unique_ptr<ObjectWriter>> OpenWriter(std::string_view key) override {
     SLUICE_TRY(std::string path, PathOf(key));
-    SLUICE_TRY(TemporaryFile file, TemporaryFile::Create(FolderOf(path), durable_));
-    return std::make_unique<LocalWriter>(std::move(file), std::move(path));
+    SLUICE_TRY(TemporaryFile file, TemporaryFile::Create(FolderOf(path), false));
+    return std::make_unique<LocalWriter>(std::move(file), std::move(path), durable_ ? unsynced_ : nullptr);
   }
 
   Status Delete(std::string_view key) override {
@@ -254,6 +299,7 @@ class LocalStore : public ObjectStore {
   }
 
   Result<TemporaryFile> Stage(const std::string& path, std::string_view bytes) const {
+    SLUICE_CHECK(unsynced_->Sync(root_));
     SLUICE_TRY(TemporaryFile file, TemporaryFile::Create(FolderOf(path), durable_));
     SLUICE_CHECK(file.Write(bytes));
     SLUICE_CHECK(file.Finish());
@@ -262,6 +308,7 @@ class LocalStore : public ObjectStore {
 
   std::string root_;
   bool durable_;
+  std::shared_ptr<Unsynced> unsynced_ = std::make_shared<Unsynced>();
 };
 
 }  // namespace

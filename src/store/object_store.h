@@ -59,7 +59,7 @@ class ObjectStore {
 };
 
 // A store rooted at a folder of this machine (made if missing). Puts write a temporary file beside the target, fsync it where
-// `durable`, then link(2) it (put-if-absent) or rename(2) it.
+// `durable`, then link(2) it (put-if-absent) or rename(2) it. Streamed objects are on the disk before the next put returns.
 Result<std::unique_ptr<ObjectStore>> OpenLocalStore(const std::string& root, bool durable = true);
 std::unique_ptr<ObjectStore> NewMemoryStore(Clock& clock);
 // Opens what `location` names: a path, or (in a later issue) s3://…: until then error "unsupported-store".

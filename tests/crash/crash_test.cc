@@ -54,21 +54,22 @@ class Example {
     fs::remove_all(folder_, ignored);
   }
 
-  void Clear() const { fs::remove_all(folder_ / "lake"); }
+  // Back to the first morning, with an empty lake.
+  void Clear() {
+    fs::remove_all(folder_ / "lake");
+    clock_.Set(kMorning);
+  }
 
   // One run over a lake that fails as told. `store` sees the store before it goes.
   int Run(std::vector<Fault> faults, const std::function<void(store::FaultyStore&)>& look = {}) {
-    FixedClock clock({1767225600000000 + 86400000000LL * 200});
+    clock_.SleepMillis(120000);   // past the lease of a run that died: its process, this one, still lives
     cli::Hooks hooks;
-    hooks.clock = &clock;
-    SharedStore shared;
+    hooks.clock = &clock_;
     hooks.open_lake = [&](const std::string& lake) -> Result<std::unique_ptr<store::ObjectStore>> {
       SLUICE_TRY(auto inner, store::OpenLocalStore(lake, false));
       store::FaultyOptions options;
       options.faults = faults;
       auto faulty = std::make_unique<store::FaultyStore>(std::move(inner), std::move(options));
-      shared.store = faulty.get();
-      shared.look = look;
       return std::make_unique<Looked>(std::move(faulty), look);
     };
     std::ostringstream out;
@@ -102,11 +103,6 @@ class Example {
   }
 
  private:
-  struct SharedStore {
-    store::FaultyStore* store = nullptr;
-    std::function<void(store::FaultyStore&)> look;
-  };
-
   // Hands the faulty store to `look` when the run lets go of it.
   class Looked : public store::ObjectStore {
    public:
@@ -135,7 +131,6 @@ class Example {
     std::vector<std::string> columns;
     for (const auto& field : schema.fields) {
       if (contract::IsMetadataColumn(field.name) && field.name != "_file" && field.name != "_row" && field.name != "_source") continue;
-      if (field.name == "_id") continue;
       const std::string name = QuoteIdentifier(field.name);
       const bool floating = field.type.kind == contract::TypeKind::kDouble || field.type.kind == contract::TypeKind::kFloat;
       columns.push_back(floating ? "round(" + name + ", 6)" : name);
@@ -143,7 +138,9 @@ class Example {
     return Join(columns, ", ");
   }
 
+  static constexpr Instant kMorning{1767225600000000 + 86400000000LL * 200};
   fs::path folder_;
+  FixedClock clock_{kMorning};
   std::ostringstream err_;
 };
 

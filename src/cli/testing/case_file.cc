@@ -26,6 +26,23 @@ Result<Section> ParseHeader(std::string_view line, const Location& where) {
   return Fail(UserError("bad-test-file", fmt::format("no section \"--- {}\"{}", line, DidYouMean(word, Verbs()))).At(where).Hint("sections: " + Join(Verbs(), ", ")));
 }
 
+// What a body is: without blank lines at its end, and without last paragraphs of nothing but "#" lines, which speak of what comes next.
+void TidyBody(Section& section) {
+  std::vector<std::string> lines = Split(section.body, '\n');
+  const auto drop_blank = [&] {
+    while (!lines.empty() && Trim(lines.back()).empty()) lines.pop_back();
+  };
+  drop_blank();
+  while (!lines.empty() && lines.back().starts_with("#")) {
+    size_t first = lines.size();
+    while (first > 0 && lines[first - 1].starts_with("#")) --first;
+    if (first > 0 && !Trim(lines[first - 1]).empty()) break;   // "#" lines of the body's last paragraph
+    lines.resize(first);
+    drop_blank();
+  }
+  section.body = lines.empty() ? "" : Join(lines, "\n") + "\n";
+}
+
 }  // namespace
 
 Result<std::vector<Case>> ParseCaseFile(const std::string& path, const std::string& text) {
@@ -51,6 +68,9 @@ Result<std::vector<Case>> ParseCaseFile(const std::string& path, const std::stri
     }
   }
   if (cases.empty()) cases.push_back({path, {}, {path, 1, 1}});
+  for (Section& section : shared) TidyBody(section);
+  for (Case& one : cases)
+    for (Section& section : one.sections) TidyBody(section);
   for (Case& one : cases) one.sections.insert(one.sections.begin(), shared.begin(), shared.end());
   return cases;
 }

@@ -1,6 +1,7 @@
 #pragma once
 // A *.test file as a value. Grammar (docs/pipeline-tests.md): a line "=== NAME" starts a case; what stands before the first is shared
-// by all of them (without any, the file is one case). A line "--- WORDS" starts a section, whose body are the lines up to the next.
+// by all of them (without any, the file is one case). A line "--- WORDS" starts a section, whose body are the lines up to the next,
+// without blank lines at the end and without last paragraphs of nothing but "#" lines, which are comments.
 #include <string>
 #include <vector>
 

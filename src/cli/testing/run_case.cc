@@ -219,6 +219,8 @@ class Player {
 
   void Command(const Section& s, const std::string& line) {
     std::vector<std::string> args = SplitArguments(line);
+    for (std::string& arg : args)   // "./x" is in the case's folder, wherever the runner was started
+      if (arg.starts_with("./")) arg = (folder_ / arg.substr(2)).string();
     args.insert(args.end(), {"-C", folder_.string(), "--threads", "2", "--memory", "1GiB"});
     Hooks hooks;
     if (fixed_clock_) hooks.clock = &clock_;
@@ -318,19 +320,18 @@ class Player {
   }
   void Query(const Section& s) { CompareQuery(s, s.argument); }
 
-  // "--- quarantine orders": a line per violation, by file and row. Columns of the body's first line, of: file, line, row, column, rule, value, message,
-  // raw, state.
+  // "--- quarantine orders": a line per violation, by file and row. Columns of the body's first line, of: id, file, line, row, column, rule, value,
+  // message, record, state.
   void Quarantine(const Section& s) {
     std::vector<std::string> columns;
     for (const auto& name : Split(std::string(Trim(s.body.substr(0, s.body.find('\n')))), ',')) {
       const std::string column(Trim(name));
       const bool of_violation = column == "column" || column == "rule" || column == "value" || column == "message";
       if (of_violation) columns.push_back(fmt::format("v.\"{0}\" as \"{0}\"", column));
-      else if (column == "file" || column == "row") columns.push_back(fmt::format("q._{0} as {0}", column));
-      else if (column == "raw") columns.push_back("cast(q.raw as varchar) as raw");
+      else if (column == "record") columns.push_back("coalesce(q.record, cast(q.record_bytes as varchar)) as record");
       else columns.push_back("q." + column);
     }
-    CompareQuery(s, fmt::format("select {} from quarantine.{} as q, unnest(q.violations) as u(v) order by q._file, q._row, v.\"column\", v.\"rule\"", Join(columns, ", "), s.argument));
+    CompareQuery(s, fmt::format("select {} from quarantine.{} as q, unnest(q.violations) as u(v) order by q.file, q.row, v.\"column\", v.\"rule\"", Join(columns, ", "), s.argument));
   }
 
   const Case& test_;
