@@ -57,7 +57,7 @@ void AppendRules(std::string& out, const NodeReport& node, bool verbose) {
   size_t shown = 0;
   for (const auto& rule : node.rules) {
     if (!verbose && ++shown > 5) {
-      out += fmt::format("    … and {} more rules: sluice quarantine list -s {}\n", node.rules.size() - 5, node.table);
+      out += fmt::format("    … and {}: sluice quarantine list {}\n", Plural(node.rules.size() - 5, "more rule", "more rules"), node.table.substr(node.table.find('.') + 1));
       return;
     }
     out += fmt::format("    {} {}{}: {}", rule.warn ? "warned" : "quarantined", rule.column.empty() ? "" : rule.column + " ", rule.rule,
@@ -73,8 +73,10 @@ void AppendRules(std::string& out, const NodeReport& node, bool verbose) {
 
 // What a person does after a node did not come out.
 std::string NextCommand(const NodeReport& node) {
-  if (node.status == NodeStatus::kRefused && node.kind == "source") return fmt::format("sluice quarantine show {} --refused", node.table.substr(node.table.find('.') + 1));
-  if (node.status == NodeStatus::kRefused) return fmt::format("sluice show {0}, then sluice run -s {0}+", node.table);
+  // Only these keep the refused records; other refusals (a missing column, a changed file) are about whole files.
+  const bool kept = node.error && (node.error->code == "too-many-quarantined" || node.error->code == "contract-violated" || node.error->code == "type-changed");
+  if (kept && node.kind == "source") return fmt::format("sluice quarantine show {} --refused", node.table.substr(node.table.find('.') + 1));
+  if (node.status == NodeStatus::kRefused && node.kind == "model") return fmt::format("sluice show {0}, then sluice run -s {0}+", node.table);
   return "mend the cause, then sluice run --resume";
 }
 
