@@ -36,7 +36,7 @@ Status RefuseDuplicates(const ColumnPlan& plan, const std::vector<std::string>& 
   return Ok();
 }
 
-Status RefuseMissing(const ColumnPlan& plan, const std::vector<std::string>& names) {
+Status RefuseMissing(const ColumnPlan& plan, const std::string& key, const std::vector<std::string>& names) {
   std::string missing;
   size_t count = 0;
   for (const ColumnPlan::Column& column : plan.columns) {
@@ -44,7 +44,7 @@ Status RefuseMissing(const ColumnPlan& plan, const std::vector<std::string>& nam
     missing += fmt::format("{}\"{}\"", count++ == 0 ? "" : ", ", column.field.name);
   }
   if (count == 0) return Ok();
-  return Fail(DataError("missing-column", fmt::format("the file lacks {} {} of the contract; it has {}", count == 1 ? "the column" : "the columns",
+  return Fail(DataError("missing-column", fmt::format("{} lacks {} {} of the contract; it has {}", key, count == 1 ? "the column" : "the columns",
                                                       missing, Join(names, ", ")))
                   .Hint("on_missing_column: null accepts such files; from: names a field that is called otherwise"));
 }
@@ -66,7 +66,7 @@ Result<ColumnPlan> PlanColumns(const ReadRequest& request, const std::vector<std
     plan.columns.push_back(std::move(column));
   }
   if (header) SLUICE_CHECK(RefuseDuplicates(plan, file_names));
-  if (request.contract->on_missing_column == contract::OnMissingColumn::kFail) SLUICE_CHECK(RefuseMissing(plan, file_names));
+  if (request.contract->on_missing_column == contract::OnMissingColumn::kFail) SLUICE_CHECK(RefuseMissing(plan, request.key, file_names));
   const bool quarantine = request.contract->on_new_column == contract::OnNewColumn::kQuarantine;
   for (size_t i = 0; i < used.size(); ++i) {
     if (!used[i]) (quarantine ? plan.refused : plan.ignored).push_back(static_cast<int>(i));
