@@ -45,8 +45,10 @@ int64_t PeakBytes() {
 
 std::string Rows(int64_t rows, int64_t partitions) {
   return fmt::format(
-      "SELECT range AS order_id, 'CUST' || lpad((hash(range) % 50000)::VARCHAR, 6, '0') AS customer_id, 'user' || (hash(range + 1) % 90000) || '@example.com' AS email, "
-      "DATE '2020-01-01' + (hash(range + 2) % 1500)::INTEGER AS order_date, ((hash(range + 3) % 100000)::BIGINT / 100)::DECIMAL(12,2) AS amount, "
+      "SELECT range AS order_id, 'CUST' || lpad((hash(range) % 50000)::VARCHAR, 6, '0') AS customer_id, 'user' || (hash(range + 1) % "
+      "90000) || '@example.com' AS email, "
+      "DATE '2020-01-01' + (hash(range + 2) % 1500)::INTEGER AS order_date, ((hash(range + 3) % 100000)::BIGINT / 100)::DECIMAL(12,2) AS "
+      "amount, "
       "['completed', 'pending', 'cancelled'][1 + (hash(range + 4) % 3)::BIGINT] AS status, (hash(range + 5) % 1000)::DOUBLE / 7 AS score, "
       "(hash(range + 6) % {})::INTEGER AS part FROM range({})",
       partitions, rows);
@@ -79,9 +81,10 @@ int main(int argc, char** argv) {
       target.store = store.get();
       target.root = "bench/orders";
       target.name = "bench.orders";
-      target.schema = {Must(contract::ParseType("struct<order_id: bigint, customer_id: string, email: string, order_date: date, amount: decimal(12,2), "
-                                                "status: string, score: double, part: integer>"))
-                           .children};
+      target.schema = {
+          Must(contract::ParseType("struct<order_id: bigint, customer_id: string, email: string, order_date: date, amount: decimal(12,2), "
+                                   "status: string, score: double, part: integer>"))
+              .children};
       if (partitions > 0) target.partition_by = {"part"};
       tables::StageOptions options;
       options.file_prefix = "bench.orders-1.1";
@@ -91,11 +94,14 @@ int main(int argc, char** argv) {
         const auto change = Must(tables::StageAppend(target, reader, options));
         Must(delta::Commit(*store, target.root, change.commit, {.commit_id = "bench", .now = SystemClock().Now()}, SystemClock()));
       }));
-      const std::string copy = fmt::format("COPY rows TO '{}' (FORMAT parquet{})", (folder / "copy").string(), partitions > 0 ? ", PARTITION_BY (part)" : "");
+      const std::string copy =
+          fmt::format("COPY rows TO '{}' (FORMAT parquet{})", (folder / "copy").string(), partitions > 0 ? ", PARTITION_BY (part)" : "");
       theirs.push_back(Seconds([&] { Must(connection->Scalar(copy)); }));
     }
-    fmt::print("rows {} partitions {}: DataFileWriter {:.2f} s, DuckDB COPY on one thread {:.2f} s, ratio {:.2f}; peak {} MiB, of which the rows {} MiB\n", rows,
-               partitions, Median(ours), Median(theirs), Median(theirs) / Median(ours), PeakBytes() >> 20, before >> 20);
+    fmt::print(
+        "rows {} partitions {}: DataFileWriter {:.2f} s, DuckDB COPY on one thread {:.2f} s, ratio {:.2f}; peak {} MiB, of which the rows "
+        "{} MiB\n",
+        rows, partitions, Median(ours), Median(theirs), Median(theirs) / Median(ours), PeakBytes() >> 20, before >> 20);
     return 0;
   } catch (const std::exception& e) {
     fmt::print(stderr, "{}\n", e.what());

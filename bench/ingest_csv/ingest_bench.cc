@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
   auto lake = store::OpenLocalStore(folder + "/lake", false);
   if (!input || !lake) return 1;
   const project::Source source = Orders();
-  ingest::IngestRequest request{&source, {}, {"bronze/orders", nullptr}, {"quarantine/orders", nullptr}, {"bronze.orders", "bench", 1, 1, {}, 0}};
+  ingest::IngestRequest request{
+      &source, {}, {"bronze/orders", nullptr}, {"quarantine/orders", nullptr}, {"bronze.orders", "bench", 1, 1, {}, 0}};
   request.files.emplace_back();
   request.files[0].object = *(*input)->Head(file.filename().string());
   ingest::Environment environment{input->get(), lake->get(), nullptr, &SystemRandom()};
@@ -59,6 +60,7 @@ int main(int argc, char** argv) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   fmt::print("{:.3f} {} {:.3f}\n", seconds, usage.ru_maxrss / 1024,
-             static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+             static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                 static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
   return result->total.written > 0 && result->total.quarantined == 0 ? 0 : 1;
 }

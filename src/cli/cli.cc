@@ -36,7 +36,8 @@ const std::map<std::string, std::string>& Elsewhere() {
   return kNames;
 }
 
-const char* kDescription = "Sluice turns messy sources into trusted tables: ingest under contracts, quarantine, models, checks before publishing.";
+const char* kDescription =
+    "Sluice turns messy sources into trusted tables: ingest under contracts, quarantine, models, checks before publishing.";
 
 // One command's parsed flags and what runs it.
 struct Parser {
@@ -95,7 +96,9 @@ struct Parser {
   }
 
   void Selectors(CLI::App* command, SelectArgs& into) {
-    command->add_option("-s,--select,-m,--models", into.select, "nodes: NAME, +NAME+, tag:T, source:S+, path:DIR, layer:L, result:failed")->take_all()->allow_extra_args(true);
+    command->add_option("-s,--select,-m,--models", into.select, "nodes: NAME, +NAME+, tag:T, source:S+, path:DIR, layer:L, result:failed")
+        ->take_all()
+        ->allow_extra_args(true);
     command->add_option("--exclude", into.exclude, "nodes to leave out, in the same words")->take_all()->allow_extra_args(true);
   }
 
@@ -143,7 +146,9 @@ struct Parser {
     plan_command->add_flag("--detailed-exitcode", plan.detailed_exitcode, "exit 2 if there is work, 0 if not");
     plan_command->add_option("-o,--out", plan.out, "save the plan");
 
-    Selectors(Command(app, "validate", "check project, SQL, columns and types without reading data", [this] { return Validate(context, select); }), select);
+    Selectors(Command(app, "validate", "check project, SQL, columns and types without reading data",
+                      [this] { return Validate(context, select); }),
+              select);
     Selectors(Command(app, "check", "run the checks on the published tables", [this] { return Check(context, select); }), select);
   }
 
@@ -154,8 +159,12 @@ struct Parser {
     query_command->add_option("-o,--out", query.out, "the file of --format parquet");
     query_command->add_option("--limit", query.limit, "at most this many rows");
     Selectors(Command(app, "ls", "the nodes", [this] { return List(context, select); }), select);
-    Command(app, "show", "what a node is, reads and gives, and its last batches", [this] { return Show(context, node); })->add_option("node", node, "a node")->required();
-    Command(app, "compile", "a model's SQL with its macros expanded", [this] { return Compile(context, node); })->add_option("node", node, "a model")->required();
+    Command(app, "show", "what a node is, reads and gives, and its last batches", [this] { return Show(context, node); })
+        ->add_option("node", node, "a node")
+        ->required();
+    Command(app, "compile", "a model's SQL with its macros expanded", [this] { return Compile(context, node); })
+        ->add_option("node", node, "a model")
+        ->required();
 
     CLI::App* tables = app.add_subcommand("table", "a table's versions and contents, by node or by path");
     tables->require_subcommand(1)->fallthrough();
@@ -173,8 +182,10 @@ struct Parser {
     CLI::App* list = Command(*group, "list", "counts by source, column and rule", [this] { return QuarantineList(context, quarantine); });
     list->add_option("source", quarantine.source, "a source (default: all)");
     CLI::App* show = Command(*group, "show", "the records, with their reasons", [this] { return QuarantineShow(context, quarantine); });
-    CLI::App* replay = Command(*group, "replay", "put open records through the contract as it is now", [this] { return QuarantineReplay(context, quarantine); });
-    CLI::App* discard = Command(*group, "discard", "mark open records as not wanted", [this] { return QuarantineDiscard(context, quarantine); });
+    CLI::App* replay = Command(*group, "replay", "put open records through the contract as it is now",
+                               [this] { return QuarantineReplay(context, quarantine); });
+    CLI::App* discard =
+        Command(*group, "discard", "mark open records as not wanted", [this] { return QuarantineDiscard(context, quarantine); });
     for (CLI::App* command : {show, replay, discard}) {
       command->add_option("source", quarantine.source, "a source")->required();
       command->add_option("--id", quarantine.ids, "records by id")->take_all();
@@ -189,11 +200,14 @@ struct Parser {
   }
 
   void Starting() {
-    CLI::App* init_command = Command(app, "init", "a new project: from a folder of files, or an example", [this] { return Init(context, init); });
+    CLI::App* init_command =
+        Command(app, "init", "a new project: from a folder of files, or an example", [this] { return Init(context, init); });
     init_command->add_option("dir", init.dir, "where (default: here)");
     init_command->add_option("--from", init.from, "look at the files of this folder and propose contracts and models");
     init_command->add_option("--example", init.example, "retail");
-    Command(app, "inspect", "how a file is written, and a contract for it", [this] { return Inspect(context, file); })->add_option("file", file, "a CSV, NDJSON or Parquet file")->required();
+    Command(app, "inspect", "how a file is written, and a contract for it", [this] { return Inspect(context, file); })
+        ->add_option("file", file, "a CSV, NDJSON or Parquet file")
+        ->required();
     CLI::App* generate_command = Command(app, "generate", "make an example's data", [this] { return Generate(context, generate); });
     generate_command->add_option("example", generate.example, "retail")->required();
     generate_command->add_option("--out", generate.out, "folder to write to")->required();
@@ -202,7 +216,8 @@ struct Parser {
     generate_command->add_option("--crm", generate.crm, "CRM records");
     generate_command->add_option("--seed", generate.seed, "same seed, same bytes");
     generate_command->add_option("--deliver", generate.deliver, "only the k-th delivery (1 to 3); 0 = all");
-    CLI::App* test_command = Command(app, "test", "run the project's pipeline tests (tests/*.test)", [this] { return Test(context, test); });
+    CLI::App* test_command =
+        Command(app, "test", "run the project's pipeline tests (tests/*.test)", [this] { return Test(context, test); });
     test_command->add_option("paths", test.paths, "files or folders (default: tests/ of the project)");
     test_command->add_option("-k,--filter", test.filter, "only cases whose name contains this");
     test_command->add_flag("--keep", test.keep, "leave each case's folder for a look");
@@ -210,8 +225,13 @@ struct Parser {
     Command(app, "doctor", "does everything that Sluice needs work here?", [this] { return Doctor(context); });
     CLI::App* state = app.add_subcommand("state", "what Sluice knows of past batches");
     state->require_subcommand(1)->fallthrough();
-    Command(*state, "rebuild", "make the indexes again from the batch records", [this] { return StateRebuild(context, node); })->add_option("node", node, "only this node");
-    Command(app, "schema", "JSON Schema for editors: sluice.yml, source or model; `reference` gives the Markdown page", [this] { return SchemaOf(context, file); })->add_option("kind", file, "sluice.yml, source, model, reference")->required();
+    Command(*state, "rebuild", "make the indexes again from the batch records", [this] {
+      return StateRebuild(context, node);
+    })->add_option("node", node, "only this node");
+    Command(app, "schema", "JSON Schema for editors: sluice.yml, source or model; `reference` gives the Markdown page",
+            [this] { return SchemaOf(context, file); })
+        ->add_option("kind", file, "sluice.yml, source, model, reference")
+        ->required();
   }
 
   Context& context;
@@ -232,7 +252,7 @@ struct Parser {
 }  // namespace
 
 int Main(const std::vector<std::string>& args, std::ostream& out, std::ostream& err, const Hooks& hooks) {
-  if (args.size() == 1 && (args[0] == "--version" || args[0] == "-V")) {   // without building the parser: editors and scripts ask often
+  if (args.size() == 1 && (args[0] == "--version" || args[0] == "-V")) {  // without building the parser: editors and scripts ask often
     out << "sluice " << kVersion << "\n";
     return kDone;
   }

@@ -24,7 +24,7 @@ struct Hooks {
   Random* random = &SystemRandom();
   std::function<Result<std::unique_ptr<store::ObjectStore>>(const std::string& lake)> open_lake;
   std::atomic<bool>* cancelled = nullptr;
-  std::vector<std::string>* run_ids = nullptr;   // appended to
+  std::vector<std::string>* run_ids = nullptr;  // appended to
 };
 
 // Runs one command; results to `out`, progress, logs and errors to `err`. args exclude the program's name.

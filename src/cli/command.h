@@ -18,10 +18,10 @@ namespace sluice::cli {
 struct Globals {
   std::string dir = ".";
   std::string environment;
-  std::vector<std::string> vars;         // "name=value"
+  std::vector<std::string> vars;  // "name=value"
   bool json = false, quiet = false, verbose = false, no_color = false;
-  std::string log_format = "auto";       // auto | plain | json
-  std::string memory;                    // "2GiB"; "" = three quarters of the machine
+  std::string log_format = "auto";  // auto | plain | json
+  std::string memory;               // "2GiB"; "" = three quarters of the machine
   int threads = 0;
 };
 
@@ -35,7 +35,7 @@ struct Context {
   Globals globals;
   Io& io;
   const Hooks& hooks;
-  std::string command_line;              // as typed, for the run file
+  std::string command_line;  // as typed, for the run file
 };
 
 struct SelectArgs {
@@ -62,7 +62,7 @@ int Check(Context& context, const SelectArgs& args);
 
 struct QueryArgs {
   std::string sql, format = "table", out;
-  int64_t limit = 0;                     // 0: 100 rows in a table, all otherwise
+  int64_t limit = 0;  // 0: 100 rows in a table, all otherwise
 };
 int Query(Context& context, const QueryArgs& args);
 int List(Context& context, const SelectArgs& args);
@@ -70,7 +70,7 @@ int Show(Context& context, const std::string& node);
 int Compile(Context& context, const std::string& node);
 
 struct TableArgs {
-  std::string table;                     // a node's table, or the path of a Delta table
+  std::string table;  // a node's table, or the path of a Delta table
   std::optional<int64_t> version;
   int64_t limit = 20;
 };
@@ -78,7 +78,7 @@ int TableHistory(Context& context, const TableArgs& args);
 int TableShow(Context& context, const TableArgs& args);
 
 struct QuarantineArgs {
-  std::string source;                    // "orders"; "" = all (list)
+  std::string source;  // "orders"; "" = all (list)
   std::vector<std::string> ids;
   std::string where, edits_file, state = "open";
   bool refused = false, all = false;

@@ -30,13 +30,15 @@ Result<fs::path> ExamplesFolder() {
 
 Status MustBeFree(const fs::path& dir) {
   std::error_code ignored;
-  if (fs::exists(dir / "sluice.yml", ignored)) return Fail(UserError("project-exists", fmt::format("{} has a sluice.yml already", dir.string())).Hint("choose another folder"));
+  if (fs::exists(dir / "sluice.yml", ignored))
+    return Fail(UserError("project-exists", fmt::format("{} has a sluice.yml already", dir.string())).Hint("choose another folder"));
   return Ok();
 }
 
 Status Write(const fs::path& path, const std::string& text) {
   std::error_code error;
-  if (fs::exists(path, error)) return Fail(UserError("file-exists", fmt::format("{} is there already: nothing of yours is overwritten", path.string())));
+  if (fs::exists(path, error))
+    return Fail(UserError("file-exists", fmt::format("{} is there already: nothing of yours is overwritten", path.string())));
   fs::create_directories(path.parent_path(), error);
   std::ofstream out(path, std::ios::binary);
   out << text;
@@ -52,7 +54,8 @@ Result<int> FromExample(Context& context, const InitArgs& args) {
   if (args.example.find('/') != std::string::npos || !fs::exists(from / "sluice.yml", error)) {
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(examples)) names.push_back(entry.path().filename().string());
-    return Fail(UserError("unknown-example", fmt::format("no example \"{}\"{}", args.example, DidYouMean(args.example, names))).Hint("there are: " + Join(names, ", ")));
+    return Fail(UserError("unknown-example", fmt::format("no example \"{}\"{}", args.example, DidYouMean(args.example, names)))
+                    .Hint("there are: " + Join(names, ", ")));
   }
   fs::create_directories(args.dir, error);
   for (const auto& entry : fs::directory_iterator(from)) {
@@ -79,10 +82,15 @@ Result<int> FromFolder(Context& context, const InitArgs& args) {
   for (const auto& [path, text] : proposal.files) SLUICE_CHECK(Write(fs::path(args.dir) / path, text));
   for (const auto& [path, text] : proposal.files) context.io.out << "  wrote " << path << "\n";
   for (const auto& source : proposal.sources)
-    context.io.out << fmt::format("  {}  {} {} file{}, {} records looked at{}{}\n", source.name, source.files, source.format, source.files == 1 ? "" : "s", FormatCount(source.records),
-                                  source.key.empty() ? "" : ", key " + Join(source.key, ", "), source.misfits > 0 ? fmt::format(", {} do not fit", FormatCount(source.misfits)) : "");
+    context.io.out << fmt::format("  {}  {} {} file{}, {} records looked at{}{}\n", source.name, source.files, source.format,
+                                  source.files == 1 ? "" : "s", FormatCount(source.records),
+                                  source.key.empty() ? "" : ", key " + Join(source.key, ", "),
+                                  source.misfits > 0 ? fmt::format(", {} do not fit", FormatCount(source.misfits)) : "");
   for (const auto& skipped : proposal.skipped) context.io.out << fmt::format("  left out {}: {}\n", skipped.key, skipped.why);
-  context.io.out << fmt::format("looked at {} and proposed a project: read the contracts, then\n  next: cd {}\n        sluice validate\n        sluice plan\n        sluice run\n", args.from, args.dir);
+  context.io.out << fmt::format(
+      "looked at {} and proposed a project: read the contracts, then\n  next: cd {}\n        sluice validate\n        sluice plan\n        "
+      "sluice run\n",
+      args.from, args.dir);
   return kDone;
 }
 
@@ -90,14 +98,19 @@ Result<int> FromFolder(Context& context, const InitArgs& args) {
 Result<int> Empty(Context& context, const InitArgs& args) {
   const std::string name = fs::weakly_canonical(args.dir).filename().string();
   const std::pair<const char*, std::string> files[] = {
-      {"sluice.yml", fmt::format("project: {}\nlake: ./lake\nconnections:\n  drop: {{ type: files, path: ./landing }}   # where files arrive\n", name.empty() ? "project" : name)},
+      {"sluice.yml",
+       fmt::format("project: {}\nlake: ./lake\nconnections:\n  drop: {{ type: files, path: ./landing }}   # where files arrive\n",
+                   name.empty() ? "project" : name)},
       {"landing/.gitkeep", ""},
       {"sources/README.md", "One file for each bronze table; `sluice inspect FILE` proposes one. See the project reference.\n"},
       {"models/silver/.gitkeep", ""},
       {"models/gold/.gitkeep", ""},
       {".gitignore", ".sluice/\nlake/\n"}};
   for (const auto& [path, text] : files) SLUICE_CHECK(Write(fs::path(args.dir) / path, text));
-  context.io.out << fmt::format("made an empty project in {}\n  next: put files into landing/, and let `sluice inspect FILE` propose a contract\n        or start from a folder of files: sluice init --from DIR NEW\n", args.dir);
+  context.io.out << fmt::format(
+      "made an empty project in {}\n  next: put files into landing/, and let `sluice inspect FILE` propose a contract\n        or start "
+      "from a folder of files: sluice init --from DIR NEW\n",
+      args.dir);
   return kDone;
 }
 
@@ -112,8 +125,13 @@ Result<int> MakeProject(Context& context, const InitArgs& args) {
 std::string Shown(char c) { return c == '\0' ? "none" : c == '\t' ? "tab" : std::string(1, c); }
 
 nlohmann::ordered_json ToJson(const sources::Inspection& seen) {
-  nlohmann::ordered_json out = {{"file", seen.file}, {"format", seen.format}, {"bytes", seen.input.object.size}, {"records", seen.profile.records}};
-  if (seen.format == "csv") out["dialect"] = {{"delimiter", Shown(seen.input.csv.delimiter)}, {"quote", Shown(seen.input.csv.quote)}, {"header", seen.input.csv.header}, {"skip", seen.input.csv.skip}};
+  nlohmann::ordered_json out = {
+      {"file", seen.file}, {"format", seen.format}, {"bytes", seen.input.object.size}, {"records", seen.profile.records}};
+  if (seen.format == "csv")
+    out["dialect"] = {{"delimiter", Shown(seen.input.csv.delimiter)},
+                      {"quote", Shown(seen.input.csv.quote)},
+                      {"header", seen.input.csv.header},
+                      {"skip", seen.input.csv.skip}};
   out["contract"] = seen.contract_yaml;
   return out;
 }
@@ -125,19 +143,25 @@ Result<int> InspectOne(Context& context, const std::string& file) {
     return kDone;
   }
   static constexpr const char* kCompressions[] = {"", ", gzip", ", zstd"};
-  context.io.out << fmt::format("# {}: {}{}, {}\n", seen.file, seen.format, kCompressions[static_cast<int>(seen.input.compression)], FormatBytes(seen.input.object.size));
+  context.io.out << fmt::format("# {}: {}{}, {}\n", seen.file, seen.format, kCompressions[static_cast<int>(seen.input.compression)],
+                                FormatBytes(seen.input.object.size));
   if (seen.format == "csv") {
     const auto& csv = seen.input.csv;
-    context.io.out << fmt::format("# delimiter {}, quote {}, {} header{}\n", Shown(csv.delimiter), Shown(csv.quote), csv.header ? "with" : "no", csv.skip > 0 ? fmt::format(", after {} lines", csv.skip) : "");
+    context.io.out << fmt::format("# delimiter {}, quote {}, {} header{}\n", Shown(csv.delimiter), Shown(csv.quote),
+                                  csv.header ? "with" : "no", csv.skip > 0 ? fmt::format(", after {} lines", csv.skip) : "");
   }
   const auto& profile = seen.profile;
-  context.io.out << fmt::format("# {} records {}{}\n", FormatCount(profile.records), profile.whole ? "in all" : "looked at", profile.unreadable > 0 ? fmt::format(", {} broken", FormatCount(profile.unreadable)) : "");
+  context.io.out << fmt::format("# {} records {}{}\n", FormatCount(profile.records), profile.whole ? "in all" : "looked at",
+                                profile.unreadable > 0 ? fmt::format(", {} broken", FormatCount(profile.unreadable)) : "");
   std::vector<std::vector<std::optional<std::string>>> rows;
   for (const auto& column : profile.columns)
-    rows.push_back({column.field, column.inferred.type.ToString(), FormatCount(column.nulls), FormatCount(column.distinct_count), column.pii, FormatCount(column.misfits)});
-  context.io.out << "\n" << RenderTable({"field", "type", "nulls", "distinct", "pii", "do not fit"}, rows, {false, false, true, true, false, true});
+    rows.push_back({column.field, column.inferred.type.ToString(), FormatCount(column.nulls), FormatCount(column.distinct_count),
+                    column.pii, FormatCount(column.misfits)});
+  context.io.out << "\n"
+                 << RenderTable({"field", "type", "nulls", "distinct", "pii", "do not fit"}, rows, {false, false, true, true, false, true});
   if (!profile.misfits.empty()) context.io.out << "\nrecords that do not fit:\n";
-  for (const auto& misfit : profile.misfits) context.io.out << fmt::format("  line {}  {}={}  {}\n", misfit.place.line, misfit.column, misfit.value, misfit.why);
+  for (const auto& misfit : profile.misfits)
+    context.io.out << fmt::format("  line {}  {}={}  {}\n", misfit.place.line, misfit.column, misfit.value, misfit.why);
   context.io.out << "\n" << seen.contract_yaml;
   return kDone;
 }

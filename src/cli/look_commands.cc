@@ -1,6 +1,6 @@
 // query, ls, show, compile, table history|show: looking without changing.
-#include <arrow/record_batch.h>
 #include <arrow/array.h>
+#include <arrow/record_batch.h>
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -40,10 +40,19 @@ Result<std::string> LowerQuery(run::Session& session, const std::string& sql) {
     if (use.mode == engines::UseMode::kThis || use.mode == engines::UseMode::kBatch)
       diagnostics.Add(UserError("unknown-table", fmt::format("`{}` has no meaning here: name a table", use.id())).At(use.where));
     else if (graph->Find(use.schema + "." + use.name) == nullptr)
-      diagnostics.Add(UserError("unknown-table", fmt::format("no table {} in this project{}", use.id(), DidYouMean(use.schema + "." + use.name, graph->Tables()))).At(use.where).Hint("`sluice ls` lists them"));
+      diagnostics.Add(UserError("unknown-table", fmt::format("no table {} in this project{}", use.id(),
+                                                             DidYouMean(use.schema + "." + use.name, graph->Tables())))
+                          .At(use.where)
+                          .Hint("`sluice ls` lists them"));
   }
   if (!diagnostics.ok()) return Fail(std::move(diagnostics).Take());
   SLUICE_TRY(const run::Relations relations, run::RelationsFor(session, run::RunPins(session), tree.uses(), nullptr, {}));
+  SLUICE_TRY(engines::SqlFrontend * frontend, session.sql().Frontend());
+  const auto params = run::ParametersIn(tree.CanonicalSql(), session.Parameters(session.clock().Now()));
+  const auto bound = frontend->Bind(tree, relations.schemas, params, {.named_output = false});
+  // A result that can't be stored can still be shown.
+  static const std::set<std::string> kOnlyForTables = {"untyped-null", "unsupported-type"};
+  if (!bound && !kOnlyForTables.contains(bound.error().code)) return Fail(bound.error());
   return run::LowerSql(session, tree, relations);
 }
 
@@ -75,13 +84,16 @@ Status EachRow(arrow::RecordBatchReader& reader, const std::function<void(const 
 }
 
 bool IsNumber(const std::string& duckdb_type) {
-  static const std::vector<std::string> kNumbers = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "FLOAT", "DOUBLE"};
+  static const std::vector<std::string> kNumbers = {"TINYINT",   "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT",
+                                                    "USMALLINT", "UINTEGER", "UBIGINT", "FLOAT",  "DOUBLE"};
   return duckdb_type.starts_with("DECIMAL") || std::find(kNumbers.begin(), kNumbers.end(), duckdb_type) != kNumbers.end();
 }
 
-Result<int> WriteParquet(Context& context, engines::Connection& connection, const std::string& sql, const std::vector<engines::Parameter>& params, const std::string& path) {
+Result<int> WriteParquet(Context& context, engines::Connection& connection, const std::string& sql,
+                         const std::vector<engines::Parameter>& params, const std::string& path) {
   if (path.empty()) return Fail(UserError("needs-out", "--format parquet writes a file").Hint("add --out FILE"));
-  SLUICE_TRY(const auto rows, connection.Scalar(fmt::format("COPY ({}) TO {} (FORMAT parquet, COMPRESSION zstd)", sql, QuoteLiteral(path)), params));
+  SLUICE_TRY(const auto rows,
+             connection.Scalar(fmt::format("COPY ({}) TO {} (FORMAT parquet, COMPRESSION zstd)", sql, QuoteLiteral(path)), params));
   context.io.err << "wrote " << rows.value_or("0") << " rows to " << path << "\n";
   return kDone;
 }
@@ -90,12 +102,15 @@ Result<int> RunQuery(Context& context, const QueryArgs& args) {
   static const std::vector<std::string> kFormats = {"table", "csv", "json", "parquet"};
   const std::string format = context.globals.json ? "json" : args.format;
   if (std::find(kFormats.begin(), kFormats.end(), format) == kFormats.end())
-    return Fail(UserError("unknown-format", fmt::format("--format {} is not known{}", format, DidYouMean(format, kFormats))).Hint("one of table, csv, json, parquet"));
+    return Fail(UserError("unknown-format", fmt::format("--format {} is not known{}", format, DidYouMean(format, kFormats)))
+                    .Hint("one of table, csv, json, parquet"));
   SLUICE_TRY(const auto session, OpenSession(context));
   SLUICE_TRY(std::string sql, LowerQuery(*session, args.sql));
   SLUICE_TRY(const engines::SqlTree tree, session->sql().Tree(args.sql, "query"));
   auto params = session->Parameters(session->clock().Now());
-  std::erase_if(params, [&](const auto& p) { return std::find(tree.parameters().begin(), tree.parameters().end(), p.name) == tree.parameters().end(); });
+  std::erase_if(params, [&](const auto& p) {
+    return std::find(tree.parameters().begin(), tree.parameters().end(), p.name) == tree.parameters().end();
+  });
   SLUICE_TRY(engines::DuckDb * db, session->db());
   SLUICE_TRY(const auto connection, db->Connect());
   if (args.limit > 0) sql = fmt::format("SELECT * FROM ({}) LIMIT {}", sql, args.limit);
@@ -151,12 +166,21 @@ Result<int> ListNodes(Context& context, const SelectArgs& args) {
     const auto& properties = node.properties();
     const std::vector<std::string> tags(properties.tags.begin(), properties.tags.end());
     if (context.globals.json)
-      json.push_back({{"table", node.table}, {"kind", KindOf(node)}, {"store", StoreOf(node)}, {"inputs", node.inputs}, {"tags", tags}, {"owner", properties.owner}, {"file", node.where().file}, {"description", properties.description}});
+      json.push_back({{"table", node.table},
+                      {"kind", KindOf(node)},
+                      {"store", StoreOf(node)},
+                      {"inputs", node.inputs},
+                      {"tags", tags},
+                      {"owner", properties.owner},
+                      {"file", node.where().file},
+                      {"description", properties.description}});
     else
       rows.push_back({node.table, KindOf(node), StoreOf(node), Join(tags, ","), node.where().file});
   }
-  if (context.globals.json) context.io.out << json.dump(2) << "\n";
-  else context.io.out << RenderTable({"node", "kind", "store", "tags", "file"}, rows);
+  if (context.globals.json)
+    context.io.out << json.dump(2) << "\n";
+  else
+    context.io.out << RenderTable({"node", "kind", "store", "tags", "file"}, rows);
   return kDone;
 }
 
@@ -177,11 +201,18 @@ Result<int> ShowNode(Context& context, const std::string& name) {
   if (validated)
     if (const auto at = validated->schemas.find(node->table); at != validated->schemas.end())
       for (const auto& field : at->second.fields) json["columns"].push_back({{"name", field.name}, {"type", field.type.ToString()}});
-  for (const auto& check : node->source ? node->source->checks : node->model ? node->model->checks : std::vector<project::Check>{}) json["checks"].push_back(check.name);
+  for (const auto& check : node->source ? node->source->checks : node->model ? node->model->checks : std::vector<project::Check>{})
+    json["checks"].push_back(check.name);
   SLUICE_TRY(const auto snapshot, session->Pin(node->table));
   if (snapshot) json["version"] = snapshot->version;
   SLUICE_TRY(const auto batches, state::History(session->lake(), node->table, 5));
-  for (const auto& batch : batches) json["batches"].push_back({{"n", batch.n}, {"attempts", batch.attempts}, {"state", batch.done ? batch.done->abandoned ? "abandoned" : "done" : batch.ready ? "decided" : "open"}, {"run", batch.ready ? batch.ready->run_id : ""}});
+  for (const auto& batch : batches)
+    json["batches"].push_back({{"n", batch.n},
+                               {"attempts", batch.attempts},
+                               {"state", batch.done    ? batch.done->abandoned ? "abandoned" : "done"
+                                         : batch.ready ? "decided"
+                                                       : "open"},
+                               {"run", batch.ready ? batch.ready->run_id : ""}});
   if (context.globals.json) {
     context.io.out << json.dump(2) << "\n";
     return kDone;
@@ -203,7 +234,8 @@ Result<int> ShowNode(Context& context, const std::string& name) {
   }
   if (json.contains("batches")) {
     std::vector<std::vector<std::optional<std::string>>> rows;
-    for (const auto& batch : json["batches"]) rows.push_back({batch["n"].dump(), batch["state"].get<std::string>(), batch["attempts"].dump(), batch["run"].get<std::string>()});
+    for (const auto& batch : json["batches"])
+      rows.push_back({batch["n"].dump(), batch["state"].get<std::string>(), batch["attempts"].dump(), batch["run"].get<std::string>()});
     context.io.out << "\n" << RenderTable({"batch", "state", "attempts", "run"}, rows);
   }
   if (!validated) return Report(context, validated.error());
@@ -258,11 +290,26 @@ Result<int> History(Context& context, const TableArgs& args) {
   std::vector<std::vector<std::optional<std::string>>> rows;
   for (const auto& entry : entries) {
     const std::string when = FormatInstant({entry.timestamp * 1000});
-    json.push_back({{"version", entry.version}, {"timestamp", when}, {"operation", entry.operation}, {"engine", entry.engine}, {"run", entry.run_id}, {"batch", entry.batch}, {"node", entry.node}, {"files_added", entry.files_added}, {"files_removed", entry.files_removed}, {"rows_added", entry.rows_added}, {"schema_changed", entry.schema_changed}});
-    rows.push_back({std::to_string(entry.version), when, entry.operation, entry.batch, std::to_string(entry.files_added), std::to_string(entry.files_removed), entry.rows_added < 0 ? std::nullopt : std::optional(std::to_string(entry.rows_added)), entry.run_id});
+    json.push_back({{"version", entry.version},
+                    {"timestamp", when},
+                    {"operation", entry.operation},
+                    {"engine", entry.engine},
+                    {"run", entry.run_id},
+                    {"batch", entry.batch},
+                    {"node", entry.node},
+                    {"files_added", entry.files_added},
+                    {"files_removed", entry.files_removed},
+                    {"rows_added", entry.rows_added},
+                    {"schema_changed", entry.schema_changed}});
+    rows.push_back({std::to_string(entry.version), when, entry.operation, entry.batch, std::to_string(entry.files_added),
+                    std::to_string(entry.files_removed),
+                    entry.rows_added < 0 ? std::nullopt : std::optional(std::to_string(entry.rows_added)), entry.run_id});
   }
-  if (context.globals.json) context.io.out << json.dump(2) << "\n";
-  else context.io.out << RenderTable({"version", "timestamp", "operation", "batch", "files +", "files -", "rows +", "run"}, rows, {true, false, false, true, true, true, true, false});
+  if (context.globals.json)
+    context.io.out << json.dump(2) << "\n";
+  else
+    context.io.out << RenderTable({"version", "timestamp", "operation", "batch", "files +", "files -", "rows +", "run"}, rows,
+                                  {true, false, false, true, true, true, true, false});
   return kDone;
 }
 
@@ -270,19 +317,35 @@ Result<int> ShowTable(Context& context, const TableArgs& args) {
   SLUICE_TRY(const FoundTable table, FindTable(context, args.table));
   SLUICE_TRY(const delta::Snapshot snapshot, delta::LoadSnapshot(*table.store, table.root, args.version));
   const tables::TableSummary summary = tables::Summarise(snapshot);
-  ordered_json json = {{"table", table.name}, {"location", table.store->Uri(table.root)}, {"id", summary.id}, {"version", summary.version}, {"timestamp", FormatInstant({summary.timestamp * 1000})}, {"files", summary.files}, {"bytes", summary.bytes}, {"rows", summary.rows},
-                       {"protocol", fmt::format("reader {} writer {}", summary.min_reader_version, summary.min_writer_version)}, {"features", summary.features}, {"partition_columns", summary.partition_columns}, {"partitions", summary.partitions}, {"properties", summary.properties}};
-  for (const auto& field : summary.schema.fields) json["columns"].push_back({{"name", field.name}, {"type", field.type.ToString()}, {"nullable", field.nullable}});
+  ordered_json json = {{"table", table.name},
+                       {"location", table.store->Uri(table.root)},
+                       {"id", summary.id},
+                       {"version", summary.version},
+                       {"timestamp", FormatInstant({summary.timestamp * 1000})},
+                       {"files", summary.files},
+                       {"bytes", summary.bytes},
+                       {"rows", summary.rows},
+                       {"protocol", fmt::format("reader {} writer {}", summary.min_reader_version, summary.min_writer_version)},
+                       {"features", summary.features},
+                       {"partition_columns", summary.partition_columns},
+                       {"partitions", summary.partitions},
+                       {"properties", summary.properties}};
+  for (const auto& field : summary.schema.fields)
+    json["columns"].push_back({{"name", field.name}, {"type", field.type.ToString()}, {"nullable", field.nullable}});
   if (context.globals.json) {
     for (const auto& [app, txn] : snapshot.txns) json["transactions"][app] = txn.version;
     for (const auto& add : snapshot.files) json["data_files"].push_back({{"path", add.path}, {"size", add.size}});
     context.io.out << json.dump(2) << "\n";
     return kDone;
   }
-  context.io.out << fmt::format("table       {}\nlocation    {}\nversion     {} of {}\nrows        {}\nfiles       {} ({})\nprotocol    {}\n", table.name, table.store->Uri(table.root), summary.version, FormatInstant({summary.timestamp * 1000}),
-                                summary.rows < 0 ? "unknown" : FormatCount(summary.rows), FormatCount(summary.files), FormatBytes(summary.bytes), json["protocol"].get<std::string>());
+  context.io.out << fmt::format(
+      "table       {}\nlocation    {}\nversion     {} of {}\nrows        {}\nfiles       {} ({})\nprotocol    {}\n", table.name,
+      table.store->Uri(table.root), summary.version, FormatInstant({summary.timestamp * 1000}),
+      summary.rows < 0 ? "unknown" : FormatCount(summary.rows), FormatCount(summary.files), FormatBytes(summary.bytes),
+      json["protocol"].get<std::string>());
   if (!summary.features.empty()) context.io.out << "features    " << Join(summary.features, ", ") << "\n";
-  if (!summary.partition_columns.empty()) context.io.out << fmt::format("partitions  {} by {}\n", summary.partitions, Join(summary.partition_columns, ", "));
+  if (!summary.partition_columns.empty())
+    context.io.out << fmt::format("partitions  {} by {}\n", summary.partitions, Join(summary.partition_columns, ", "));
   std::vector<std::vector<std::optional<std::string>>> rows;
   for (const auto& field : summary.schema.fields) rows.push_back({field.name, field.type.ToString(), field.nullable ? "" : "not null"});
   context.io.out << "\n" << RenderTable({"column", "type", ""}, rows);

@@ -24,7 +24,8 @@ Result<const plan::Node*> FindSource(run::Session& session, std::string name) {
   if (const plan::Node* node = graph->Find("bronze." + name); node && node->source) return node;
   std::vector<std::string> names;
   for (const auto& source : session.project().sources) names.push_back(source.name);
-  return Fail(UserError("unknown-source", fmt::format("no source {} in this project{}", name, DidYouMean(name, names))).Hint("sources: " + Join(names, ", ")));
+  return Fail(UserError("unknown-source", fmt::format("no source {} in this project{}", name, DidYouMean(name, names)))
+                  .Hint("sources: " + Join(names, ", ")));
 }
 
 // The quarantine table's rows as a relation; "" where it does not exist.
@@ -67,15 +68,27 @@ Result<int> ListAll(Context& context, const QuarantineArgs& args) {
   for (const plan::Node* node : nodes) {
     SLUICE_TRY(const std::string scan, QuarantineScan(*session, *node));
     if (scan.empty()) continue;
-    SLUICE_TRY(const Rows counts, RowsOf(*session, fmt::format("SELECT v.\"column\", v.\"rule\", q.state, count(DISTINCT q.id), min(v.message) FROM {} AS q, UNNEST(q.violations) AS u(v) GROUP BY ALL ORDER BY count(DISTINCT q.id) DESC, 1, 2, 3", scan)));
+    SLUICE_TRY(const Rows counts,
+               RowsOf(*session, fmt::format("SELECT v.\"column\", v.\"rule\", q.state, count(DISTINCT q.id), min(v.message) FROM {} AS q, "
+                                            "UNNEST(q.violations) AS u(v) GROUP BY ALL ORDER BY count(DISTINCT q.id) DESC, 1, 2, 3",
+                                            scan)));
     for (const auto& row : counts) {
-      json.push_back({{"source", node->source->name}, {"column", row[0].value_or("")}, {"rule", row[1].value_or("")}, {"state", row[2].value_or("")}, {"rows", std::stoll(row[3].value_or("0"))}, {"example", row[4].value_or("")}});
+      json.push_back({{"source", node->source->name},
+                      {"column", row[0].value_or("")},
+                      {"rule", row[1].value_or("")},
+                      {"state", row[2].value_or("")},
+                      {"rows", std::stoll(row[3].value_or("0"))},
+                      {"example", row[4].value_or("")}});
       rows.push_back({node->source->name, row[0], row[1], row[2], row[3], row[4]});
     }
   }
-  if (context.globals.json) context.io.out << json.dump(2) << "\n";
-  else if (rows.empty()) context.io.out << "no quarantined records\n";
-  else context.io.out << RenderTable({"source", "column", "rule", "state", "rows", "example"}, rows, {false, false, false, false, true, false});
+  if (context.globals.json)
+    context.io.out << json.dump(2) << "\n";
+  else if (rows.empty())
+    context.io.out << "no quarantined records\n";
+  else
+    context.io.out << RenderTable({"source", "column", "rule", "state", "rows", "example"}, rows,
+                                  {false, false, false, false, true, false});
   return kDone;
 }
 
@@ -100,29 +113,45 @@ Result<int> ShowRows(Context& context, const QuarantineArgs& args) {
     context.io.out << (args.refused ? "no attempt of this source was refused\n" : "no quarantined records\n");
     return kDone;
   }
-  const std::string sql = fmt::format("SELECT id, file, line, row, state, CAST(to_json(violations) AS VARCHAR), coalesce(record, CAST(record_bytes AS VARCHAR)) FROM {} WHERE {} ORDER BY file, row LIMIT {}", scan, Filter(args), args.limit);
+  const std::string sql = fmt::format(
+      "SELECT id, file, line, row, state, CAST(to_json(violations) AS VARCHAR), coalesce(record, CAST(record_bytes AS VARCHAR)) FROM {} "
+      "WHERE {} ORDER BY file, row LIMIT {}",
+      scan, Filter(args), args.limit);
   auto rows = RowsOf(*session, sql);
   if (!rows) {
     Error error = rows.error();
-    if (!args.where.empty()) error = UserError("bad-predicate", fmt::format("--where {}: {}", args.where, error.message)).Hint("columns: id, file, line, row, state, record, violations, …");
+    if (!args.where.empty())
+      error = UserError("bad-predicate", fmt::format("--where {}: {}", args.where, error.message))
+                  .Hint("columns: id, file, line, row, state, record, violations, …");
     return Fail(std::move(error));
   }
   ordered_json json = ordered_json::array();
   for (const auto& row : *rows) {
     const ordered_json violations = ordered_json::parse(row[5].value_or("[]"), nullptr, false);
     if (context.globals.json) {
-      json.push_back({{"id", row[0].value_or("")}, {"file", row[1].value_or("")}, {"line", row[2] ? std::stoll(*row[2]) : 0}, {"row", row[3] ? std::stoll(*row[3]) : 0}, {"state", row[4].value_or("")}, {"violations", violations}, {"record", row[6].value_or("")}});
+      json.push_back({{"id", row[0].value_or("")},
+                      {"file", row[1].value_or("")},
+                      {"line", row[2] ? std::stoll(*row[2]) : 0},
+                      {"row", row[3] ? std::stoll(*row[3]) : 0},
+                      {"state", row[4].value_or("")},
+                      {"violations", violations},
+                      {"record", row[6].value_or("")}});
       continue;
     }
-    context.io.out << fmt::format("{}  {}:{}  {}\n", row[0].value_or(""), row[1].value_or(""), row[2].value_or(row[3].value_or("")), row[4].value_or(""));
+    context.io.out << fmt::format("{}  {}:{}  {}\n", row[0].value_or(""), row[1].value_or(""), row[2].value_or(row[3].value_or("")),
+                                  row[4].value_or(""));
     for (const auto& violation : violations) {
-      const auto text = [&](const char* key) { return violation.contains(key) && violation[key].is_string() ? violation[key].get<std::string>() : std::string(); };
+      const auto text = [&](const char* key) {
+        return violation.contains(key) && violation[key].is_string() ? violation[key].get<std::string>() : std::string();
+      };
       context.io.out << fmt::format("    {} {}: {}\n", text("column"), text("rule"), text("message"));
     }
     context.io.out << "    " << row[6].value_or("") << "\n";
   }
-  if (context.globals.json) context.io.out << json.dump(2, ' ', false, ordered_json::error_handler_t::replace) << "\n";
-  else if (rows->empty()) context.io.out << "no records match\n";
+  if (context.globals.json)
+    context.io.out << json.dump(2, ' ', false, ordered_json::error_handler_t::replace) << "\n";
+  else if (rows->empty())
+    context.io.out << "no records match\n";
   return kDone;
 }
 
@@ -133,7 +162,9 @@ Result<std::map<std::string, std::string>> ReadEdits(const std::string& path) {
   std::ifstream in(path);
   if (!in) return Fail(UserError("unreadable-file", "can't read " + path));
   const auto json = nlohmann::json::parse(in, nullptr, false);
-  if (!json.is_object()) return Fail(UserError("bad-edits", path + " is no JSON object of id → record").Hint("{\"<id>\": \"the record as it should have been\"}"));
+  if (!json.is_object())
+    return Fail(
+        UserError("bad-edits", path + " is no JSON object of id → record").Hint("{\"<id>\": \"the record as it should have been\"}"));
   for (const auto& [id, record] : json.items()) edits[id] = record.is_string() ? record.get<std::string>() : record.dump();
   return edits;
 }
@@ -152,13 +183,21 @@ Result<int> ReplayOrDiscard(Context& context, const QuarantineArgs& args, bool d
     for (const auto& [id, record] : what.edits) what.ids.push_back(id);
   SLUICE_TRY(const run::ReplayOutcome outcome, run::ReplayQuarantine(*session, *node, what));
   if (context.globals.json) {
-    context.io.out << ordered_json{{"run", outcome.run_id}, {"batch", outcome.batch}, {"selected", outcome.selected}, {"replayed", outcome.replayed}, {"refused", outcome.refused}, {"duplicates", outcome.duplicates}}.dump(2) << "\n";
+    context.io.out << ordered_json{{"run", outcome.run_id},        {"batch", outcome.batch},     {"selected", outcome.selected},
+                                   {"replayed", outcome.replayed}, {"refused", outcome.refused}, {"duplicates", outcome.duplicates}}
+                          .dump(2)
+                   << "\n";
     return kDone;
   }
-  if (outcome.batch == 0) context.io.out << "nothing to do: no open record matches\n";
-  else if (discard) context.io.out << fmt::format("{}  batch {}  discarded {}\n", node->table, outcome.batch, FormatCount(outcome.selected));
-  else context.io.out << fmt::format("{}  batch {}  selected {} = replayed {} + still refused {}{}\n", node->table, outcome.batch, FormatCount(outcome.selected), FormatCount(outcome.replayed), FormatCount(outcome.refused),
-                                     outcome.duplicates > 0 ? fmt::format(" (of the replayed, {} were there already)", outcome.duplicates) : "");
+  if (outcome.batch == 0)
+    context.io.out << "nothing to do: no open record matches\n";
+  else if (discard)
+    context.io.out << fmt::format("{}  batch {}  discarded {}\n", node->table, outcome.batch, FormatCount(outcome.selected));
+  else
+    context.io.out << fmt::format(
+        "{}  batch {}  selected {} = replayed {} + still refused {}{}\n", node->table, outcome.batch, FormatCount(outcome.selected),
+        FormatCount(outcome.replayed), FormatCount(outcome.refused),
+        outcome.duplicates > 0 ? fmt::format(" (of the replayed, {} were there already)", outcome.duplicates) : "");
   for (const auto& rule : outcome.rules) context.io.out << fmt::format("    {} {}: {} rows\n", rule.column, rule.rule, rule.rows);
   return kDone;
 }

@@ -41,7 +41,8 @@ Status AllowProtected(const Context& context, const project::Project& project, c
   if (context.globals.environment != name)
     return Fail(UserError("protected-environment", fmt::format("environment {} is protected: name it", name)).Hint("add --env " + name));
   if (!args.yes && args.plan_file.empty())
-    return Fail(UserError("protected-environment", fmt::format("environment {} is protected: confirm the run", name)).Hint("add --yes, or run a saved plan: sluice plan --env " + name + " --out FILE, then --plan FILE"));
+    return Fail(UserError("protected-environment", fmt::format("environment {} is protected: confirm the run", name))
+                    .Hint("add --yes, or run a saved plan: sluice plan --env " + name + " --out FILE, then --plan FILE"));
   return Ok();
 }
 
@@ -52,7 +53,8 @@ Result<std::set<size_t>> NodesToRun(run::Session& session, const RunArgs& args) 
   }
   SLUICE_TRY(auto nodes, SelectNodes(session, selection));
   if (nodes.empty())
-    return Fail(UserError("nothing-selected", args.resume ? "the last run left nothing to resume" : "nothing matches the selection").Hint("`sluice ls` lists the nodes"));
+    return Fail(UserError("nothing-selected", args.resume ? "the last run left nothing to resume" : "nothing matches the selection")
+                    .Hint("`sluice ls` lists the nodes"));
   return nodes;
 }
 
@@ -61,7 +63,8 @@ Status CheckPlan(run::Session& session, const std::set<size_t>& nodes, const Run
   SLUICE_TRY(const auto now, run::MakePlan(session, nodes, args.full_refresh, args.reload_sources, args.force));
   SLUICE_TRY(const auto moved, run::MovedSince(saved, now));
   if (moved.empty()) return Ok();
-  return Fail(ConflictError("plan-stale", "things moved since the plan was made:\n    " + Join(moved, "\n    ")).Hint("make a new one: sluice plan --out " + args.plan_file));
+  return Fail(ConflictError("plan-stale", "things moved since the plan was made:\n    " + Join(moved, "\n    "))
+                  .Hint("make a new one: sluice plan --out " + args.plan_file));
 }
 
 Status CheckFlags(const RunArgs& args) {
@@ -92,11 +95,15 @@ Result<int> RunChosen(Context& context, const RunArgs& args) {
   SLUICE_CHECK(run::WriteRunFile(session->project().root, report));
   if (!args.report.empty()) {
     SLUICE_TRY(const std::string text, run::RenderReport(report, args.report));
-    if (args.report_file.empty()) context.io.out << text;
-    else SLUICE_CHECK(WriteFile(args.report_file, text));
+    if (args.report_file.empty())
+      context.io.out << text;
+    else
+      SLUICE_CHECK(WriteFile(args.report_file, text));
   }
-  if (context.globals.json) context.io.out << run::ToJson(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
-  else if (args.report.empty() || !args.report_file.empty()) context.io.out << run::RenderText(report, context.globals.verbose);
+  if (context.globals.json)
+    context.io.out << run::ToJson(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  else if (args.report.empty() || !args.report_file.empty())
+    context.io.out << run::RenderText(report, context.globals.verbose);
   return report.ExitCode();
 }
 
@@ -135,7 +142,9 @@ Result<run::OwnRelations> Committed(run::Session& session, const plan::Node& nod
     return run::OwnRelations{"(" + view.sql + ")", "(" + view.sql + ")", view.schema};
   }
   SLUICE_TRY(const auto snapshot, session.Pin(node.table));
-  if (!snapshot) return Fail(UserError("not-built-yet", fmt::format("{} has no version yet", node.table)).Hint("build it first: sluice run -s +" + node.table));
+  if (!snapshot)
+    return Fail(
+        UserError("not-built-yet", fmt::format("{} has no version yet", node.table)).Hint("build it first: sluice run -s +" + node.table));
   SLUICE_TRY(const tables::Scan scan, tables::ScanFor(session.lake(), run::Session::RootOf(node.table), *snapshot));
   return run::OwnRelations{scan.sql, scan.sql, scan.schema};
 }
@@ -156,17 +165,25 @@ Result<int> CheckChosen(Context& context, const SelectArgs& args) {
       warned += check.status == run::CheckStatus::kWarned;
       passed += check.status == run::CheckStatus::kPassed || check.status == run::CheckStatus::kTolerated;
       if (context.globals.json) {
-        json.push_back({{"table", node.table}, {"check", check.name}, {"status", run::ToString(check.status)}, {"violations", check.violations}, {"where", check.where.ToString()}, {"samples", check.samples}});
+        json.push_back({{"table", node.table},
+                        {"check", check.name},
+                        {"status", run::ToString(check.status)},
+                        {"violations", check.violations},
+                        {"where", check.where.ToString()},
+                        {"samples", check.samples}});
         continue;
       }
       if (check.status == run::CheckStatus::kPassed && !context.globals.verbose) continue;
-      context.io.out << fmt::format("{}  {}  {}  {} violations  {}\n", node.table, check.name, run::ToString(check.status), check.violations, check.where.ToString());
+      context.io.out << fmt::format("{}  {}  {}  {} violations  {}\n", node.table, check.name, run::ToString(check.status),
+                                    check.violations, check.where.ToString());
       for (const auto& sample : check.samples) context.io.out << "    " << sample << "\n";
       for (const auto& line : check.explained) context.io.out << "    " << line << "\n";
     }
   }
-  if (context.globals.json) context.io.out << json.dump(2) << "\n";
-  else context.io.out << fmt::format("{} passed, {} warned, {} failed\n", passed, warned, failed);
+  if (context.globals.json)
+    context.io.out << json.dump(2) << "\n";
+  else
+    context.io.out << fmt::format("{} passed, {} warned, {} failed\n", passed, warned, failed);
   return failed > 0 ? kRefused : kDone;
 }
 

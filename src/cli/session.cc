@@ -27,7 +27,9 @@ Result<std::unique_ptr<run::Session>> OpenSession(Context& context, obs::Sink* s
   options.threads = context.globals.threads;
   if (!context.globals.memory.empty()) {
     const auto bytes = ParseBytes(context.globals.memory);
-    if (!bytes || *bytes < (64LL << 20)) return Fail(UserError("bad-memory", fmt::format("--memory {} is no size of at least 64MiB", context.globals.memory)).Hint("write it as 2GiB or 500MB"));
+    if (!bytes || *bytes < (64LL << 20))
+      return Fail(UserError("bad-memory", fmt::format("--memory {} is no size of at least 64MiB", context.globals.memory))
+                      .Hint("write it as 2GiB or 500MB"));
     options.memory_bytes = *bytes;
   }
   run::World world;
@@ -47,7 +49,8 @@ Result<std::set<size_t>> SelectNodes(run::Session& session, const SelectArgs& ar
 std::unique_ptr<obs::Sink> NewSink(Context& context, const std::string& run_id) {
   const Globals& globals = context.globals;
   const obs::Level least = globals.quiet ? obs::Level::kWarn : globals.verbose ? obs::Level::kDebug : obs::Level::kInfo;
-  if (globals.log_format == "json") return obs::NewJsonLinesSink(context.io.err, *context.hooks.clock, {run_id, run_id, globals.environment});
+  if (globals.log_format == "json")
+    return obs::NewJsonLinesSink(context.io.err, *context.hooks.clock, {run_id, run_id, globals.environment});
   const bool live = globals.log_format == "auto" && context.io.err_is_terminal && !globals.quiet;
   if (live) return obs::NewTerminalSink(context.io.err, least, !globals.no_color && std::getenv("NO_COLOR") == nullptr);
   return obs::NewPlainSink(context.io.err, least);
@@ -56,17 +59,22 @@ std::unique_ptr<obs::Sink> NewSink(Context& context, const std::string& run_id) 
 int Report(Context& context, const Error& error) {
   context.io.err << error.ToString() << "\n";
   switch (error.kind) {
-    case ErrorKind::kUser: return kUsage;
-    case ErrorKind::kData: return kRefused;
-    case ErrorKind::kCancelled: return kInterrupted;
-    default: return kFailed;
+    case ErrorKind::kUser:
+      return kUsage;
+    case ErrorKind::kData:
+      return kRefused;
+    case ErrorKind::kCancelled:
+      return kInterrupted;
+    default:
+      return kFailed;
   }
 }
 
 void PrintWarnings(Context& context, const std::vector<Error>& warnings) {
   if (context.globals.quiet) return;
   for (const Error& warning : warnings) {
-    context.io.err << (warning.where.known() ? warning.where.ToString() + ": " : "") << "warning[" << warning.code << "]: " << warning.message << "\n";
+    context.io.err << (warning.where.known() ? warning.where.ToString() + ": " : "") << "warning[" << warning.code
+                   << "]: " << warning.message << "\n";
     if (!warning.hint.empty()) context.io.err << "  hint: " << warning.hint << "\n";
   }
 }
@@ -78,13 +86,15 @@ Result<const plan::Node*> FindNode(run::Session& session, const std::string& nam
   if (chosen.size() == 1) return &graph->nodes[*chosen.begin()];
   std::vector<std::string> names;
   for (const size_t i : chosen) names.push_back(graph->nodes[i].table);
-  return Fail(UserError("ambiguous-node", fmt::format("\"{}\" names {} nodes: {}", name, names.size(), Join(names, ", "))).Hint("name one with its layer"));
+  return Fail(UserError("ambiguous-node", fmt::format("\"{}\" names {} nodes: {}", name, names.size(), Join(names, ", ")))
+                  .Hint("name one with its layer"));
 }
 
 namespace {
 // Terminal columns of UTF-8 text, taking each code point as one.
 size_t Width(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 std::string OneLine(const std::string& text) {
@@ -94,7 +104,8 @@ std::string OneLine(const std::string& text) {
 }
 }  // namespace
 
-std::string RenderTable(const std::vector<std::string>& header, const std::vector<std::vector<std::optional<std::string>>>& rows, const std::vector<bool>& numeric) {
+std::string RenderTable(const std::vector<std::string>& header, const std::vector<std::vector<std::optional<std::string>>>& rows,
+                        const std::vector<bool>& numeric) {
   std::vector<std::vector<std::string>> cells = {header};
   for (const auto& row : rows) {
     std::vector<std::string> line;

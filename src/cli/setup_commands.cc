@@ -16,7 +16,8 @@ namespace {
 int Finish(Context& context, Result<int> result) { return result ? *result : Report(context, result.error()); }
 
 Result<int> GenerateExample(Context& context, const GenerateArgs& args) {
-  if (args.example != "retail") return Fail(UserError("unknown-example", fmt::format("no example \"{}\"", args.example)).Hint("there is: retail"));
+  if (args.example != "retail")
+    return Fail(UserError("unknown-example", fmt::format("no example \"{}\"", args.example)).Hint("there is: retail"));
   retail::RetailOptions options;
   options.out_dir = args.out;
   options.orders = args.orders;
@@ -44,7 +45,8 @@ Finding Engine(run::Session& session) {
   const auto db = session.db();
   if (!db) return {false, "engine: " + db.error().message, ""};
   const auto connection = (*db)->Connect();
-  const auto version = connection ? (*connection)->Scalar("SELECT version()") : Result<std::optional<std::string>>(Fail(connection.error()));
+  const auto version =
+      connection ? (*connection)->Scalar("SELECT version()") : Result<std::optional<std::string>>(Fail(connection.error()));
   if (!version) return {false, "engine: " + version.error().message, ""};
   return {true, "engine: DuckDB " + version->value_or("?"), ""};
 }
@@ -55,17 +57,20 @@ Finding Lake(run::Session& session) {
   const auto again = put ? session.lake().PutIfAbsent(key, "doctor") : put;
   (void)session.lake().Delete(key);
   if (!again) return {false, "lake " + session.project().lake + ": " + again.error().message, again.error().hint};
-  if (*put != store::PutOutcome::kWritten || *again != store::PutOutcome::kExists) return {false, "lake " + session.project().lake + ": put-if-absent does not hold", "commits need it: use a local disk or an object store with conditional writes"};
+  if (*put != store::PutOutcome::kWritten || *again != store::PutOutcome::kExists)
+    return {false, "lake " + session.project().lake + ": put-if-absent does not hold",
+            "commits need it: use a local disk or an object store with conditional writes"};
   return {true, "lake: " + session.project().lake + ", put-if-absent holds", ""};
 }
 
 Finding Space(const std::string& folder, const char* name) {
-  struct statvfs info {};
+  struct statvfs info{};
   std::filesystem::path path = folder;
   while (!std::filesystem::exists(path) && path.has_parent_path() && path != path.parent_path()) path = path.parent_path();
   if (statvfs(path.c_str(), &info) != 0) return {false, fmt::format("{}: can't look at {}", name, folder), ""};
   const auto free = static_cast<int64_t>(info.f_bavail) * static_cast<int64_t>(info.f_frsize);
-  return {free > (1LL << 30), fmt::format("{}: {} free at {}", name, FormatBytes(free), path.string()), free > (1LL << 30) ? "" : "less than 1 GiB: large models spill to disk"};
+  return {free > (1LL << 30), fmt::format("{}: {} free at {}", name, FormatBytes(free), path.string()),
+          free > (1LL << 30) ? "" : "less than 1 GiB: large models spill to disk"};
 }
 
 Result<int> Examine(Context& context) {
@@ -83,7 +88,8 @@ Result<int> Examine(Context& context) {
   run::Session& s = **session;
   tell({true, fmt::format("project: {} at {}, environment {}", s.project().name, s.project().root, s.project().environment.name), ""});
   const auto graph = s.graph();
-  tell(graph ? Finding{true, fmt::format("graph: {} nodes", (*graph)->nodes.size()), ""} : Finding{false, "graph: " + graph.error().ToString(), ""});
+  tell(graph ? Finding{true, fmt::format("graph: {} nodes", (*graph)->nodes.size()), ""}
+             : Finding{false, "graph: " + graph.error().ToString(), ""});
   tell(Engine(s));
   tell(Lake(s));
   tell(Space(s.project().lake, "disk of the lake"));
@@ -106,7 +112,8 @@ Result<int> Rebuild(Context& context, const std::string& node) {
 Result<int> PrintSchema(Context& context, const std::string& kind) {
   static const std::vector<std::string> kKinds = {"sluice.yml", "source", "model", "reference"};
   if (std::find(kKinds.begin(), kKinds.end(), kind) == kKinds.end())
-    return Fail(UserError("unknown-schema", fmt::format("no schema \"{}\"{}", kind, DidYouMean(kind, kKinds))).Hint("one of " + Join(kKinds, ", ")));
+    return Fail(UserError("unknown-schema", fmt::format("no schema \"{}\"{}", kind, DidYouMean(kind, kKinds)))
+                    .Hint("one of " + Join(kKinds, ", ")));
   context.io.out << (kind == "reference" ? project::ReferenceMarkdown() : project::JsonSchema(kind));
   return kDone;
 }

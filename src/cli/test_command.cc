@@ -42,7 +42,8 @@ Result<std::vector<fs::path>> TestFiles(const std::vector<std::string>& paths, c
       files.push_back(root);
       continue;
     }
-    if (!fs::is_directory(root)) return Fail(UserError("no-tests", fmt::format("there is no {}", root.string())).Hint("pipeline tests are tests/*.test of a project"));
+    if (!fs::is_directory(root))
+      return Fail(UserError("no-tests", fmt::format("there is no {}", root.string())).Hint("pipeline tests are tests/*.test of a project"));
     for (const auto& entry : fs::recursive_directory_iterator(root))
       if (entry.path().extension() == ".test") files.push_back(entry.path());
   }
@@ -78,7 +79,9 @@ Result<std::vector<Job>> LoadCases(const std::vector<fs::path>& files, const std
 Result<int> RunTests(Context& context, const TestArgs& args) {
   SLUICE_TRY(const auto files, TestFiles(args.paths, context.globals.dir));
   SLUICE_TRY(const std::vector<Job> jobs, LoadCases(files, args.filter));
-  if (jobs.empty()) return Fail(UserError("no-tests", args.filter.empty() ? "no *.test file found" : fmt::format("no case has \"{}\" in its name", args.filter)));
+  if (jobs.empty())
+    return Fail(
+        UserError("no-tests", args.filter.empty() ? "no *.test file found" : fmt::format("no case has \"{}\" in its name", args.filter)));
   const fs::path scratch = fs::temp_directory_path() / fmt::format("sluice-test-{}", getpid());
   std::atomic<size_t> next{0};
   std::mutex printing;

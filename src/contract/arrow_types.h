@@ -15,7 +15,7 @@ namespace sluice::contract {
 // Exactly the table of design section 4: int8 … int64, float32/64, decimal128, utf8, binary, date32, timestamp[us, UTC],
 // timestamp[us], struct, list<element>, map<key, value>.
 std::shared_ptr<arrow::DataType> ToArrow(const DataType& type);
-std::shared_ptr<arrow::Field> ToArrow(const Field& field);   // metadata is left out
+std::shared_ptr<arrow::Field> ToArrow(const Field& field);  // metadata is left out
 std::shared_ptr<arrow::Schema> ToArrow(const Schema& schema);
 
 // What an Arrow type from outside becomes: also large and view layouts, dictionaries (their values' type), unsigned integers

@@ -60,9 +60,12 @@ Decoded DecodeReal(std::string_view text, Real* out) {
   const bool negative = TakeSign(text);
   Real value = 0;
   if (!IsFloatSyntax(text)) {
-    if (EqualsIgnoreCase(text, "nan") && !negative) value = std::numeric_limits<Real>::quiet_NaN();
-    else if (EqualsIgnoreCase(text, "inf") || EqualsIgnoreCase(text, "infinity")) value = std::numeric_limits<Real>::infinity();
-    else return Decoded::kSyntax;
+    if (EqualsIgnoreCase(text, "nan") && !negative)
+      value = std::numeric_limits<Real>::quiet_NaN();
+    else if (EqualsIgnoreCase(text, "inf") || EqualsIgnoreCase(text, "infinity"))
+      value = std::numeric_limits<Real>::infinity();
+    else
+      return Decoded::kSyntax;
   } else if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc()) {
     return Decoded::kRange;
   }
@@ -72,7 +75,9 @@ Decoded DecodeReal(std::string_view text, Real* out) {
 
 // hh:mm[:ss[.f…]] at `at`; moves it past. Fraction digits beyond the sixth must be 0.
 Decoded DecodeClock(std::string_view text, size_t& at, int64_t* micros) {
-  const auto two = [&](size_t i) { return Digit(text[i]) <= 9 && Digit(text[i + 1]) <= 9 ? Digit(text[i]) * 10 + Digit(text[i + 1]) : 99u; };
+  const auto two = [&](size_t i) {
+    return Digit(text[i]) <= 9 && Digit(text[i + 1]) <= 9 ? Digit(text[i]) * 10 + Digit(text[i + 1]) : 99u;
+  };
   if (at + 5 > text.size() || text[at + 2] != ':') return Decoded::kSyntax;
   const unsigned hour = two(at), minute = two(at + 3);
   if (hour > 23 || minute > 59) return Decoded::kSyntax;
@@ -86,8 +91,10 @@ Decoded DecodeClock(std::string_view text, size_t& at, int64_t* micros) {
       int digits = 0;
       bool lost = false;
       for (++at; at < text.size() && IsDigit(text[at]); ++at, ++digits) {
-        if (digits < 6) fraction = fraction * 10 + Digit(text[at]);
-        else lost |= text[at] != '0';
+        if (digits < 6)
+          fraction = fraction * 10 + Digit(text[at]);
+        else
+          lost |= text[at] != '0';
       }
       if (digits == 0 || digits > 9) return Decoded::kSyntax;
       if (lost) return Decoded::kInexact;
@@ -139,10 +146,14 @@ std::string FormatDecimal(Int128 unscaled, int scale) {
 
 IntegerRange RangeOf(TypeKind kind) {
   switch (kind) {
-    case TypeKind::kTinyint: return {INT8_MIN, INT8_MAX};
-    case TypeKind::kSmallint: return {INT16_MIN, INT16_MAX};
-    case TypeKind::kInteger: return {INT32_MIN, INT32_MAX};
-    default: return {INT64_MIN, INT64_MAX};
+    case TypeKind::kTinyint:
+      return {INT8_MIN, INT8_MAX};
+    case TypeKind::kSmallint:
+      return {INT16_MIN, INT16_MAX};
+    case TypeKind::kInteger:
+      return {INT32_MIN, INT32_MAX};
+    default:
+      return {INT64_MIN, INT64_MAX};
   }
 }
 
@@ -162,7 +173,7 @@ Decoded DecodeInteger(std::string_view text, int64_t min, int64_t max, int64_t* 
   if (text.empty()) return Decoded::kSyntax;
   uint64_t value = 0;
   unsigned bad = 0;
-  const size_t fast = std::min<size_t>(text.size(), 18);   // 18 digits cannot overflow
+  const size_t fast = std::min<size_t>(text.size(), 18);  // 18 digits cannot overflow
   for (size_t i = 0; i < fast; ++i) {
     const unsigned digit = Digit(text[i]);
     bad |= digit > 9;
@@ -188,7 +199,7 @@ namespace {
 // Texts of up to 18 characters: the value fits 64 bits whatever it is.
 Decoded DecodeShortDecimal(std::string_view text, bool negative, int precision, int scale, Int128* out) {
   uint64_t value = 0;
-  int point = -1, zeros = 0, digits = 0;   // zeros: trailing ones, for what stands beyond the scale
+  int point = -1, zeros = 0, digits = 0;  // zeros: trailing ones, for what stands beyond the scale
   for (size_t i = 0; i < text.size(); ++i) {
     const unsigned digit = Digit(text[i]);
     if (digit > 9) {
@@ -280,30 +291,42 @@ Decoded DecodeIsoTime(std::string_view text, TimeText* out) {
 
 std::string DecodeMessage(const DataType& type, Decoded outcome) {
   switch (outcome) {
-    case Decoded::kOk: return "";
+    case Decoded::kOk:
+      return "";
     case Decoded::kRange:
-      if (type.is_integer()) return fmt::format("out of range for {} ({} to {})", type.ToString(), RangeOf(type.kind).min, RangeOf(type.kind).max);
+      if (type.is_integer())
+        return fmt::format("out of range for {} ({} to {})", type.ToString(), RangeOf(type.kind).min, RangeOf(type.kind).max);
       return "out of range for " + type.ToString();
     case Decoded::kInexact:
       if (type.kind == TypeKind::kDecimal) return fmt::format("more than {} decimal places", type.scale);
       if (type.kind == TypeKind::kDate) return "has a time of day, which a date would lose";
       return "finer than a microsecond";
-    case Decoded::kNoSuchDay: return "no such day in the calendar";
-    case Decoded::kNoZone: return "has no time zone; give the column a zone:";
-    case Decoded::kHasZone: return "has a time zone, which a timestamp_ntz would lose";
-    case Decoded::kNoSuchTime: return "this local time was skipped in the column's zone";
-    case Decoded::kSyntax: break;
+    case Decoded::kNoSuchDay:
+      return "no such day in the calendar";
+    case Decoded::kNoZone:
+      return "has no time zone; give the column a zone:";
+    case Decoded::kHasZone:
+      return "has a time zone, which a timestamp_ntz would lose";
+    case Decoded::kNoSuchTime:
+      return "this local time was skipped in the column's zone";
+    case Decoded::kSyntax:
+      break;
   }
   if (type.is_integer()) return "not an integer";
   switch (type.kind) {
-    case TypeKind::kBoolean: return "not a boolean";
+    case TypeKind::kBoolean:
+      return "not a boolean";
     case TypeKind::kDecimal:
     case TypeKind::kFloat:
-    case TypeKind::kDouble: return "not a number";
-    case TypeKind::kDate: return "not a date of the expected form";
+    case TypeKind::kDouble:
+      return "not a number";
+    case TypeKind::kDate:
+      return "not a date of the expected form";
     case TypeKind::kTimestamp:
-    case TypeKind::kTimestampNtz: return "not a timestamp of the expected form";
-    default: return "not a " + type.ToString();
+    case TypeKind::kTimestampNtz:
+      return "not a timestamp of the expected form";
+    default:
+      return "not a " + type.ToString();
   }
 }
 

@@ -51,7 +51,8 @@ struct Sink {
   }
 };
 
-std::shared_ptr<arrow::Array> Assemble(const DataType& type, size_t rows, Validity& validity, std::vector<std::shared_ptr<arrow::Buffer>> rest) {
+std::shared_ptr<arrow::Array> Assemble(const DataType& type, size_t rows, Validity& validity,
+                                       std::vector<std::shared_ptr<arrow::Buffer>> rest) {
   const int64_t nulls = validity.nulls();
   rest.insert(rest.begin(), validity.Take());
   return arrow::MakeArray(arrow::ArrayData::Make(ToArrow(type), static_cast<int64_t>(rows), std::move(rest), nulls));
@@ -160,23 +161,33 @@ Result<std::shared_ptr<arrow::Array>> DecodeColumn(const TextDecoder& decoder, c
   const Sink sink{decoder, column, violations};
   const DataType& type = decoder.type();
   switch (type.kind) {
-    case TypeKind::kBoolean: return DecodeBooleans(fields, sink);
-    case TypeKind::kTinyint: return DecodeIntegers<int8_t>(fields, sink);
-    case TypeKind::kSmallint: return DecodeIntegers<int16_t>(fields, sink);
-    case TypeKind::kInteger: return DecodeIntegers<int32_t>(fields, sink);
-    case TypeKind::kBigint: return DecodeIntegers<int64_t>(fields, sink);
-    case TypeKind::kFloat: return DecodeFixed<float>(fields, sink, DecodeFloat);
-    case TypeKind::kDouble: return DecodeFixed<double>(fields, sink, DecodeDouble);
+    case TypeKind::kBoolean:
+      return DecodeBooleans(fields, sink);
+    case TypeKind::kTinyint:
+      return DecodeIntegers<int8_t>(fields, sink);
+    case TypeKind::kSmallint:
+      return DecodeIntegers<int16_t>(fields, sink);
+    case TypeKind::kInteger:
+      return DecodeIntegers<int32_t>(fields, sink);
+    case TypeKind::kBigint:
+      return DecodeIntegers<int64_t>(fields, sink);
+    case TypeKind::kFloat:
+      return DecodeFixed<float>(fields, sink, DecodeFloat);
+    case TypeKind::kDouble:
+      return DecodeFixed<double>(fields, sink, DecodeDouble);
     case TypeKind::kDecimal:
-      return DecodeFixed<Int128>(fields, sink, [&](std::string_view text, Int128* out) { return DecodeDecimal(text, type.precision, type.scale, out); });
+      return DecodeFixed<Int128>(fields, sink,
+                                 [&](std::string_view text, Int128* out) { return DecodeDecimal(text, type.precision, type.scale, out); });
     case TypeKind::kDate:
       return DecodeFixed<int32_t>(fields, sink, [&](std::string_view text, int32_t* out) { return decoder.Date(text, out); });
     case TypeKind::kTimestamp:
     case TypeKind::kTimestampNtz:
       return DecodeFixed<int64_t>(fields, sink, [&](std::string_view text, int64_t* out) { return decoder.Timestamp(text, out); });
     case TypeKind::kString:
-    case TypeKind::kBinary: return CopyTexts(fields, type);
-    default: return Fail(BugError("a text field cannot be a " + type.ToString()));
+    case TypeKind::kBinary:
+      return CopyTexts(fields, type);
+    default:
+      return Fail(BugError("a text field cannot be a " + type.ToString()));
   }
 }
 
@@ -184,29 +195,39 @@ Result<std::shared_ptr<arrow::Array>> FillNulls(const std::shared_ptr<arrow::Arr
   if (array->null_count() == 0) return array;
   const auto integer = [&] { return std::get<int64_t>(literal); };
   switch (type.kind) {
-    case TypeKind::kTinyint: return FillFixed(*array, static_cast<int8_t>(integer()));
-    case TypeKind::kSmallint: return FillFixed(*array, static_cast<int16_t>(integer()));
+    case TypeKind::kTinyint:
+      return FillFixed(*array, static_cast<int8_t>(integer()));
+    case TypeKind::kSmallint:
+      return FillFixed(*array, static_cast<int16_t>(integer()));
     case TypeKind::kInteger:
-    case TypeKind::kDate: return FillFixed(*array, static_cast<int32_t>(integer()));
+    case TypeKind::kDate:
+      return FillFixed(*array, static_cast<int32_t>(integer()));
     case TypeKind::kBigint:
     case TypeKind::kTimestamp:
-    case TypeKind::kTimestampNtz: return FillFixed(*array, integer());
-    case TypeKind::kFloat: return FillFixed(*array, static_cast<float>(std::get<double>(literal)));
-    case TypeKind::kDouble: return FillFixed(*array, std::get<double>(literal));
-    case TypeKind::kDecimal: return FillFixed(*array, std::get<Int128>(literal));
+    case TypeKind::kTimestampNtz:
+      return FillFixed(*array, integer());
+    case TypeKind::kFloat:
+      return FillFixed(*array, static_cast<float>(std::get<double>(literal)));
+    case TypeKind::kDouble:
+      return FillFixed(*array, std::get<double>(literal));
+    case TypeKind::kDecimal:
+      return FillFixed(*array, std::get<Int128>(literal));
     case TypeKind::kString:
-    case TypeKind::kBinary: return FillTexts(static_cast<const arrow::BinaryArray&>(*array), type, std::get<std::string>(literal));
+    case TypeKind::kBinary:
+      return FillTexts(static_cast<const arrow::BinaryArray&>(*array), type, std::get<std::string>(literal));
     case TypeKind::kBoolean: {
       arrow::BooleanBuilder builder;
       const auto& booleans = static_cast<const arrow::BooleanArray&>(*array);
       for (int64_t row = 0; row < array->length(); ++row) {
-        if (const auto status = builder.Append(booleans.IsNull(row) ? std::get<bool>(literal) : booleans.Value(row)); !status.ok()) return Fail(OutOfMemory(status));
+        if (const auto status = builder.Append(booleans.IsNull(row) ? std::get<bool>(literal) : booleans.Value(row)); !status.ok())
+          return Fail(OutOfMemory(status));
       }
       auto filled = builder.Finish();
       if (!filled.ok()) return Fail(OutOfMemory(filled.status()));
       return *filled;
     }
-    default: return Fail(BugError("a " + type.ToString() + " has no default"));
+    default:
+      return Fail(BugError("a " + type.ToString() + " has no default"));
   }
 }
 

@@ -132,7 +132,8 @@ TEST(DecodeDecimal, NeverRounds) {
   EXPECT_EQ(DecodeDecimal("99999999999999999999999999999999999999", 38, 0, &value), Decoded::kOk);
   EXPECT_EQ(FormatDecimal(value, 0), "99999999999999999999999999999999999999");
   EXPECT_EQ(DecodeDecimal("100000000000000000000000000000000000000", 38, 0, &value), Decoded::kRange);
-  for (const char* text : {"", ".", "-", "1e2", "1,5", "$5", "1.2.3", "1 "}) EXPECT_EQ(DecodeDecimal(text, 12, 2, &value), Decoded::kSyntax) << text;
+  for (const char* text : {"", ".", "-", "1e2", "1,5", "$5", "1.2.3", "1 "})
+    EXPECT_EQ(DecodeDecimal(text, 12, 2, &value), Decoded::kSyntax) << text;
 }
 
 TEST(DecodeDecimal, IsWrittenBackAsRead) {
@@ -152,7 +153,8 @@ TEST(DecodeDouble, TakesNumbersAndNothingElse) {
   EXPECT_EQ(DecodeDouble("-Infinity", &value), Decoded::kOk);
   EXPECT_TRUE(std::isinf(value) && value < 0);
   EXPECT_EQ(DecodeDouble("1e999", &value), Decoded::kRange);
-  for (const char* text : {"", "e5", "1e", "0x1p3", "1.2.3", "1,5", "+-1", "infinit", "."}) EXPECT_EQ(DecodeDouble(text, &value), Decoded::kSyntax) << text;
+  for (const char* text : {"", "e5", "1e", "0x1p3", "1.2.3", "1,5", "+-1", "infinit", "."})
+    EXPECT_EQ(DecodeDouble(text, &value), Decoded::kSyntax) << text;
 }
 
 TEST(DecodeIsoDate, AgreesWithTheCalendarOnEveryDay) {
@@ -201,10 +203,10 @@ TEST(DecodeTimestamp, KnowsWhenClocksChange) {
   int64_t micros = 0;
   EXPECT_EQ(berlin->Timestamp("2024-03-31 02:30:00", &micros), Decoded::kNoSuchTime);
   EXPECT_EQ(berlin->Timestamp("2024-10-27 02:30:00", &micros), Decoded::kOk);
-  EXPECT_EQ(micros, Micros("2024-10-27T00:30:00Z"));      // the earlier of the two
+  EXPECT_EQ(micros, Micros("2024-10-27T00:30:00Z"));  // the earlier of the two
   EXPECT_EQ(berlin->Timestamp("2024-10-27 03:00:00", &micros), Decoded::kOk);
   EXPECT_EQ(micros, Micros("2024-10-27T02:00:00Z"));
-  EXPECT_EQ(berlin->Timestamp("2300-07-01 12:00:00", &micros), Decoded::kOk);      // beyond the table of changes: by its rule
+  EXPECT_EQ(berlin->Timestamp("2300-07-01 12:00:00", &micros), Decoded::kOk);  // beyond the table of changes: by its rule
   EXPECT_EQ(micros, Micros("2300-07-01T10:00:00Z"));
   EXPECT_FALSE(TimestampDecoder({}, "Europe/Atlantis"));
 }
@@ -217,7 +219,8 @@ TEST(DecodeTimestamp, AWallClockHasNoZone) {
   EXPECT_EQ(wall->Timestamp("2024-06-01T12:00:00Z", &micros), Decoded::kHasZone);
   EXPECT_EQ(wall->Timestamp("2024-06-01T12:00:00.1234567", &micros), Decoded::kInexact);
   EXPECT_EQ(wall->Timestamp("2024-06-01T12:00:00.1234560", &micros), Decoded::kOk);
-  for (const char* text : {"2024-06-01T24:00:00", "2024-06-01T12:60:00", "2024-06-01T12:00:60", "2024-06-01T12", "2024-06-01T12:00:00.", "12:00:00"}) {
+  for (const char* text :
+       {"2024-06-01T24:00:00", "2024-06-01T12:60:00", "2024-06-01T12:00:60", "2024-06-01T12", "2024-06-01T12:00:00.", "12:00:00"}) {
     EXPECT_EQ(wall->Timestamp(text, &micros), Decoded::kSyntax) << text;
   }
 }

@@ -21,15 +21,18 @@ Decoded Decode(const TextDecoder& decoder, std::string_view text, Literal* out) 
     return as(int64_t{0}, [&](int64_t* v) { return DecodeInteger(text, range.min, range.max, v); });
   }
   switch (type.kind) {
-    case TypeKind::kBoolean: return as(false, [&](bool* v) { return DecodeBoolean(text, v); });
-    case TypeKind::kDecimal: return as(Int128{0}, [&](Int128* v) { return DecodeDecimal(text, type.precision, type.scale, v); });
+    case TypeKind::kBoolean:
+      return as(false, [&](bool* v) { return DecodeBoolean(text, v); });
+    case TypeKind::kDecimal:
+      return as(Int128{0}, [&](Int128* v) { return DecodeDecimal(text, type.precision, type.scale, v); });
     case TypeKind::kFloat: {
       float value = 0;
       const Decoded outcome = DecodeFloat(text, &value);
       if (outcome == Decoded::kOk) *out = static_cast<double>(value);
       return outcome;
     }
-    case TypeKind::kDouble: return as(0.0, [&](double* v) { return DecodeDouble(text, v); });
+    case TypeKind::kDouble:
+      return as(0.0, [&](double* v) { return DecodeDouble(text, v); });
     case TypeKind::kDate: {
       int32_t days = 0;
       const Decoded outcome = decoder.Date(text, &days);
@@ -37,8 +40,11 @@ Decoded Decode(const TextDecoder& decoder, std::string_view text, Literal* out) 
       return outcome;
     }
     case TypeKind::kTimestamp:
-    case TypeKind::kTimestampNtz: return as(int64_t{0}, [&](int64_t* v) { return decoder.Timestamp(text, v); });
-    default: *out = std::string(text); return Decoded::kOk;
+    case TypeKind::kTimestampNtz:
+      return as(int64_t{0}, [&](int64_t* v) { return decoder.Timestamp(text, v); });
+    default:
+      *out = std::string(text);
+      return Decoded::kOk;
   }
 }
 

@@ -23,13 +23,11 @@ struct RowRules::ColumnRules {
   std::optional<Literal> min, max;
   std::string min_text, max_text;
   std::optional<int64_t> min_length, max_length;
-  std::vector<Literal> values;                    // sorted, unless texts
-  std::unordered_set<std::string_view> texts;     // of `values`, where they are strings
+  std::vector<Literal> values;                 // sorted, unless texts
+  std::unordered_set<std::string_view> texts;  // of `values`, where they are strings
   std::optional<Literal> default_value;
 
-  bool checks() const {
-    return not_null || pattern || min || max || min_length || max_length || !values.empty();
-  }
+  bool checks() const { return not_null || pattern || min || max || min_length || max_length || !values.empty(); }
 };
 
 RowRules::RowRules() = default;
@@ -52,7 +50,8 @@ std::shared_ptr<const re2::RE2> CompilePattern(const ColumnContract& column, Dia
   options.set_log_errors(false);
   auto pattern = std::make_shared<re2::RE2>(*column.pattern, options);
   if (!pattern->ok()) {
-    found->Add(BadRule(column, fmt::format("pattern \"{}\": {}", *column.pattern, pattern->error())).Hint("patterns are RE2 regular expressions"));
+    found->Add(
+        BadRule(column, fmt::format("pattern \"{}\": {}", *column.pattern, pattern->error())).Hint("patterns are RE2 regular expressions"));
     return nullptr;
   }
   return pattern;
@@ -69,17 +68,25 @@ void ForEachNumber(const arrow::Array& array, TypeKind kind, Visit visit) {
     }
   };
   switch (kind) {
-    case TypeKind::kTinyint: return loop(int8_t{});
-    case TypeKind::kSmallint: return loop(int16_t{});
+    case TypeKind::kTinyint:
+      return loop(int8_t{});
+    case TypeKind::kSmallint:
+      return loop(int16_t{});
     case TypeKind::kInteger:
-    case TypeKind::kDate: return loop(int32_t{});
+    case TypeKind::kDate:
+      return loop(int32_t{});
     case TypeKind::kBigint:
     case TypeKind::kTimestamp:
-    case TypeKind::kTimestampNtz: return loop(int64_t{});
-    case TypeKind::kFloat: return loop(float{});
-    case TypeKind::kDouble: return loop(double{});
-    case TypeKind::kDecimal: return loop(Int128{});
-    default: break;
+    case TypeKind::kTimestampNtz:
+      return loop(int64_t{});
+    case TypeKind::kFloat:
+      return loop(float{});
+    case TypeKind::kDouble:
+      return loop(double{});
+    case TypeKind::kDecimal:
+      return loop(Int128{});
+    default:
+      break;
   }
 }
 
@@ -102,9 +109,12 @@ bool Less(T a, T b) {
 
 template <typename T>
 auto NumberOf(const Literal& literal) {
-  if constexpr (std::is_floating_point_v<T>) return std::get<double>(literal);
-  else if constexpr (sizeof(T) == 16) return std::get<Int128>(literal);
-  else return std::get<int64_t>(literal);
+  if constexpr (std::is_floating_point_v<T>)
+    return std::get<double>(literal);
+  else if constexpr (sizeof(T) == 16)
+    return std::get<Int128>(literal);
+  else
+    return std::get<int64_t>(literal);
 }
 
 bool IsText(TypeKind kind) { return kind == TypeKind::kString || kind == TypeKind::kBinary; }
@@ -146,16 +156,20 @@ void CheckBounds(const Rules& rules, const arrow::Array& array, ColumnCheck& che
   const auto above = [&](int64_t row) { check.Refuse(row, "max", "above the maximum " + rules.max_text); };
   if (IsText(rules.type.kind)) {
     ForEachText(array, [&](int64_t row, std::string_view text) {
-      if (rules.min && text < std::get<std::string>(*rules.min)) below(row);
-      else if (rules.max && text > std::get<std::string>(*rules.max)) above(row);
+      if (rules.min && text < std::get<std::string>(*rules.min))
+        below(row);
+      else if (rules.max && text > std::get<std::string>(*rules.max))
+        above(row);
     });
     return;
   }
   ForEachNumber(array, rules.type.kind, [&](int64_t row, auto value) {
     using T = decltype(value);
     const auto wide = static_cast<decltype(NumberOf<T>(Literal{}))>(value);
-    if (rules.min && Less(wide, NumberOf<T>(*rules.min))) below(row);
-    else if (rules.max && Less(NumberOf<T>(*rules.max), wide)) above(row);
+    if (rules.min && Less(wide, NumberOf<T>(*rules.min)))
+      below(row);
+    else if (rules.max && Less(NumberOf<T>(*rules.max), wide))
+      above(row);
   });
 }
 
@@ -169,7 +183,8 @@ void CheckValues(const Rules& rules, const arrow::Array& array, ColumnCheck& che
   } else if (rules.type.kind == TypeKind::kBoolean) {
     const auto& booleans = static_cast<const arrow::BooleanArray&>(array);
     for (int64_t row = 0; row < array.length(); ++row) {
-      if (booleans.IsValid(row) && std::find(rules.values.begin(), rules.values.end(), Literal(booleans.Value(row))) == rules.values.end()) refuse(row);
+      if (booleans.IsValid(row) && std::find(rules.values.begin(), rules.values.end(), Literal(booleans.Value(row))) == rules.values.end())
+        refuse(row);
     }
   } else {
     ForEachNumber(array, rules.type.kind, [&](int64_t row, auto value) {
@@ -233,11 +248,13 @@ Result<RowRules> RowRules::Compile(const Contract& contract) {
     if (column.pattern) compiled.pattern = CompilePattern(column, &found);
     if (column.min) compiled.min = literal(*column.min, "min"), compiled.min_text = *column.min;
     if (column.max) compiled.max = literal(*column.max, "max"), compiled.max_text = *column.max;
-    if ((column.min || column.max) && column.type.kind == TypeKind::kBoolean) found.Add(BadRule(column, "min and max are not for booleans"));
+    if ((column.min || column.max) && column.type.kind == TypeKind::kBoolean)
+      found.Add(BadRule(column, "min and max are not for booleans"));
     compiled.min_length = column.min_length;
     compiled.max_length = column.max_length;
     const bool has_length = IsText(column.type.kind) || column.type.kind == TypeKind::kList || column.type.kind == TypeKind::kMap;
-    if ((column.min_length || column.max_length) && !has_length) found.Add(BadRule(column, "length is for strings, binary, lists and maps"));
+    if ((column.min_length || column.max_length) && !has_length)
+      found.Add(BadRule(column, "length is for strings, binary, lists and maps"));
     for (const std::string& value : column.values) {
       if (auto parsed = literal(value, "values")) compiled.values.push_back(std::move(*parsed));
     }
@@ -281,9 +298,12 @@ std::string ValueText(const arrow::Array& array, int64_t row) {
   if (array.IsNull(row)) return "";
   switch (array.type_id()) {
     case arrow::Type::STRING:
-    case arrow::Type::BINARY: return CutValue(static_cast<const arrow::BinaryArray&>(array).GetView(row));
-    case arrow::Type::TIMESTAMP: return FormatTimestamp(static_cast<const arrow::TimestampArray&>(array).Value(row));
-    default: break;
+    case arrow::Type::BINARY:
+      return CutValue(static_cast<const arrow::BinaryArray&>(array).GetView(row));
+    case arrow::Type::TIMESTAMP:
+      return FormatTimestamp(static_cast<const arrow::TimestampArray&>(array).Value(row));
+    default:
+      break;
   }
   const auto scalar = array.GetScalar(row);
   return scalar.ok() ? CutValue((*scalar)->ToString()) : "";

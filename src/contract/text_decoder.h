@@ -15,7 +15,8 @@ namespace sluice::contract {
 class TextDecoder {
  public:
   // Of a scalar type. `zone`: for timestamps without one; "" = none. Errors: kUser "bad-format", "unknown-zone", at `where`.
-  static Result<TextDecoder> Make(const DataType& type, const std::vector<std::string>& formats, std::string_view zone, const Location& where);
+  static Result<TextDecoder> Make(const DataType& type, const std::vector<std::string>& formats, std::string_view zone,
+                                  const Location& where);
   // As the contract says: the column's formats; its zone, else the contract's.
   static Result<TextDecoder> ForColumn(const ColumnContract& column, const Contract& contract);
 

@@ -109,25 +109,45 @@ bool TakeEpoch(Cursor& text, int64_t* seconds) {
 Decoded TakeDirective(char directive, Cursor& text, Fields& f) {
   const auto in = [](int value, int low, int high) { return value >= low && value <= high ? Decoded::kOk : Decoded::kSyntax; };
   switch (directive) {
-    case 'Y': return in(f.year = text.Number(4, 4), 1, 9999);
-    case 'm': return in(f.month = text.Number(1, 2), 1, 12);
-    case 'e': text.Take(' '); [[fallthrough]];
-    case 'd': return in(f.day = text.Number(1, 2), 1, 31);
-    case 'j': return in(f.day_of_year = text.Number(1, 3), 1, 366);
-    case 'H': return in(f.hour = text.Number(1, 2), 0, 23);
-    case 'I': return in(f.hour12 = text.Number(1, 2), 1, 12);
-    case 'M': return in(f.minute = text.Number(1, 2), 0, 59);
-    case 'S': return in(f.second = text.Number(1, 2), 0, 59);
-    case 'f': return TakeFraction(text, &f.micros);
-    case 'b': case 'B': case 'h': return in(f.month = text.Name(kMonths) + 1, 1, 12);
-    case 'a': case 'A': return in(f.weekday = text.Name(kWeekdays), 0, 6);
+    case 'Y':
+      return in(f.year = text.Number(4, 4), 1, 9999);
+    case 'm':
+      return in(f.month = text.Number(1, 2), 1, 12);
+    case 'e':
+      text.Take(' ');
+      [[fallthrough]];
+    case 'd':
+      return in(f.day = text.Number(1, 2), 1, 31);
+    case 'j':
+      return in(f.day_of_year = text.Number(1, 3), 1, 366);
+    case 'H':
+      return in(f.hour = text.Number(1, 2), 0, 23);
+    case 'I':
+      return in(f.hour12 = text.Number(1, 2), 1, 12);
+    case 'M':
+      return in(f.minute = text.Number(1, 2), 0, 59);
+    case 'S':
+      return in(f.second = text.Number(1, 2), 0, 59);
+    case 'f':
+      return TakeFraction(text, &f.micros);
+    case 'b':
+    case 'B':
+    case 'h':
+      return in(f.month = text.Name(kMonths) + 1, 1, 12);
+    case 'a':
+    case 'A':
+      return in(f.weekday = text.Name(kWeekdays), 0, 6);
     case 'p':
       f.pm = text.Word("pm") ? 1 : text.Word("am") ? 0 : -1;
       return in(f.pm, 0, 1);
-    case 'z': return (f.has_zone = TakeOffset(text, &f.offset)) ? Decoded::kOk : Decoded::kSyntax;
-    case 'Z': return (f.has_zone = text.Word("UTC") || text.Word("GMT") || text.Word("Z")) ? Decoded::kOk : Decoded::kSyntax;
-    case 's': return (f.has_epoch = TakeEpoch(text, &f.epoch)) ? Decoded::kOk : Decoded::kSyntax;
-    default: return Decoded::kSyntax;
+    case 'z':
+      return (f.has_zone = TakeOffset(text, &f.offset)) ? Decoded::kOk : Decoded::kSyntax;
+    case 'Z':
+      return (f.has_zone = text.Word("UTC") || text.Word("GMT") || text.Word("Z")) ? Decoded::kOk : Decoded::kSyntax;
+    case 's':
+      return (f.has_epoch = TakeEpoch(text, &f.epoch)) ? Decoded::kOk : Decoded::kSyntax;
+    default:
+      return Decoded::kSyntax;
   }
 }
 
@@ -164,12 +184,16 @@ std::string Expand(std::string_view format) {
       out += format[i];
       continue;
     }
-    if (format[i + 1] == '-' || format[i + 1] == '0') ++i;      // %-d, %0d: one or two digits are read anyway
+    if (format[i + 1] == '-' || format[i + 1] == '0') ++i;  // %-d, %0d: one or two digits are read anyway
     const char directive = i + 1 < format.size() ? format[++i] : '%';
-    if (directive == 'F') out += "%Y-%m-%d";
-    else if (directive == 'T') out += "%H:%M:%S";
-    else if (directive == 'R') out += "%H:%M";
-    else (out += '%') += directive;
+    if (directive == 'F')
+      out += "%Y-%m-%d";
+    else if (directive == 'T')
+      out += "%H:%M:%S";
+    else if (directive == 'R')
+      out += "%H:%M";
+    else
+      (out += '%') += directive;
   }
   return out;
 }

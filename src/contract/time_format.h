@@ -20,7 +20,7 @@ class TimeFormat {
 
  private:
   struct Part {
-    char directive;       // '\0': a literal byte
+    char directive;  // '\0': a literal byte
     char literal;
   };
   std::string text_;

@@ -17,20 +17,28 @@ struct KindName {
 };
 // The spelling that ToString gives.
 constexpr std::array kNames = {
-    KindName{"boolean", TypeKind::kBoolean},     KindName{"tinyint", TypeKind::kTinyint},
-    KindName{"smallint", TypeKind::kSmallint},   KindName{"integer", TypeKind::kInteger},
-    KindName{"bigint", TypeKind::kBigint},       KindName{"float", TypeKind::kFloat},
-    KindName{"double", TypeKind::kDouble},       KindName{"decimal", TypeKind::kDecimal},
-    KindName{"string", TypeKind::kString},       KindName{"binary", TypeKind::kBinary},
-    KindName{"date", TypeKind::kDate},           KindName{"timestamp", TypeKind::kTimestamp},
-    KindName{"timestamp_ntz", TypeKind::kTimestampNtz}, KindName{"struct", TypeKind::kStruct},
-    KindName{"list", TypeKind::kList},           KindName{"map", TypeKind::kMap},
+    KindName{"boolean", TypeKind::kBoolean},
+    KindName{"tinyint", TypeKind::kTinyint},
+    KindName{"smallint", TypeKind::kSmallint},
+    KindName{"integer", TypeKind::kInteger},
+    KindName{"bigint", TypeKind::kBigint},
+    KindName{"float", TypeKind::kFloat},
+    KindName{"double", TypeKind::kDouble},
+    KindName{"decimal", TypeKind::kDecimal},
+    KindName{"string", TypeKind::kString},
+    KindName{"binary", TypeKind::kBinary},
+    KindName{"date", TypeKind::kDate},
+    KindName{"timestamp", TypeKind::kTimestamp},
+    KindName{"timestamp_ntz", TypeKind::kTimestampNtz},
+    KindName{"struct", TypeKind::kStruct},
+    KindName{"list", TypeKind::kList},
+    KindName{"map", TypeKind::kMap},
 };
 constexpr std::array kAliases = {
-    KindName{"bool", TypeKind::kBoolean},   KindName{"byte", TypeKind::kTinyint},     KindName{"short", TypeKind::kSmallint},
-    KindName{"int", TypeKind::kInteger},    KindName{"long", TypeKind::kBigint},      KindName{"real", TypeKind::kFloat},
-    KindName{"numeric", TypeKind::kDecimal}, KindName{"text", TypeKind::kString},     KindName{"varchar", TypeKind::kString},
-    KindName{"blob", TypeKind::kBinary},    KindName{"timestamptz", TypeKind::kTimestamp}, KindName{"array", TypeKind::kList},
+    KindName{"bool", TypeKind::kBoolean},    KindName{"byte", TypeKind::kTinyint},          KindName{"short", TypeKind::kSmallint},
+    KindName{"int", TypeKind::kInteger},     KindName{"long", TypeKind::kBigint},           KindName{"real", TypeKind::kFloat},
+    KindName{"numeric", TypeKind::kDecimal}, KindName{"text", TypeKind::kString},           KindName{"varchar", TypeKind::kString},
+    KindName{"blob", TypeKind::kBinary},     KindName{"timestamptz", TypeKind::kTimestamp}, KindName{"array", TypeKind::kList},
 };
 
 const TypeKind* FindKind(std::string_view name) {
@@ -75,11 +83,16 @@ class TypeParser {
     const TypeKind* kind = FindKind(name);
     if (kind == nullptr) return Fail(Unknown(name));
     switch (*kind) {
-      case TypeKind::kDecimal: return ParseDecimal();
-      case TypeKind::kList: return ParseList(depth);
-      case TypeKind::kMap: return ParseMap(depth);
-      case TypeKind::kStruct: return ParseStruct(depth);
-      default: return DataType::Of(*kind);
+      case TypeKind::kDecimal:
+        return ParseDecimal();
+      case TypeKind::kList:
+        return ParseList(depth);
+      case TypeKind::kMap:
+        return ParseMap(depth);
+      case TypeKind::kStruct:
+        return ParseStruct(depth);
+      default:
+        return DataType::Of(*kind);
     }
   }
 
@@ -195,8 +208,9 @@ class TypeParser {
     for (const auto& entry : kNames) known.emplace_back(entry.name);
     for (const auto& entry : kAliases) known.emplace_back(entry.name);
     return UserError("unknown-type", fmt::format("\"{}\" is not a type{}", name, DidYouMean(name, known)))
-        .Hint("types: boolean, tinyint, smallint, integer, bigint, float, double, decimal(p,s), string, binary, date, timestamp, "
-              "timestamp_ntz, list<t>, map<k, v>, struct<name: t>");
+        .Hint(
+            "types: boolean, tinyint, smallint, integer, bigint, float, double, decimal(p,s), string, binary, date, timestamp, "
+            "timestamp_ntz, list<t>, map<k, v>, struct<name: t>");
   }
 
   std::string_view text_;
@@ -205,10 +219,14 @@ class TypeParser {
 
 int IntegerDigits(TypeKind kind) {
   switch (kind) {
-    case TypeKind::kTinyint: return 3;
-    case TypeKind::kSmallint: return 5;
-    case TypeKind::kInteger: return 10;
-    default: return 19;
+    case TypeKind::kTinyint:
+      return 3;
+    case TypeKind::kSmallint:
+      return 5;
+    case TypeKind::kInteger:
+      return 10;
+    default:
+      return 19;
   }
 }
 
@@ -236,11 +254,14 @@ bool ScalarWidens(const DataType& from, const DataType& to) {
     return false;
   }
   switch (from.kind) {
-    case TypeKind::kFloat: return to.kind == TypeKind::kDouble;
+    case TypeKind::kFloat:
+      return to.kind == TypeKind::kDouble;
     case TypeKind::kDecimal:
       return to.kind == TypeKind::kDecimal && to.scale >= from.scale && to.precision - to.scale >= from.precision - from.scale;
-    case TypeKind::kDate: return to.kind == TypeKind::kTimestampNtz;
-    default: return false;
+    case TypeKind::kDate:
+      return to.kind == TypeKind::kTimestampNtz;
+    default:
+      return false;
   }
 }
 
@@ -258,36 +279,55 @@ DataType DataType::Map(DataType key, DataType value, bool value_nullable) {
 
 std::string DataType::ToString() const {
   switch (kind) {
-    case TypeKind::kDecimal: return fmt::format("decimal({},{})", precision, scale);
-    case TypeKind::kList: return fmt::format("list<{}>", children[0].type.ToString());
-    case TypeKind::kMap: return fmt::format("map<{}, {}>", children[0].type.ToString(), children[1].type.ToString());
+    case TypeKind::kDecimal:
+      return fmt::format("decimal({},{})", precision, scale);
+    case TypeKind::kList:
+      return fmt::format("list<{}>", children[0].type.ToString());
+    case TypeKind::kMap:
+      return fmt::format("map<{}, {}>", children[0].type.ToString(), children[1].type.ToString());
     case TypeKind::kStruct: {
       std::vector<std::string> fields;
       for (const Field& field : children)
         fields.push_back(fmt::format("{}: {}", IsPlainName(field.name) ? field.name : QuoteIdentifier(field.name), field.type.ToString()));
       return fmt::format("struct<{}>", Join(fields, ", "));
     }
-    default: return NameOf(kind);
+    default:
+      return NameOf(kind);
   }
 }
 
 std::string DataType::ToDuckDb() const {
   switch (kind) {
-    case TypeKind::kBoolean: return "BOOLEAN";
-    case TypeKind::kTinyint: return "TINYINT";
-    case TypeKind::kSmallint: return "SMALLINT";
-    case TypeKind::kInteger: return "INTEGER";
-    case TypeKind::kBigint: return "BIGINT";
-    case TypeKind::kFloat: return "FLOAT";
-    case TypeKind::kDouble: return "DOUBLE";
-    case TypeKind::kDecimal: return fmt::format("DECIMAL({},{})", precision, scale);
-    case TypeKind::kString: return "VARCHAR";
-    case TypeKind::kBinary: return "BLOB";
-    case TypeKind::kDate: return "DATE";
-    case TypeKind::kTimestamp: return "TIMESTAMP WITH TIME ZONE";
-    case TypeKind::kTimestampNtz: return "TIMESTAMP";
-    case TypeKind::kList: return children[0].type.ToDuckDb() + "[]";
-    case TypeKind::kMap: return fmt::format("MAP({}, {})", children[0].type.ToDuckDb(), children[1].type.ToDuckDb());
+    case TypeKind::kBoolean:
+      return "BOOLEAN";
+    case TypeKind::kTinyint:
+      return "TINYINT";
+    case TypeKind::kSmallint:
+      return "SMALLINT";
+    case TypeKind::kInteger:
+      return "INTEGER";
+    case TypeKind::kBigint:
+      return "BIGINT";
+    case TypeKind::kFloat:
+      return "FLOAT";
+    case TypeKind::kDouble:
+      return "DOUBLE";
+    case TypeKind::kDecimal:
+      return fmt::format("DECIMAL({},{})", precision, scale);
+    case TypeKind::kString:
+      return "VARCHAR";
+    case TypeKind::kBinary:
+      return "BLOB";
+    case TypeKind::kDate:
+      return "DATE";
+    case TypeKind::kTimestamp:
+      return "TIMESTAMP WITH TIME ZONE";
+    case TypeKind::kTimestampNtz:
+      return "TIMESTAMP";
+    case TypeKind::kList:
+      return children[0].type.ToDuckDb() + "[]";
+    case TypeKind::kMap:
+      return fmt::format("MAP({}, {})", children[0].type.ToDuckDb(), children[1].type.ToDuckDb());
     case TypeKind::kStruct: {
       std::vector<std::string> fields;
       for (const Field& field : children) fields.push_back(fmt::format("{} {}", QuoteIdentifier(field.name), field.type.ToDuckDb()));
@@ -332,17 +372,20 @@ bool IsWidening(const DataType& from, const DataType& to) {
   if (!from.is_nested() || !to.is_nested()) return !from.is_nested() && !to.is_nested() && ScalarWidens(from, to);
   if (from.kind != to.kind) return false;
   switch (from.kind) {
-    case TypeKind::kList: return FieldWidens(from.children[0], to.children[0]);
-    case TypeKind::kMap: return FieldWidens(from.children[0], to.children[0]) && FieldWidens(from.children[1], to.children[1]);
-    default: return StructWidens(from, to);
+    case TypeKind::kList:
+      return FieldWidens(from.children[0], to.children[0]);
+    case TypeKind::kMap:
+      return FieldWidens(from.children[0], to.children[0]) && FieldWidens(from.children[1], to.children[1]);
+    default:
+      return StructWidens(from, to);
   }
 }
 
 const std::vector<Field>& BronzeMetadataColumns() {
   static const auto* columns = new std::vector<Field>{
-      {"_run_id", DataType::Of(TypeKind::kString)},        {"_batch_id", DataType::Of(TypeKind::kBigint)},
-      {"_source", DataType::Of(TypeKind::kString)},        {"_file", DataType::Of(TypeKind::kString)},
-      {"_row", DataType::Of(TypeKind::kBigint)},           {"_ingested_at", DataType::Of(TypeKind::kTimestamp)},
+      {"_run_id", DataType::Of(TypeKind::kString)},       {"_batch_id", DataType::Of(TypeKind::kBigint)},
+      {"_source", DataType::Of(TypeKind::kString)},       {"_file", DataType::Of(TypeKind::kString)},
+      {"_row", DataType::Of(TypeKind::kBigint)},          {"_ingested_at", DataType::Of(TypeKind::kTimestamp)},
       {"_execution_date", DataType::Of(TypeKind::kDate)},
   };
   return *columns;

@@ -11,19 +11,30 @@
 namespace sluice::contract {
 
 enum class TypeKind {
-  kBoolean, kTinyint, kSmallint, kInteger, kBigint, kFloat, kDouble, kDecimal,
-  kString, kBinary, kDate,
+  kBoolean,
+  kTinyint,
+  kSmallint,
+  kInteger,
+  kBigint,
+  kFloat,
+  kDouble,
+  kDecimal,
+  kString,
+  kBinary,
+  kDate,
   kTimestamp,     // an instant, microseconds UTC
   kTimestampNtz,  // a wall clock, microseconds
-  kStruct, kList, kMap,
+  kStruct,
+  kList,
+  kMap,
 };
 
 struct Field;
 
 struct DataType {
   TypeKind kind = TypeKind::kString;
-  int precision = 0, scale = 0;   // kDecimal: 1 ≤ precision ≤ 38, 0 ≤ scale ≤ precision
-  std::vector<Field> children;    // kStruct: its fields; kList: one, "element"; kMap: two, "key" and "value"
+  int precision = 0, scale = 0;  // kDecimal: 1 ≤ precision ≤ 38, 0 ≤ scale ≤ precision
+  std::vector<Field> children;   // kStruct: its fields; kList: one, "element"; kMap: two, "key" and "value"
 
   static DataType Of(TypeKind kind) { return {kind, 0, 0, {}}; }
   static DataType Decimal(int precision, int scale) { return {TypeKind::kDecimal, precision, scale, {}}; }

@@ -21,10 +21,9 @@ Error Refused(std::string_view text) {
 bool Widens(std::string_view from, std::string_view to) { return IsWidening(Parsed(from), Parsed(to)); }
 
 TEST(TypeTest, SpellingRoundTrips) {
-  for (const char* text :
-       {"boolean", "tinyint", "smallint", "integer", "bigint", "float", "double", "decimal(12,2)", "decimal(38,38)", "string", "binary",
-        "date", "timestamp", "timestamp_ntz", "list<string>", "map<string, bigint>", "struct<a: bigint, b: list<date>>",
-        "struct<\"a b\": map<string, struct<\"x\"\"y\": double>>>"})
+  for (const char* text : {"boolean", "tinyint", "smallint", "integer", "bigint", "float", "double", "decimal(12,2)", "decimal(38,38)",
+                           "string", "binary", "date", "timestamp", "timestamp_ntz", "list<string>", "map<string, bigint>",
+                           "struct<a: bigint, b: list<date>>", "struct<\"a b\": map<string, struct<\"x\"\"y\": double>>>"})
     EXPECT_EQ(Parsed(text).ToString(), text);
 }
 

@@ -42,7 +42,7 @@ std::optional<Header> ReadHeader(std::string_view bytes, size_t at) {
 class FooterRule {
  public:
   struct Day {
-    char kind = 'M';               // M month.week.weekday, J day of year without 29 February, 0 day of year from 0
+    char kind = 'M';  // M month.week.weekday, J day of year without 29 February, 0 day of year from 0
     int month = 0, week = 0, weekday = 0, day = 0;
     int64_t seconds = 2 * 3600;
   };
@@ -70,7 +70,7 @@ class FooterRule {
     if (day.kind == 'M') {
       const int64_t first = DaysFromCivil(year, static_cast<unsigned>(day.month), 1);
       const int64_t next = day.month == 12 ? DaysFromCivil(year + 1, 1, 1) : DaysFromCivil(year, static_cast<unsigned>(day.month) + 1, 1);
-      const int weekday = static_cast<int>(((first + 4) % 7 + 7) % 7);   // 1970-01-01 was a Thursday
+      const int weekday = static_cast<int>(((first + 4) % 7 + 7) % 7);  // 1970-01-01 was a Thursday
       int64_t found = first + (day.weekday - weekday + 7) % 7 + (day.week - 1) * 7;
       while (found >= next) found -= 7;
       return found * kDay + day.seconds;
@@ -124,8 +124,10 @@ class FooterRule {
     text.remove_prefix(1);
     Day day;
     day.kind = text.empty() ? '0' : text.front();
-    if (day.kind == 'M' || day.kind == 'J') text.remove_prefix(1);
-    else day.kind = '0';
+    if (day.kind == 'M' || day.kind == 'J')
+      text.remove_prefix(1);
+    else
+      day.kind = '0';
     if (day.kind == 'M') {
       const auto dot = [&] { return !text.empty() && text.front() == '.' ? (text.remove_prefix(1), true) : false; };
       if (!TakeInt(text, &day.month) || !dot() || !TakeInt(text, &day.week) || !dot() || !TakeInt(text, &day.weekday)) return std::nullopt;

@@ -21,14 +21,14 @@ class Zone {
   // From the bytes of a TZif file. Error: kUser "unknown-zone".
   static Result<Zone> Parse(std::string_view name, std::string_view tzif);
 
-  int32_t OffsetAt(int64_t utc_seconds) const;    // seconds east of UTC
+  int32_t OffsetAt(int64_t utc_seconds) const;  // seconds east of UTC
   // The instant at which clocks there show `local_micros`; the earlier of two where clocks went back; nullopt where they skipped it.
   std::optional<int64_t> ToUtc(int64_t local_micros) const;
 
  private:
-  std::vector<int64_t> changes_;     // UTC seconds, ascending
-  std::vector<int32_t> offsets_;     // from changes_[i] on
-  int32_t first_offset_ = 0;         // before changes_[0]
+  std::vector<int64_t> changes_;  // UTC seconds, ascending
+  std::vector<int32_t> offsets_;  // from changes_[i] on
+  int32_t first_offset_ = 0;      // before changes_[0]
 };
 
 }  // namespace sluice::contract

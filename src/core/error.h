@@ -8,14 +8,14 @@ namespace sluice {
 
 // What the caller may do about an error; the exit code and the retry policy follow from it.
 enum class ErrorKind {
-  kUser,       // the project, a flag or an argument is wrong: file:line:col and a hint      (exit 2)
-  kData,       // the data is refused by a rule or a gate                                    (exit 3)
-  kRetryable,  // a peer or the disk failed in a way that may pass: retried with backoff     (exit 1)
-  kConflict,   // another writer was first and touches what we read: plan again              (exit 1)
-  kUnsupported,// a feature Sluice does not have, named                                      (exit 1)
-  kNotFound,   // an object, table or node does not exist                                    (exit 1)
-  kCancelled,  // Ctrl-C or a cancel request                                                 (exit 130)
-  kBug,        // a broken invariant of our own                                              (exit 1)
+  kUser,         // the project, a flag or an argument is wrong: file:line:col and a hint      (exit 2)
+  kData,         // the data is refused by a rule or a gate                                    (exit 3)
+  kRetryable,    // a peer or the disk failed in a way that may pass: retried with backoff     (exit 1)
+  kConflict,     // another writer was first and touches what we read: plan again              (exit 1)
+  kUnsupported,  // a feature Sluice does not have, named                                      (exit 1)
+  kNotFound,     // an object, table or node does not exist                                    (exit 1)
+  kCancelled,    // Ctrl-C or a cancel request                                                 (exit 130)
+  kBug,          // a broken invariant of our own                                              (exit 1)
 };
 
 // A place in a project file. line and column are 1-based; 0 means unknown. Columns count bytes.
@@ -33,11 +33,17 @@ struct Error {
   std::string code;     // kebab-case, stable, indexed in docs/errors.md: "unknown-column"
   std::string message;  // the user's terms, no trailing period
   Location where;
-  std::string hint;     // what to do; may be empty
+  std::string hint;         // what to do; may be empty
   std::vector<Error> more;  // further errors found in the same pass
 
-  Error&& At(Location location) && { where = std::move(location); return std::move(*this); }
-  Error&& Hint(std::string text) && { hint = std::move(text); return std::move(*this); }
+  Error&& At(Location location) && {
+    where = std::move(location);
+    return std::move(*this);
+  }
+  Error&& Hint(std::string text) && {
+    hint = std::move(text);
+    return std::move(*this);
+  }
 
   // "file:line:col: error[code]: message\n  hint: …", `more` following on lines of their own.
   std::string ToString() const;

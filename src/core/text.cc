@@ -181,8 +181,10 @@ std::string PercentEncode(std::string_view text, bool keep_slash) {
   for (char c : text) {
     const bool unreserved = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' ||
                             c == '_' || c == '~' || (keep_slash && c == '/');
-    if (unreserved) out += c;
-    else out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    if (unreserved)
+      out += c;
+    else
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
 }
@@ -221,9 +223,20 @@ std::optional<int64_t> ParseBytes(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || value < 0) return std::nullopt;
   const std::string unit = ToLower(Trim(text.substr(end - text.data())));
-  static constexpr std::pair<const char*, double> kUnits[] = {
-      {"", 1},           {"b", 1},          {"k", 1024},          {"kb", 1e3},           {"kib", 1024},           {"m", 1048576.0},    {"mb", 1e6},
-      {"mib", 1048576.0}, {"g", 1073741824.0}, {"gb", 1e9},          {"gib", 1073741824.0}, {"t", 1099511627776.0}, {"tb", 1e12}, {"tib", 1099511627776.0}};
+  static constexpr std::pair<const char*, double> kUnits[] = {{"", 1},
+                                                              {"b", 1},
+                                                              {"k", 1024},
+                                                              {"kb", 1e3},
+                                                              {"kib", 1024},
+                                                              {"m", 1048576.0},
+                                                              {"mb", 1e6},
+                                                              {"mib", 1048576.0},
+                                                              {"g", 1073741824.0},
+                                                              {"gb", 1e9},
+                                                              {"gib", 1073741824.0},
+                                                              {"t", 1099511627776.0},
+                                                              {"tb", 1e12},
+                                                              {"tib", 1099511627776.0}};
   for (const auto& [name, factor] : kUnits)
     if (unit == name && value * factor < 9e18) return static_cast<int64_t>(value * factor);
   return std::nullopt;
@@ -238,12 +251,18 @@ std::optional<int64_t> ParseDuration(std::string_view text) {
     if (error != std::errc() || n < 0 || end == text.data() + text.size()) return std::nullopt;
     text.remove_prefix(end - text.data());
     int64_t unit = 0;
-    if (text.starts_with("ms")) unit = 1000;
-    else if (text[0] == 's') unit = 1000000;
-    else if (text[0] == 'm') unit = 60000000;
-    else if (text[0] == 'h') unit = 3600000000LL;
-    else if (text[0] == 'd') unit = 86400000000LL;
-    else if (text[0] == 'w') unit = 604800000000LL;
+    if (text.starts_with("ms"))
+      unit = 1000;
+    else if (text[0] == 's')
+      unit = 1000000;
+    else if (text[0] == 'm')
+      unit = 60000000;
+    else if (text[0] == 'h')
+      unit = 3600000000LL;
+    else if (text[0] == 'd')
+      unit = 86400000000LL;
+    else if (text[0] == 'w')
+      unit = 604800000000LL;
     if (unit == 0 || n > INT64_MAX / unit / 4) return std::nullopt;
     total += n * unit;
     text.remove_prefix(unit == 1000 ? 2 : 1);

@@ -79,8 +79,10 @@ std::optional<Instant> ParseInstant(std::string_view text) {
   if (at < text.size() && text[at] == '.') {
     int digits = 0;
     for (++at; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, ++digits) {
-      if (digits < 6) micros = micros * 10 + (text[at] - '0');
-      else if (text[at] != '0' || digits >= 9) return std::nullopt;
+      if (digits < 6)
+        micros = micros * 10 + (text[at] - '0');
+      else if (text[at] != '0' || digits >= 9)
+        return std::nullopt;
     }
     if (digits == 0) return std::nullopt;
     for (; digits < 6; ++digits) micros *= 10;

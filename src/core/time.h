@@ -26,9 +26,9 @@ struct CivilDate {
 CivilDate CivilFromDays(int32_t days);
 bool IsValidDate(int year, unsigned month, unsigned day);
 
-std::string FormatDate(int32_t days);            // 2024-01-31
-std::string FormatInstant(Instant instant);      // RFC 3339, 2024-01-31T10:00:00Z, fraction only where not zero
-std::string FormatTimestamp(int64_t micros);     // 2024-01-31 10:00:00[.ffffff] (Delta's partition value form)
+std::string FormatDate(int32_t days);         // 2024-01-31
+std::string FormatInstant(Instant instant);   // RFC 3339, 2024-01-31T10:00:00Z, fraction only where not zero
+std::string FormatTimestamp(int64_t micros);  // 2024-01-31 10:00:00[.ffffff] (Delta's partition value form)
 // Strict: yyyy-mm-dd
 std::optional<int32_t> ParseDate(std::string_view text);
 // RFC 3339 with a zone (Z or ±hh:mm); 'T' or one space between date and time; up to 9 digits, of which more than 6 must be 0.

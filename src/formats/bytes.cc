@@ -159,8 +159,10 @@ class GzipBytes : public DecodedBytes {
     const int code = inflate(&stream_, Z_NO_FLUSH);
     Consume(unread().size() - stream_.avail_in);
     *given = room - stream_.avail_out;
-    if (code == Z_STREAM_END) between_members_ = true;
-    else if (code != Z_OK && code != Z_BUF_ERROR) return Fail(Corrupt(stream_.msg ? stream_.msg : "no gzip data"));
+    if (code == Z_STREAM_END)
+      between_members_ = true;
+    else if (code != Z_OK && code != Z_BUF_ERROR)
+      return Fail(Corrupt(stream_.msg ? stream_.msg : "no gzip data"));
     return Ok();
   }
 
@@ -219,7 +221,7 @@ class ZstdBytes : public DecodedBytes {
   }
 
   ZSTD_DCtx* context_;
-  size_t wanted_ = 1;   // 0: exactly between two frames. 1 at first: an archive without a frame is a truncated one
+  size_t wanted_ = 1;  // 0: exactly between two frames. 1 at first: an archive without a frame is a truncated one
 };
 
 bool HasGzipMagic(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
@@ -244,9 +246,12 @@ std::unique_ptr<ByteSource> BytesOf(std::string bytes) { return std::make_unique
 
 std::unique_ptr<ByteSource> Decompress(std::unique_ptr<ByteSource> source, Compression compression, std::string name) {
   switch (compression) {
-    case Compression::kGzip: return std::make_unique<GzipBytes>(std::move(source), std::move(name));
-    case Compression::kZstd: return std::make_unique<ZstdBytes>(std::move(source), std::move(name));
-    case Compression::kNone: break;
+    case Compression::kGzip:
+      return std::make_unique<GzipBytes>(std::move(source), std::move(name));
+    case Compression::kZstd:
+      return std::make_unique<ZstdBytes>(std::move(source), std::move(name));
+    case Compression::kNone:
+      break;
   }
   return source;
 }
@@ -281,9 +286,12 @@ Result<Compression> DetectCompressionOf(store::ObjectStore& store, const std::st
 
 std::string_view ToString(Compression compression) {
   switch (compression) {
-    case Compression::kGzip: return "gzip";
-    case Compression::kZstd: return "zstd";
-    case Compression::kNone: break;
+    case Compression::kGzip:
+      return "gzip";
+    case Compression::kZstd:
+      return "zstd";
+    case Compression::kNone:
+      break;
   }
   return "none";
 }

@@ -19,13 +19,13 @@ std::unique_ptr<ByteSource> Decompress(std::unique_ptr<ByteSource> source, Compr
 // and its error only where nothing does.
 struct Sample {
   std::string bytes;
-  bool whole = false;   // the object ends within the sample
+  bool whole = false;  // the object ends within the sample
 };
 Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Compression compression, size_t limit);
 
 // What the first bytes and the name of `key` say.
 Result<Compression> DetectCompressionOf(store::ObjectStore& store, const std::string& key);
 
-std::string_view ToString(Compression compression);   // "none", "gzip", "zstd"
+std::string_view ToString(Compression compression);  // "none", "gzip", "zstd"
 
 }  // namespace sluice::formats

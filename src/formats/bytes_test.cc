@@ -40,7 +40,7 @@ std::string Text(size_t bytes) {
 
 struct Outcome {
   std::string bytes;
-  std::string code;   // of the error that ended the reading
+  std::string code;  // of the error that ended the reading
 };
 
 Outcome Drain(ByteSource& source, size_t piece = 1000) {
@@ -119,7 +119,7 @@ TEST(Bytes, EveryCutOfAnArchiveIsSeen) {
 TEST(Bytes, AFlippedByteIsCorruptAndStaysSo) {
   const std::string text = Text(100000);
   std::string gzip = Gzip(text);
-  gzip[gzip.size() - 6] ^= 1;   // the checksum
+  gzip[gzip.size() - 6] ^= 1;  // the checksum
   const auto source = Decompress(BytesOf(gzip), Compression::kGzip, "f");
   EXPECT_EQ(Drain(*source).code, "corrupt-archive");
   EXPECT_EQ(Drain(*source).code, "corrupt-archive");

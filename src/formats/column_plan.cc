@@ -13,7 +13,8 @@ namespace {
 using contract::ColumnContract;
 
 int Position(const std::vector<std::string>& names, std::string_view wanted) {
-  const auto found = std::find_if(names.begin(), names.end(), [&](const std::string& name) { return EqualsIgnoreCase(Trim(name), wanted); });
+  const auto found =
+      std::find_if(names.begin(), names.end(), [&](const std::string& name) { return EqualsIgnoreCase(Trim(name), wanted); });
   return found == names.end() ? -1 : static_cast<int>(found - names.begin());
 }
 
@@ -44,8 +45,8 @@ Status RefuseMissing(const ColumnPlan& plan, const std::string& key, const std::
     missing += fmt::format("{}\"{}\"", count++ == 0 ? "" : ", ", column.field.name);
   }
   if (count == 0) return Ok();
-  return Fail(DataError("missing-column", fmt::format("{} lacks {} {} of the contract; it has {}", key, count == 1 ? "the column" : "the columns",
-                                                      missing, Join(names, ", ")))
+  return Fail(DataError("missing-column", fmt::format("{} lacks {} {} of the contract; it has {}", key,
+                                                      count == 1 ? "the column" : "the columns", missing, Join(names, ", ")))
                   .Hint("on_missing_column: null accepts such files; from: names a field that is called otherwise"));
 }
 
@@ -59,9 +60,12 @@ Result<ColumnPlan> PlanColumns(const ReadRequest& request, const std::vector<std
   const size_t contracted = request.contract->columns.size();
   for (size_t i = 0; i < schema.fields.size(); ++i) {
     ColumnPlan::Column column{schema.fields[i], i < contracted ? static_cast<int>(i) : -1, -1};
-    if (!header) column.file_column = i < file_names.size() ? static_cast<int>(i) : -1;
-    else if (i < contracted) column.file_column = PositionOf(request.contract->columns[i], file_names);
-    else column.file_column = Position(file_names, column.field.name);
+    if (!header)
+      column.file_column = i < file_names.size() ? static_cast<int>(i) : -1;
+    else if (i < contracted)
+      column.file_column = PositionOf(request.contract->columns[i], file_names);
+    else
+      column.file_column = Position(file_names, column.field.name);
     if (column.file_column >= 0) used[static_cast<size_t>(column.file_column)] = true;
     plan.columns.push_back(std::move(column));
   }

@@ -29,7 +29,9 @@ Result<T> Checked(arrow::Result<T> result) {
   return std::move(result).ValueUnsafe();
 }
 
-Result<ArrayPtr> Nulls(const FieldShape& shape, int64_t length) { return Checked(arrow::MakeArrayOfNull(contract::ToArrow(shape.type), length)); }
+Result<ArrayPtr> Nulls(const FieldShape& shape, int64_t length) {
+  return Checked(arrow::MakeArrayOfNull(contract::ToArrow(shape.type), length));
+}
 
 std::string Text(const arrow::Array& array, int64_t i) { return contract::CutValue(JsonOfValue(array, i)); }
 
@@ -40,18 +42,24 @@ Family FamilyOf(const arrow::DataType& type) {
   if (arrow::is_floating(type.id())) return Family::kFloat;
   if (arrow::is_decimal(type.id())) return Family::kDecimal;
   switch (type.id()) {
-    case arrow::Type::BOOL: return Family::kBoolean;
+    case arrow::Type::BOOL:
+      return Family::kBoolean;
     case arrow::Type::STRING:
     case arrow::Type::LARGE_STRING:
-    case arrow::Type::STRING_VIEW: return Family::kText;
+    case arrow::Type::STRING_VIEW:
+      return Family::kText;
     case arrow::Type::BINARY:
     case arrow::Type::LARGE_BINARY:
     case arrow::Type::BINARY_VIEW:
-    case arrow::Type::FIXED_SIZE_BINARY: return Family::kBinary;
+    case arrow::Type::FIXED_SIZE_BINARY:
+      return Family::kBinary;
     case arrow::Type::DATE32:
-    case arrow::Type::DATE64: return Family::kDate;
-    case arrow::Type::TIMESTAMP: return static_cast<const arrow::TimestampType&>(type).timezone().empty() ? Family::kClock : Family::kInstant;
-    default: return Family::kOther;
+    case arrow::Type::DATE64:
+      return Family::kDate;
+    case arrow::Type::TIMESTAMP:
+      return static_cast<const arrow::TimestampType&>(type).timezone().empty() ? Family::kClock : Family::kInstant;
+    default:
+      return Family::kOther;
   }
 }
 
@@ -62,7 +70,8 @@ Way WayTo(Family from, TypeKind to) {
   const bool to_integer = to >= TypeKind::kTinyint && to <= TypeKind::kBigint;
   const bool to_float = to == TypeKind::kFloat || to == TypeKind::kDouble;
   switch (from) {
-    case Family::kText: return Way::kText;
+    case Family::kText:
+      return Way::kText;
     case Family::kInteger:
     case Family::kFloat:
       if (to == TypeKind::kDecimal || to == TypeKind::kString) return Way::kText;
@@ -70,8 +79,10 @@ Way WayTo(Family from, TypeKind to) {
     case Family::kDecimal:
       if (to == TypeKind::kString) return Way::kText;
       return to_integer || to_float || to == TypeKind::kDecimal ? Way::kCast : Way::kNone;
-    case Family::kBoolean: return to == TypeKind::kBoolean ? Way::kCast : to == TypeKind::kString ? Way::kText : Way::kNone;
-    case Family::kBinary: return to == TypeKind::kBinary ? Way::kCast : to == TypeKind::kString ? Way::kText : Way::kNone;
+    case Family::kBoolean:
+      return to == TypeKind::kBoolean ? Way::kCast : to == TypeKind::kString ? Way::kText : Way::kNone;
+    case Family::kBinary:
+      return to == TypeKind::kBinary ? Way::kCast : to == TypeKind::kString ? Way::kText : Way::kNone;
     case Family::kDate:
       if (to == TypeKind::kString) return Way::kJson;
       return to == TypeKind::kDate || to == TypeKind::kTimestampNtz ? Way::kCast : Way::kNone;
@@ -79,8 +90,10 @@ Way WayTo(Family from, TypeKind to) {
       if (to == TypeKind::kString) return Way::kJson;
       if (to == TypeKind::kTimestamp) return Way::kZone;
       return to == TypeKind::kDate || to == TypeKind::kTimestampNtz ? Way::kCast : Way::kNone;
-    case Family::kInstant: return to == TypeKind::kTimestamp ? Way::kCast : to == TypeKind::kString ? Way::kJson : Way::kNone;
-    case Family::kOther: return to == TypeKind::kString ? Way::kJson : Way::kNone;
+    case Family::kInstant:
+      return to == TypeKind::kTimestamp ? Way::kCast : to == TypeKind::kString ? Way::kJson : Way::kNone;
+    case Family::kOther:
+      return to == TypeKind::kString ? Way::kJson : Way::kNone;
   }
   return Way::kNone;
 }
@@ -162,8 +175,10 @@ Result<Texts> TextsOf(const ArrayPtr& array, Family family, const FieldShape& sh
       } else if (shape.trim) {
         text = Trim(text);
       }
-      if (std::find(shape.null_tokens.begin(), shape.null_tokens.end(), text) != shape.null_tokens.end()) text = {};
-      else if (text.data() == nullptr && IsValidUtf8(strings.GetView(i))) text = "";
+      if (std::find(shape.null_tokens.begin(), shape.null_tokens.end(), text) != shape.null_tokens.end())
+        text = {};
+      else if (text.data() == nullptr && IsValidUtf8(strings.GetView(i)))
+        text = "";
     }
     if (spell_out && text.data() != nullptr && IsJsonNumber(text)) text = texts.made.emplace_back(WithoutExponent(text));
     texts.views.push_back(text);
@@ -182,7 +197,7 @@ Result<ArrayPtr> JsonTexts(const ArrayPtr& array) {
   arrow::StringBuilder out;
   for (int64_t i = 0; i < array->length(); ++i) {
     std::string text = array->IsNull(i) ? "" : JsonOfValue(*array, i);
-    if (text.starts_with('"')) text = text.substr(1, text.size() - 2);   // dates and times, which have nothing to escape
+    if (text.starts_with('"')) text = text.substr(1, text.size() - 2);  // dates and times, which have nothing to escape
     const auto status = array->IsNull(i) ? out.AppendNull() : out.Append(text);
     if (!status.ok()) return Fail(ArrowError(status));
   }
@@ -205,7 +220,8 @@ Result<ArrayPtr> ClockToInstant(const ArrayPtr& array, const FieldShape& shape, 
   arrow::TimestampBuilder out(contract::ToArrow(shape.type), arrow::default_memory_pool());
   for (int64_t i = 0; i < micros.length(); ++i) {
     const std::optional<int64_t> utc = micros.IsNull(i) ? std::nullopt : zone.ToUtc(micros.Value(i));
-    if (!utc && !micros.IsNull(i)) refuse(i, "", "type", Text(*array, i), contract::DecodeMessage(shape.type, contract::Decoded::kNoSuchTime));
+    if (!utc && !micros.IsNull(i))
+      refuse(i, "", "type", Text(*array, i), contract::DecodeMessage(shape.type, contract::Decoded::kNoSuchTime));
     const auto status = utc ? out.Append(*utc) : out.AppendNull();
     if (!status.ok()) return Fail(ArrowError(status));
   }
@@ -223,11 +239,15 @@ Result<ArrayPtr> ConvertScalar(const ArrayPtr& array, const FieldShape& shape, c
       if (array->type_id() == arrow::Type::DOUBLE && shape.type.kind == TypeKind::kFloat)
         return DoubleToFloat(static_cast<const arrow::DoubleArray&>(*array), shape, refuse);
       return SafeCast(array, shape, refuse).Run();
-    case Way::kJson: return JsonTexts(array);
-    case Way::kZone: return ClockToInstant(array, shape, refuse);
-    case Way::kNone: break;
+    case Way::kJson:
+      return JsonTexts(array);
+    case Way::kZone:
+      return ClockToInstant(array, shape, refuse);
+    case Way::kNone:
+      break;
   }
-  return RefuseAll(*array, shape, refuse, fmt::format("the file has {}, the contract {}", array->type()->ToString(), shape.type.ToString()));
+  return RefuseAll(*array, shape, refuse,
+                   fmt::format("the file has {}, the contract {}", array->type()->ToString(), shape.type.ToString()));
 }
 
 // Offsets count from 0 and children are whole, whatever slice the array was.
@@ -258,7 +278,8 @@ Result<ArrayPtr> ConvertStruct(const ArrayPtr& array, const FieldShape& shape, c
       if (record.IsValid(i) && record.field(f)->IsValid(i))
         refuse(i, "", "new_column", Text(*record.field(f), i), fmt::format("the contract's type has no field \"{}\"", name));
   }
-  return arrow::MakeArray(arrow::ArrayData::Make(contract::ToArrow(shape.type), record.length(), {record.null_bitmap()}, std::move(children)));
+  return arrow::MakeArray(
+      arrow::ArrayData::Make(contract::ToArrow(shape.type), record.length(), {record.null_bitmap()}, std::move(children)));
 }
 
 // The list that holds item `item`; offsets ascend.
@@ -272,7 +293,7 @@ template <typename List>
 RefuseValue InList(const List& list, const RefuseValue& refuse) {
   return [&list, &refuse](int64_t i, const std::string& path, const char* rule, std::string value, std::string message) {
     const int64_t at = ListOf(list, i);
-    if (at < 0 || at >= list.length() || list.IsNull(at)) return;   // items that no list shows
+    if (at < 0 || at >= list.length() || list.IsNull(at)) return;  // items that no list shows
     refuse(at, fmt::format("[{}]{}", i - list.value_offset(at), path), rule, std::move(value), std::move(message));
   };
 }
@@ -280,7 +301,8 @@ RefuseValue InList(const List& list, const RefuseValue& refuse) {
 Result<ArrayPtr> ConvertList(const ArrayPtr& array, const FieldShape& shape, const RefuseValue& refuse) {
   const auto& list = static_cast<const arrow::ListArray&>(*array);
   SLUICE_TRY(const ArrayPtr items, ConvertArray(list.values(), shape.children[0], InList(list, refuse)));
-  return arrow::MakeArray(arrow::ArrayData::Make(contract::ToArrow(shape.type), list.length(), {list.null_bitmap(), list.value_offsets()}, {items->data()}));
+  return arrow::MakeArray(
+      arrow::ArrayData::Make(contract::ToArrow(shape.type), list.length(), {list.null_bitmap(), list.value_offsets()}, {items->data()}));
 }
 
 Result<ArrayPtr> ConvertMap(const ArrayPtr& array, const FieldShape& shape, const RefuseValue& refuse) {
@@ -288,7 +310,8 @@ Result<ArrayPtr> ConvertMap(const ArrayPtr& array, const FieldShape& shape, cons
   SLUICE_TRY(const ArrayPtr keys, ConvertArray(map.keys(), shape.children[0], InList(map, refuse)));
   SLUICE_TRY(const ArrayPtr items, ConvertArray(map.items(), shape.children[1], InList(map, refuse)));
   const auto type = contract::ToArrow(shape.type);
-  const auto entries = arrow::ArrayData::Make(static_cast<const arrow::MapType&>(*type).value_type(), keys->length(), {nullptr}, {keys->data(), items->data()}, 0);
+  const auto entries = arrow::ArrayData::Make(static_cast<const arrow::MapType&>(*type).value_type(), keys->length(), {nullptr},
+                                              {keys->data(), items->data()}, 0);
   return arrow::MakeArray(arrow::ArrayData::Make(type, map.length(), {map.null_bitmap(), map.value_offsets()}, {entries}));
 }
 
@@ -311,7 +334,8 @@ Result<ArrayPtr> ConvertArray(const ArrayPtr& outside, const FieldShape& shape, 
   SLUICE_TRY(const ArrayPtr array, Compact(plain));
   const arrow::Type::type id = array->type_id();
   if (id == arrow::Type::NA) return Nulls(shape, array->length());
-  const bool same = !shape.type.is_nested() && shape.type.kind != TypeKind::kString && array->type()->Equals(*contract::ToArrow(shape.type));
+  const bool same =
+      !shape.type.is_nested() && shape.type.kind != TypeKind::kString && array->type()->Equals(*contract::ToArrow(shape.type));
   if (same) return array;
   switch (shape.type.kind) {
     case TypeKind::kStruct:
@@ -323,9 +347,11 @@ Result<ArrayPtr> ConvertArray(const ArrayPtr& outside, const FieldShape& shape, 
     case TypeKind::kMap:
       if (id == arrow::Type::MAP) return ConvertMap(array, shape, refuse);
       break;
-    default: return ConvertScalar(array, shape, refuse);
+    default:
+      return ConvertScalar(array, shape, refuse);
   }
-  return RefuseAll(*array, shape, refuse, fmt::format("the file has {}, the contract {}", array->type()->ToString(), shape.type.ToString()));
+  return RefuseAll(*array, shape, refuse,
+                   fmt::format("the file has {}, the contract {}", array->type()->ToString(), shape.type.ToString()));
 }
 
 }  // namespace sluice::formats

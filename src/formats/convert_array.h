@@ -18,6 +18,7 @@ namespace sluice::formats {
 using RefuseValue = std::function<void(int64_t index, const std::string& path, const char* rule, std::string value, std::string message)>;
 
 // An array of ToArrow(shape.type), as long as `array`.
-Result<std::shared_ptr<arrow::Array>> ConvertArray(const std::shared_ptr<arrow::Array>& array, const FieldShape& shape, const RefuseValue& refuse);
+Result<std::shared_ptr<arrow::Array>> ConvertArray(const std::shared_ptr<arrow::Array>& array, const FieldShape& shape,
+                                                   const RefuseValue& refuse);
 
 }  // namespace sluice::formats

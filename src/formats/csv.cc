@@ -54,20 +54,22 @@ class CsvWindow {
 Status RefuseOtherEncodings(std::string_view start, const std::string& key) {
   for (const std::string_view mark : {std::string_view("\xff\xfe", 2), std::string_view("\xfe\xff", 2)}) {
     if (!start.starts_with(mark)) continue;
-    return Fail(DataError("unsupported-encoding", key + " is UTF-16 or UTF-32 by its first bytes").Hint("convert it to UTF-8: iconv -f UTF-16 -t UTF-8"));
+    return Fail(DataError("unsupported-encoding", key + " is UTF-16 or UTF-32 by its first bytes")
+                    .Hint("convert it to UTF-8: iconv -f UTF-16 -t UTF-8"));
   }
   return Ok();
 }
 
 // Where the first line or record behind the byte order mark and the skipped lines begins, and the header's fields.
 struct Front {
-  size_t records_at = 0;               // first byte after the header
-  std::vector<std::string> fields;     // of the header, or of the first record where there is none; empty: no bytes
+  size_t records_at = 0;            // first byte after the header
+  std::vector<std::string> fields;  // of the header, or of the first record where there is none; empty: no bytes
 };
 
 class CsvFront {
  public:
-  CsvFront(CsvWindow& window, const ReadRequest& request, const CsvDialect& dialect) : window_(window), request_(request), dialect_(dialect) {}
+  CsvFront(CsvWindow& window, const ReadRequest& request, const CsvDialect& dialect)
+      : window_(window), request_(request), dialect_(dialect) {}
 
   Result<Front> Read() {
     SLUICE_CHECK(window_.Next(0));
@@ -84,7 +86,7 @@ class CsvFront {
       SLUICE_TRY(front.fields, FieldsAt(&next));
       front.records_at = dialect_.header ? next : at;
       if (!front.fields.empty()) return front;
-      at = next;                       // an empty or comment line
+      at = next;  // an empty or comment line
     }
   }
 
@@ -110,7 +112,8 @@ class CsvFront {
   Result<std::vector<std::string>> FieldsAt(size_t* at) {
     for (;;) {
       const std::string_view text = window_.text().substr(*at);
-      FrontRecord front = TakeFrontRecord(text.data(), text.size(), window_.ended(), dialect_, static_cast<size_t>(request_.max_record_bytes));
+      FrontRecord front =
+          TakeFrontRecord(text.data(), text.size(), window_.ended(), dialect_, static_cast<size_t>(request_.max_record_bytes));
       if (!front.complete) {
         SLUICE_CHECK(window_.Grow());
         continue;
@@ -212,7 +215,8 @@ Result<std::unique_ptr<RecordReader>> OpenCsv(const ReadRequest& request, const 
   CsvWindow window(std::move(source), static_cast<size_t>(request.block_bytes));
   SLUICE_TRY(Front front, CsvFront(window, request, dialect).Read());
   if (front.fields.empty()) return std::make_unique<NoRecords>();
-  std::vector<std::string> names = dialect.header ? Trimmed(std::move(front.fields)) : Numbered(FieldsWithoutHeader(request, front.fields.size()));
+  std::vector<std::string> names =
+      dialect.header ? Trimmed(std::move(front.fields)) : Numbered(FieldsWithoutHeader(request, front.fields.size()));
   SLUICE_TRY(auto file, MakeCsvFile(request, dialect, names));
   return std::make_unique<CsvReader>(std::move(window), std::move(file), static_cast<size_t>(request.max_record_bytes), front.records_at);
 }

@@ -20,11 +20,11 @@ namespace sluice::formats {
 
 struct CsvDialect {
   char delimiter = ',';
-  char quote = '"';        // '\0': none
-  char escape = '"';       // equal to quote: a doubled quote
-  char comment = '\0';     // '\0': none
+  char quote = '"';     // '\0': none
+  char escape = '"';    // equal to quote: a doubled quote
+  char comment = '\0';  // '\0': none
   bool header = true;
-  int skip = 0;            // physical lines before the header or the first record
+  int skip = 0;  // physical lines before the header or the first record
   bool operator==(const CsvDialect&) const = default;
 };
 
@@ -32,8 +32,8 @@ struct CsvDialect {
 Result<std::unique_ptr<RecordReader>> OpenCsv(const ReadRequest& request, const CsvDialect& dialect);
 
 // Records that each stand alone, in one block: record i is row i, whatever quotes it holds. `header`: the file's, where it had one.
-Result<std::unique_ptr<RecordReader>> OpenCsvRecords(const ReadRequest& request, const CsvDialect& dialect, const std::vector<std::string>& header,
-                                                     const std::vector<std::string>& records);
+Result<std::unique_ptr<RecordReader>> OpenCsvRecords(const ReadRequest& request, const CsvDialect& dialect,
+                                                     const std::vector<std::string>& header, const std::vector<std::string>& records);
 
 // The header's names, trimmed; without a header the count of the first record's fields as "column_1", ….
 Result<std::vector<std::string>> ReadCsvHeader(const ReadRequest& request, const CsvDialect& dialect);

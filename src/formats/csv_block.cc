@@ -24,11 +24,13 @@ Result<std::shared_ptr<const CsvFile>> MakeCsvFile(const ReadRequest& request, c
   file->fields = static_cast<uint32_t>(names.size());
   for (const ColumnPlan::Column& column : file->plan.columns) {
     if (column.field.type.is_nested()) {
-      return Fail(UserError("nested-in-csv", "column \"" + column.field.name + "\" is a " + column.field.type.ToString() + ", which a CSV file cannot hold")
+      return Fail(UserError("nested-in-csv",
+                            "column \"" + column.field.name + "\" is a " + column.field.type.ToString() + ", which a CSV file cannot hold")
                       .Hint("use NDJSON or Parquet for nested columns"));
     }
     if (column.contract_column >= 0) {
-      SLUICE_TRY(auto decoder, contract::TextDecoder::ForColumn(request.contract->columns[static_cast<size_t>(column.contract_column)], *request.contract));
+      SLUICE_TRY(auto decoder, contract::TextDecoder::ForColumn(request.contract->columns[static_cast<size_t>(column.contract_column)],
+                                                                *request.contract));
       file->decoders.push_back(std::move(decoder));
     } else {
       SLUICE_TRY(auto decoder, contract::TextDecoder::Make(column.field.type, {}, request.contract->zone, request.contract->where));
@@ -50,7 +52,7 @@ struct CsvBlock::Content {
   RecordIndex index;
   CsvBlockPlace place;
   std::once_flag lines_once;
-  std::vector<int64_t> lines;       // of each record, made when first asked for
+  std::vector<int64_t> lines;  // of each record, made when first asked for
 
   size_t End(size_t row) const {
     const auto bad = std::lower_bound(index.bad.begin(), index.bad.end(), row, [](const BadRecord& b, size_t r) { return b.record < r; });
@@ -92,16 +94,21 @@ void FindBadText(const char* bytes, size_t size, RecordIndex* index, const std::
   for (size_t row = 0; row < index->size(); ++row) {
     const std::string_view text = raw(row);
     const char* message = nullptr;
-    if (!simdjson::validate_utf8(text.data(), text.size())) message = "not valid UTF-8";
-    else if (text.find('\0') != std::string_view::npos) message = "holds a NUL byte";
+    if (!simdjson::validate_utf8(text.data(), text.size()))
+      message = "not valid UTF-8";
+    else if (text.find('\0') != std::string_view::npos)
+      message = "holds a NUL byte";
     if (message == nullptr) continue;
     const auto end = static_cast<uint32_t>(index->starts[row] + text.size());
     found.push_back({static_cast<uint32_t>(row), end, "encoding", message});
   }
   for (BadRecord& bad : found) {
-    const auto at = std::lower_bound(index->bad.begin(), index->bad.end(), bad.record, [](const BadRecord& b, uint32_t r) { return b.record < r; });
-    if (at != index->bad.end() && at->record == bad.record) *at = std::move(bad);
-    else index->bad.insert(at, std::move(bad));
+    const auto at =
+        std::lower_bound(index->bad.begin(), index->bad.end(), bad.record, [](const BadRecord& b, uint32_t r) { return b.record < r; });
+    if (at != index->bad.end() && at->record == bad.record)
+      *at = std::move(bad);
+    else
+      index->bad.insert(at, std::move(bad));
   }
 }
 
@@ -109,8 +116,8 @@ void FindBadText(const char* bytes, size_t size, RecordIndex* index, const std::
 struct FieldRules {
   bool trim = false;
   bool empty_is_null = false;
-  bool quoted_may_be_null = false;                // a column that is no text: "" cannot be a value of it
-  std::vector<std::string_view> null_tokens;      // without ""
+  bool quoted_may_be_null = false;            // a column that is no text: "" cannot be a value of it
+  std::vector<std::string_view> null_tokens;  // without ""
 
   FieldRules(const CsvFile& file, const ColumnPlan::Column& column) {
     const contract::ColumnContract* own =
@@ -118,8 +125,10 @@ struct FieldRules {
     trim = own != nullptr && own->trim ? *own->trim : file.contract->trim;
     const auto& tokens = own != nullptr && own->null_tokens ? *own->null_tokens : file.contract->null_tokens;
     for (const std::string& token : tokens) {
-      if (token.empty()) empty_is_null = true;
-      else null_tokens.push_back(token);
+      if (token.empty())
+        empty_is_null = true;
+      else
+        null_tokens.push_back(token);
     }
     const auto kind = column.field.type.kind;
     quoted_may_be_null = kind != contract::TypeKind::kString && kind != contract::TypeKind::kBinary;

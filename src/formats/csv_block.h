@@ -16,8 +16,8 @@ struct CsvFile {
   CsvDialect dialect;
   const contract::Contract* contract = nullptr;
   ColumnPlan plan;
-  std::vector<contract::TextDecoder> decoders;    // one per plan column
-  uint32_t fields = 0;                            // of a record
+  std::vector<contract::TextDecoder> decoders;  // one per plan column
+  uint32_t fields = 0;                          // of a record
 };
 Result<std::shared_ptr<const CsvFile>> MakeCsvFile(const ReadRequest& request, const CsvDialect& dialect,
                                                    const std::vector<std::string>& names);
@@ -30,7 +30,7 @@ struct CsvBytes {
 };
 
 struct CsvBlockPlace {
-  int64_t first_row = 1, first_line = 1, first_offset = 0;   // of the first byte of `bytes`
+  int64_t first_row = 1, first_line = 1, first_offset = 0;  // of the first byte of `bytes`
 };
 
 class CsvBlock : public RawBlock {

@@ -15,10 +15,11 @@ class OneBlock : public RecordReader {
 
 }  // namespace
 
-Result<std::unique_ptr<RecordReader>> OpenCsvRecords(const ReadRequest& request, const CsvDialect& dialect, const std::vector<std::string>& header,
-                                                     const std::vector<std::string>& records) {
+Result<std::unique_ptr<RecordReader>> OpenCsvRecords(const ReadRequest& request, const CsvDialect& dialect,
+                                                     const std::vector<std::string>& header, const std::vector<std::string>& records) {
   std::vector<std::string> names = header;
-  for (size_t i = names.size(); !dialect.header && i < request.contract->columns.size(); ++i) names.push_back("column_" + std::to_string(i + 1));
+  for (size_t i = names.size(); !dialect.header && i < request.contract->columns.size(); ++i)
+    names.push_back("column_" + std::to_string(i + 1));
   SLUICE_TRY(auto file, MakeCsvFile(request, dialect, names));
   size_t total = 0;
   for (const std::string& record : records) total += record.size() + 1;

@@ -35,10 +35,14 @@ class RecordScanner {
     for (size_t p = start_;;) {
       const Field field = TakeField(p);
       switch (field.outcome) {
-        case Outcome::kNeedMore: return Undo();
-        case Outcome::kTooLong: return CutAt(at);
-        case Outcome::kUnclosed: return EndAtFirstLine(field.end, at);
-        case Outcome::kField: break;
+        case Outcome::kNeedMore:
+          return Undo();
+        case Outcome::kTooLong:
+          return CutAt(at);
+        case Outcome::kUnclosed:
+          return EndAtFirstLine(field.end, at);
+        case Outcome::kField:
+          break;
       }
       index_.ends.push_back(static_cast<uint32_t>(field.end));
       if (field.end < size_ && bytes_[field.end] == dialect_.delimiter) {
@@ -57,7 +61,7 @@ class RecordScanner {
   enum class Outcome { kField, kNeedMore, kUnclosed, kTooLong };
   struct Field {
     Outcome outcome;
-    size_t end;      // kField: the delimiter or terminator after it; kUnclosed: where the quoted field begins
+    size_t end;  // kField: the delimiter or terminator after it; kUnclosed: where the quoted field begins
   };
 
   void Refuse(size_t end, const char* rule, std::string message) {
@@ -74,7 +78,7 @@ class RecordScanner {
     if (count == fields_ || (fields_ == 0 && end != start_)) {
       index_.starts.push_back(static_cast<uint32_t>(start_));
     } else if (end == start_) {
-      index_.ends.resize(base_);     // an empty line
+      index_.ends.resize(base_);  // an empty line
     } else {
       Refuse(end, "fields", fmt::format("{} fields where {} are expected", count, fields_));
     }
@@ -174,11 +178,11 @@ class RecordScanner {
 
 // Carries of the 64-byte steps from one to the next.
 struct Carry {
-  uint64_t inside = 0;       // all ones: the last byte is inside of quotes
-  uint64_t boundary = 1;     // the last byte was a delimiter or terminator (or there was none)
-  uint64_t quote = 0;        // it was a quote
-  uint64_t closing = 0;      // it was a closing quote: what follows is still to be looked at
-  uint64_t cr = 0;           // it was a CR outside of quotes
+  uint64_t inside = 0;    // all ones: the last byte is inside of quotes
+  uint64_t boundary = 1;  // the last byte was a delimiter or terminator (or there was none)
+  uint64_t quote = 0;     // it was a quote
+  uint64_t closing = 0;   // it was a closing quote: what follows is still to be looked at
+  uint64_t cr = 0;        // it was a CR outside of quotes
 };
 
 // Bits of delimiters and terminators outside of quotes; of CRLF only the CR. `well_formed`: every quote stands where it may.
@@ -217,8 +221,14 @@ class FastScanner {
  public:
   FastScanner(const char* bytes, size_t size, bool final, const CsvDialect& dialect, uint32_t fields, size_t max_record_bytes,
               RecordIndex* index)
-      : bytes_(bytes), size_(size), final_(final), fields_(fields), max_(max_record_bytes), index_(*index),
-        slow_(bytes, size, final, dialect, fields, max_record_bytes, index), make_(dialect.delimiter, dialect.quote) {}
+      : bytes_(bytes),
+        size_(size),
+        final_(final),
+        fields_(fields),
+        max_(max_record_bytes),
+        index_(*index),
+        slow_(bytes, size, final, dialect, fields, max_record_bytes, index),
+        make_(dialect.delimiter, dialect.quote) {}
 
   ScanResult Run() {
     used_ = base_ = index_.ends.size();
@@ -285,8 +295,8 @@ class FastScanner {
   RecordScanner slow_;
   MaskMaker make_;
   Carry carry_;
-  size_t pos_ = 0, start_ = 0;      // the step; the record
-  size_t used_ = 0, base_ = 0;      // of index_.ends: filled; filled when the record began
+  size_t pos_ = 0, start_ = 0;  // the step; the record
+  size_t used_ = 0, base_ = 0;  // of index_.ends: filled; filled when the record began
   bool stopped_ = false, discarding_ = false;
 };
 
@@ -298,12 +308,14 @@ ScanResult ScanRecordsSlowly(const char* bytes, size_t size, bool final, const C
   RecordScanner scanner(bytes, size, final, dialect, fields, max_record_bytes, index);
   for (size_t at = 0; at < size;) {
     switch (scanner.TakeRecord(&at)) {
-      case RecordScanner::Step::kRecord: break;
-      case RecordScanner::Step::kIncomplete: return {at, false};
+      case RecordScanner::Step::kRecord:
+        break;
+      case RecordScanner::Step::kIncomplete:
+        return {at, false};
       case RecordScanner::Step::kDiscard:
         at = LineEnd(bytes, size, at);
         if (at == size) return {at, true};
-        break;   // the terminator that follows ends an empty line
+        break;  // the terminator that follows ends an empty line
     }
   }
   return {size, false};
@@ -313,7 +325,7 @@ void ScanSingleRecord(const char* bytes, size_t begin, size_t end, const CsvDial
                       RecordIndex* index) {
   const size_t before = index->size(), ends_before = index->ends.size(), bad_before = index->bad.size();
   CsvDialect plain = dialect;
-  plain.comment = '\0';            // it was a record before
+  plain.comment = '\0';  // it was a record before
   size_t at = begin;
   RecordScanner scanner(bytes, end, true, plain, fields, max_record_bytes, index);
   if (begin < end) (void)scanner.TakeRecord(&at);
@@ -374,8 +386,8 @@ std::string UnquoteField(std::string_view field, const CsvDialect& dialect) {
   std::string out;
   out.reserve(field.size());
   for (size_t i = 0; i < field.size(); ++i) {
-    const bool escapes = field[i] == dialect.escape && i + 1 < field.size() &&
-                         (field[i + 1] == dialect.quote || field[i + 1] == dialect.escape);
+    const bool escapes =
+        field[i] == dialect.escape && i + 1 < field.size() && (field[i + 1] == dialect.quote || field[i + 1] == dialect.escape);
     out += field[escapes ? ++i : i];
   }
   return out;

@@ -11,9 +11,9 @@ namespace sluice::formats {
 
 // A record that could not be split into its fields.
 struct BadRecord {
-  uint32_t record = 0;         // index in RecordIndex
-  uint32_t end = 0;            // its text is [starts[record], end)
-  const char* rule = "";       // "fields", "quote", "length"
+  uint32_t record = 0;    // index in RecordIndex
+  uint32_t end = 0;       // its text is [starts[record], end)
+  const char* rule = "";  // "fields", "quote", "length"
   std::string message;
 };
 
@@ -28,8 +28,8 @@ struct RecordIndex {
 };
 
 struct ScanResult {
-  size_t consumed = 0;         // bytes of whole records (and what is skipped between them)
-  bool discarding = false;     // a record beyond max_record_bytes was cut: what follows up to the next line's end belongs to it
+  size_t consumed = 0;      // bytes of whole records (and what is skipped between them)
+  bool discarding = false;  // a record beyond max_record_bytes was cut: what follows up to the next line's end belongs to it
 };
 
 // Scans `size` bytes that begin at a record's start. `final`: nothing follows them. `bytes` must be readable for 64 bytes beyond
@@ -46,10 +46,10 @@ void ScanSingleRecord(const char* bytes, size_t begin, size_t end, const CsvDial
 
 // The record at the front, whatever its number of fields: a header. The same needs of `bytes`.
 struct FrontRecord {
-  bool complete = false;               // else more bytes are needed
+  bool complete = false;  // else more bytes are needed
   size_t consumed = 0;
-  std::vector<std::string> fields;     // without quotes; none for an empty line or a comment
-  std::string bad;                     // why it cannot be split
+  std::vector<std::string> fields;  // without quotes; none for an empty line or a comment
+  std::string bad;                  // why it cannot be split
 };
 FrontRecord TakeFrontRecord(const char* bytes, size_t size, bool final, const CsvDialect& dialect, size_t max_record_bytes);
 

@@ -30,7 +30,8 @@ struct Scanned {
 
 using Scanner = ScanResult (*)(const char*, size_t, bool, const CsvDialect&, uint32_t, size_t, RecordIndex*);
 
-Scanned Scan(const std::string& text, uint32_t fields, CsvDialect dialect = {}, bool final = true, size_t max = 1 << 20, Scanner scanner = ScanRecords) {
+Scanned Scan(const std::string& text, uint32_t fields, CsvDialect dialect = {}, bool final = true, size_t max = 1 << 20,
+             Scanner scanner = ScanRecords) {
   Scanned scanned;
   scanned.bytes = text;
   scanned.bytes.append(64, '\0');
@@ -75,7 +76,11 @@ TEST(CsvScan, AnUnclosedQuoteEndsWithItsLine) {
 }
 
 TEST(CsvScan, AQuoteBeyondTheLimitIsJudgedThere) {
-  const std::string text = "1,\"open\n" + [] { std::string lines; for (int i = 0; i < 100; ++i) lines += "2,b\n"; return lines; }();
+  const std::string text = "1,\"open\n" + [] {
+    std::string lines;
+    for (int i = 0; i < 100; ++i) lines += "2,b\n";
+    return lines;
+  }();
   const Scanned s = Scan(text, 2, {}, false, 64);
   ASSERT_EQ(s.index.size(), 101u);
   EXPECT_EQ(s.RuleOf(0), "quote");
@@ -92,7 +97,7 @@ TEST(CsvScan, AnEndlessLineIsCutNotBuffered) {
 
 TEST(CsvScan, LeavesWhatIsNotWhole) {
   EXPECT_EQ(Scan("1,a\n2,b", 2, {}, false).result.consumed, 4u);
-  EXPECT_EQ(Scan("1,a\r", 2, {}, false).result.consumed, 0u);       // a LF may follow
+  EXPECT_EQ(Scan("1,a\r", 2, {}, false).result.consumed, 0u);  // a LF may follow
   EXPECT_EQ(Scan("1,\"a\"", 2, {}, false).result.consumed, 0u);
   EXPECT_EQ(Scan("1,\"a\n", 2, {}, false).result.consumed, 0u);
 }
@@ -120,8 +125,25 @@ TEST(CsvScan, CountsLinesOfAnyEnding) {
 
 // Records that mostly are as they should be, with all the dirt that could make the 64-byte steps lose their place.
 std::string RandomText(SeededRandom& random) {
-  static constexpr std::string_view kPieces[] = {",", ",", ",", "\n", "\n", "\r\n", "\r", "\"", "\"", "\"\"", "a", "bc", "0123456789", "\"x\"", "\"x,y\"",
-                                                 "\"x\ny\"", "\"a\"\"b\"", "\"\"\"\"", "long text without anything in it, but a comma"};
+  static constexpr std::string_view kPieces[] = {",",
+                                                 ",",
+                                                 ",",
+                                                 "\n",
+                                                 "\n",
+                                                 "\r\n",
+                                                 "\r",
+                                                 "\"",
+                                                 "\"",
+                                                 "\"\"",
+                                                 "a",
+                                                 "bc",
+                                                 "0123456789",
+                                                 "\"x\"",
+                                                 "\"x,y\"",
+                                                 "\"x\ny\"",
+                                                 "\"a\"\"b\"",
+                                                 "\"\"\"\"",
+                                                 "long text without anything in it, but a comma"};
   std::string text;
   const size_t pieces = random.Next() % 120;
   const uint64_t dirt = random.Next() % 3;

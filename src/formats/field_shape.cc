@@ -5,8 +5,8 @@
 namespace sluice::formats {
 namespace {
 
-Result<FieldShape> Nested(const contract::Field& field, const std::vector<std::string>& formats, std::string_view zone, const FieldShape& like,
-                         const Location& where) {
+Result<FieldShape> Nested(const contract::Field& field, const std::vector<std::string>& formats, std::string_view zone,
+                          const FieldShape& like, const Location& where) {
   FieldShape shape;
   shape.type = field.type;
   shape.name = field.name;

@@ -19,16 +19,16 @@ enum class NewFields { kIgnore, kRefuse };
 struct FieldShape {
   contract::DataType type;
   std::string name;
-  std::string key;                                    // its usual spelling in the file
+  std::string key;  // its usual spelling in the file
   bool trim = false;
-  std::vector<std::string> null_tokens;               // for strings
-  std::optional<contract::TextDecoder> decoder;       // scalars
-  std::string zone;                                   // of timestamps without one; "" = none
-  std::vector<FieldShape> children;                    // struct: fields; list: element; map: key, value
-  std::unordered_map<std::string, int> by_key;        // struct: spelling → child; lower-case ones too
-  NewFields new_fields = NewFields::kRefuse;          // struct
+  std::vector<std::string> null_tokens;          // for strings
+  std::optional<contract::TextDecoder> decoder;  // scalars
+  std::string zone;                              // of timestamps without one; "" = none
+  std::vector<FieldShape> children;              // struct: fields; list: element; map: key, value
+  std::unordered_map<std::string, int> by_key;   // struct: spelling → child; lower-case ones too
+  NewFields new_fields = NewFields::kRefuse;     // struct
 
-  int Find(std::string_view key) const;               // -1: none
+  int Find(std::string_view key) const;  // -1: none
 };
 
 // The record as a struct of the request's columns. Errors: kUser "bad-format", "unknown-zone".

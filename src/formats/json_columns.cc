@@ -62,9 +62,9 @@ struct Node {
 
   const FieldShape& shape;
   Node* parent;
-  std::vector<std::string_view> texts;       // scalars; data() == nullptr: NULL
-  std::vector<uint8_t> valid;                // the others
-  std::vector<int32_t> offsets;              // lists and maps
+  std::vector<std::string_view> texts;  // scalars; data() == nullptr: NULL
+  std::vector<uint8_t> valid;           // the others
+  std::vector<int32_t> offsets;         // lists and maps
   std::vector<std::unique_ptr<Node>> children;
 };
 
@@ -77,16 +77,26 @@ bool IsLiteral(std::string_view token) { return token == "true" || token == "fal
 
 std::string MessageOf(error_code code) {
   switch (code) {
-    case simdjson::UTF8_ERROR: return "not valid UTF-8";
-    case simdjson::UNCLOSED_STRING: return "not valid JSON: a string is not closed";
-    case simdjson::UNESCAPED_CHARS: return "not valid JSON: a control character in a string";
-    case simdjson::STRING_ERROR: return "not valid JSON: a bad escape in a string";
-    case simdjson::NUMBER_ERROR: return "not valid JSON: a malformed number";
-    case simdjson::INCORRECT_TYPE: return "not a JSON object";
-    case simdjson::TRAILING_CONTENT: return "more than one JSON value in the line";
-    case simdjson::INCOMPLETE_ARRAY_OR_OBJECT: return "not valid JSON: an object or array is not closed";
-    case kTooDeep: return fmt::format("nested deeper than {} levels", kMaxDepth);
-    default: return "not valid JSON";
+    case simdjson::UTF8_ERROR:
+      return "not valid UTF-8";
+    case simdjson::UNCLOSED_STRING:
+      return "not valid JSON: a string is not closed";
+    case simdjson::UNESCAPED_CHARS:
+      return "not valid JSON: a control character in a string";
+    case simdjson::STRING_ERROR:
+      return "not valid JSON: a bad escape in a string";
+    case simdjson::NUMBER_ERROR:
+      return "not valid JSON: a malformed number";
+    case simdjson::INCORRECT_TYPE:
+      return "not a JSON object";
+    case simdjson::TRAILING_CONTENT:
+      return "more than one JSON value in the line";
+    case simdjson::INCOMPLETE_ARRAY_OR_OBJECT:
+      return "not valid JSON: an object or array is not closed";
+    case kTooDeep:
+      return fmt::format("nested deeper than {} levels", kMaxDepth);
+    default:
+      return "not valid JSON";
   }
 }
 
@@ -97,10 +107,10 @@ struct JsonColumns::Impl {
 
   ondemand::parser parser;
   Node root;
-  std::deque<std::string> texts;             // those that are not spelt in the input as they are
+  std::deque<std::string> texts;  // those that are not spelt in the input as they are
   std::vector<Violation> violations;
   std::string_view line;
-  const Node* column = nullptr;              // the top-level field being read
+  const Node* column = nullptr;  // the top-level field being read
 
   // --- reading; an error_code ends the record ---
 
@@ -115,7 +125,7 @@ struct JsonColumns::Impl {
 
   error_code AppendObject(ondemand::object& object, Node* node, int depth) {
     const size_t index = node->size();
-    size_t guess = 0;                        // records mostly have their fields in one order
+    size_t guess = 0;  // records mostly have their fields in one order
     for (auto field_result : object) {
       ondemand::field field;
       if (const error_code e = std::move(field_result).get(field)) return e;
@@ -236,12 +246,15 @@ struct JsonColumns::Impl {
     }
     const size_t index = node->size();
     node->AppendNull();
-    AddViolation("type", text, At(*node, index) + (node->shape.type.is_nested() ? fmt::format("not a {}", NameOf(node->shape.type.kind))
-                                                                                : contract::DecodeMessage(node->shape.type, contract::Decoded::kSyntax)));
+    AddViolation("type", text,
+                 At(*node, index) + (node->shape.type.is_nested() ? fmt::format("not a {}", NameOf(node->shape.type.kind))
+                                                                  : contract::DecodeMessage(node->shape.type, contract::Decoded::kSyntax)));
     return simdjson::SUCCESS;
   }
 
-  static const char* NameOf(TypeKind kind) { return kind == TypeKind::kList ? "list (a JSON array)" : kind == TypeKind::kMap ? "map (a JSON object)" : "struct (a JSON object)"; }
+  static const char* NameOf(TypeKind kind) {
+    return kind == TypeKind::kList ? "list (a JSON array)" : kind == TypeKind::kMap ? "map (a JSON object)" : "struct (a JSON object)";
+  }
 
   // The text of a string: where it has no escapes, as it stands in the line.
   error_code StringOf(ondemand::value& value, std::string_view token, std::string_view* text) {
@@ -307,8 +320,8 @@ struct JsonColumns::Impl {
 
   void AddNewField(bool is_root, std::string_view name, Node* node, ondemand::value& value) {
     if (is_root) {
-      violations.push_back({static_cast<int64_t>(root.size()), std::string(name), "new_column", contract::CutValue(TrimRight(value.raw_json_token())),
-                            "the contract has no such column", false});
+      violations.push_back({static_cast<int64_t>(root.size()), std::string(name), "new_column",
+                            contract::CutValue(TrimRight(value.raw_json_token())), "the contract has no such column", false});
       return;
     }
     AddViolation("new_column", name, fmt::format("{}the contract's type has no field \"{}\"", At(*node, node->size()), name));
@@ -338,8 +351,10 @@ struct JsonColumns::Impl {
     const size_t list = static_cast<size_t>(after - parent->offsets.begin()) - 1;
     PathOf(*parent, list, path, row);
     const Node& first = *parent->children[0];
-    if (parent->shape.type.kind == TypeKind::kMap && index < first.texts.size()) *path += fmt::format("[\"{}\"]", first.texts[index]);
-    else *path += fmt::format("[{}]", index - static_cast<size_t>(parent->offsets[list]));
+    if (parent->shape.type.kind == TypeKind::kMap && index < first.texts.size())
+      *path += fmt::format("[\"{}\"]", first.texts[index]);
+    else
+      *path += fmt::format("[{}]", index - static_cast<size_t>(parent->offsets[list]));
   }
 
   // --- building ---
@@ -403,7 +418,8 @@ void JsonColumns::Append(std::string_view line) {
 }
 
 void JsonColumns::Refuse(std::string_view line, std::string rule, std::string message) {
-  impl_->violations.push_back({static_cast<int64_t>(impl_->root.size()), "", std::move(rule), contract::CutValue(line), std::move(message), false});
+  impl_->violations.push_back(
+      {static_cast<int64_t>(impl_->root.size()), "", std::move(rule), contract::CutValue(line), std::move(message), false});
   impl_->root.AppendNull();
 }
 

@@ -40,14 +40,15 @@ std::string WithoutExponent(std::string_view number) {
   std::string_view power = number.substr(e + 1);
   if (power.starts_with('+')) power.remove_prefix(1);
   int exponent = 0;
-  if (std::from_chars(power.data(), power.data() + power.size(), exponent).ec != std::errc() || exponent > kMaxExponent || exponent < -kMaxExponent)
+  if (std::from_chars(power.data(), power.data() + power.size(), exponent).ec != std::errc() || exponent > kMaxExponent ||
+      exponent < -kMaxExponent)
     return std::string(number);
   std::string_view mantissa = number.substr(0, e);
   const bool negative = mantissa.starts_with('-');
   if (negative) mantissa.remove_prefix(1);
   const size_t dot = mantissa.find('.');
   std::string digits(mantissa.substr(0, dot));
-  int point = static_cast<int>(digits.size()) + exponent;   // digits before the point
+  int point = static_cast<int>(digits.size()) + exponent;  // digits before the point
   if (dot != std::string_view::npos) digits += mantissa.substr(dot + 1);
   if (point <= 0) {
     digits.insert(0, static_cast<size_t>(1 - point), '0');

@@ -15,14 +15,26 @@ std::string Quote(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-        else out += c;
+        if (static_cast<unsigned char>(c) < 0x20)
+          out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        else
+          out += c;
     }
   }
   return out + "\"";
@@ -47,9 +59,14 @@ std::string Timestamp(const arrow::TimestampArray& array, int64_t i) {
   const auto& type = static_cast<const arrow::TimestampType&>(*array.type());
   int64_t value = array.Value(i), nanos = 0;
   switch (type.unit()) {
-    case arrow::TimeUnit::SECOND: value *= 1000000; break;
-    case arrow::TimeUnit::MILLI: value *= 1000; break;
-    case arrow::TimeUnit::MICRO: break;
+    case arrow::TimeUnit::SECOND:
+      value *= 1000000;
+      break;
+    case arrow::TimeUnit::MILLI:
+      value *= 1000;
+      break;
+    case arrow::TimeUnit::MICRO:
+      break;
     case arrow::TimeUnit::NANO:
       nanos = ((value % 1000) + 1000) % 1000;
       value = (value - nanos) / 1000;
@@ -58,8 +75,10 @@ std::string Timestamp(const arrow::TimestampArray& array, int64_t i) {
   std::string text = FormatTimestamp(value);
   if (nanos != 0) {
     const size_t dot = text.find('.');
-    if (dot == std::string::npos) text += ".000000";
-    else text.append(6 - std::min<size_t>(6, text.size() - dot - 1), '0');
+    if (dot == std::string::npos)
+      text += ".000000";
+    else
+      text.append(6 - std::min<size_t>(6, text.size() - dot - 1), '0');
     text += fmt::format("{:03}", nanos);
   }
   return Quote(text + (type.timezone().empty() ? "" : "Z"));
@@ -102,18 +121,29 @@ std::string JsonOfValue(const arrow::Array& array, int64_t i) {
   if (array.IsNull(i)) return "null";
   switch (array.type_id()) {
     case arrow::Type::STRING:
-    case arrow::Type::BINARY: return Bytes(static_cast<const arrow::BinaryArray&>(array).GetView(i));
+    case arrow::Type::BINARY:
+      return Bytes(static_cast<const arrow::BinaryArray&>(array).GetView(i));
     case arrow::Type::LARGE_STRING:
-    case arrow::Type::LARGE_BINARY: return Bytes(static_cast<const arrow::LargeBinaryArray&>(array).GetView(i));
-    case arrow::Type::FIXED_SIZE_BINARY: return Bytes(static_cast<const arrow::FixedSizeBinaryArray&>(array).GetView(i));
-    case arrow::Type::FLOAT: return Float(static_cast<const arrow::FloatArray&>(array).Value(i));
-    case arrow::Type::DOUBLE: return Float(static_cast<const arrow::DoubleArray&>(array).Value(i));
-    case arrow::Type::DECIMAL128: return static_cast<const arrow::Decimal128Array&>(array).FormatValue(i);
-    case arrow::Type::DECIMAL256: return static_cast<const arrow::Decimal256Array&>(array).FormatValue(i);
-    case arrow::Type::DATE32: return Quote(FormatDate(static_cast<const arrow::Date32Array&>(array).Value(i)));
-    case arrow::Type::TIMESTAMP: return Timestamp(static_cast<const arrow::TimestampArray&>(array), i);
-    case arrow::Type::MAP: return MapOf(static_cast<const arrow::MapArray&>(array), i);
-    case arrow::Type::STRUCT: return StructOf(static_cast<const arrow::StructArray&>(array), i);
+    case arrow::Type::LARGE_BINARY:
+      return Bytes(static_cast<const arrow::LargeBinaryArray&>(array).GetView(i));
+    case arrow::Type::FIXED_SIZE_BINARY:
+      return Bytes(static_cast<const arrow::FixedSizeBinaryArray&>(array).GetView(i));
+    case arrow::Type::FLOAT:
+      return Float(static_cast<const arrow::FloatArray&>(array).Value(i));
+    case arrow::Type::DOUBLE:
+      return Float(static_cast<const arrow::DoubleArray&>(array).Value(i));
+    case arrow::Type::DECIMAL128:
+      return static_cast<const arrow::Decimal128Array&>(array).FormatValue(i);
+    case arrow::Type::DECIMAL256:
+      return static_cast<const arrow::Decimal256Array&>(array).FormatValue(i);
+    case arrow::Type::DATE32:
+      return Quote(FormatDate(static_cast<const arrow::Date32Array&>(array).Value(i)));
+    case arrow::Type::TIMESTAMP:
+      return Timestamp(static_cast<const arrow::TimestampArray&>(array), i);
+    case arrow::Type::MAP:
+      return MapOf(static_cast<const arrow::MapArray&>(array), i);
+    case arrow::Type::STRUCT:
+      return StructOf(static_cast<const arrow::StructArray&>(array), i);
     case arrow::Type::LIST: {
       const auto& list = static_cast<const arrow::ListArray&>(array);
       return Items(*list.values(), list.value_offset(i), list.value_offset(i) + list.value_length(i));
@@ -126,9 +156,18 @@ std::string JsonOfValue(const arrow::Array& array, int64_t i) {
       const auto& dictionary = static_cast<const arrow::DictionaryArray&>(array);
       return JsonOfValue(*dictionary.dictionary(), dictionary.GetValueIndex(i));
     }
-    case arrow::Type::BOOL: case arrow::Type::INT8: case arrow::Type::INT16: case arrow::Type::INT32: case arrow::Type::INT64:
-    case arrow::Type::UINT8: case arrow::Type::UINT16: case arrow::Type::UINT32: case arrow::Type::UINT64: return Spelt(array, i);
-    default: return Quote(Spelt(array, i));
+    case arrow::Type::BOOL:
+    case arrow::Type::INT8:
+    case arrow::Type::INT16:
+    case arrow::Type::INT32:
+    case arrow::Type::INT64:
+    case arrow::Type::UINT8:
+    case arrow::Type::UINT16:
+    case arrow::Type::UINT32:
+    case arrow::Type::UINT64:
+      return Spelt(array, i);
+    default:
+      return Quote(Spelt(array, i));
   }
 }
 

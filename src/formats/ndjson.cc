@@ -15,13 +15,16 @@ namespace {
 
 class NdjsonBlock : public RawBlock {
  public:
-  NdjsonBlock(std::shared_ptr<const LineBlock> block, std::shared_ptr<const FieldShape> shape) : block_(std::move(block)), shape_(std::move(shape)) {}
+  NdjsonBlock(std::shared_ptr<const LineBlock> block, std::shared_ptr<const FieldShape> shape)
+      : block_(std::move(block)), shape_(std::move(shape)) {}
 
   Result<DecodedBatch> Decode() override {
     JsonColumns columns(*shape_);
     for (size_t i = 0; i < block_->lines.size(); ++i) {
-      if (block_->lines[i].cut) columns.Refuse(block_->text(i), "length", "the record is longer than max_record_bytes; only its beginning is kept");
-      else columns.Append(block_->text(i));
+      if (block_->lines[i].cut)
+        columns.Refuse(block_->text(i), "length", "the record is longer than max_record_bytes; only its beginning is kept");
+      else
+        columns.Append(block_->text(i));
     }
     DecodedBatch batch;
     SLUICE_TRY(batch.rows, columns.Finish(&batch.violations));
@@ -71,7 +74,8 @@ Status CheckFirstLine(const ReadRequest& request, const LineBlock* block) {
   if (first != "[" && first != "{" && !first.starts_with("[{")) return Ok();
   return Fail(DataError("not-ndjson", fmt::format("{} is one JSON {}, not one object per line", request.store->Uri(request.key),
                                                   first[0] == '[' ? "array" : "object over several lines"))
-                  .Hint(first[0] == '[' ? "turn it into lines: jq -c '.[]' old.json > new.ndjson" : "turn it into lines: jq -c . old.json > new.ndjson"));
+                  .Hint(first[0] == '[' ? "turn it into lines: jq -c '.[]' old.json > new.ndjson"
+                                        : "turn it into lines: jq -c . old.json > new.ndjson"));
 }
 
 Result<LineReader> OpenLines(const ReadRequest& request) {

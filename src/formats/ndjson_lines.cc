@@ -45,7 +45,7 @@ Result<std::unique_ptr<LineBlock>> LineReader::Next() {
     if (Status filled = Fill(); !filled) {
       const size_t last = pending_.rfind('\n');
       if (last == std::string::npos) return Fail(std::move(filled).error());
-      return Cut(last + 1, false);   // the source gives its error again when asked next
+      return Cut(last + 1, false);  // the source gives its error again when asked next
     }
   }
   if (pending_.empty()) return std::unique_ptr<LineBlock>();

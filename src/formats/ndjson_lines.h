@@ -10,18 +10,18 @@
 
 namespace sluice::formats {
 
-inline constexpr size_t kJsonPadding = 64;   // readable bytes that simdjson wants behind a text
+inline constexpr size_t kJsonPadding = 64;  // readable bytes that simdjson wants behind a text
 
 // Non-empty lines, one record each.
 struct LineBlock {
   struct Line {
-    uint32_t begin = 0, length = 0;   // without its end (LF, CRLF)
-    int32_t number = 0;               // physical line, counted from first_line
-    bool cut = false;                 // longer than max_record_bytes: only its beginning is here
+    uint32_t begin = 0, length = 0;  // without its end (LF, CRLF)
+    int32_t number = 0;              // physical line, counted from first_line
+    bool cut = false;                // longer than max_record_bytes: only its beginning is here
   };
-  std::string bytes;                  // padded by kJsonPadding
+  std::string bytes;  // padded by kJsonPadding
   std::vector<Line> lines;
-  int64_t first_row = 1, first_line = 1, offset = 0;   // record number, line and byte offset of the block's beginning
+  int64_t first_row = 1, first_line = 1, offset = 0;  // record number, line and byte offset of the block's beginning
 
   std::string_view text(size_t i) const { return {bytes.data() + lines[i].begin, lines[i].length}; }
 };
@@ -40,7 +40,7 @@ class LineReader {
   std::unique_ptr<ByteSource> source_;
   size_t block_bytes_, max_record_bytes_;
   std::string pending_;
-  size_t searched_ = 0;               // pending_ has no newline before it
+  size_t searched_ = 0;  // pending_ has no newline before it
   bool ended_ = false, first_ = true;
   int64_t row_ = 1, line_ = 1, offset_ = 0;
 };

@@ -12,11 +12,11 @@ namespace {
 using contract::OnNewColumn;
 
 struct Rows {
-  std::vector<std::string> rows;             // each as Arrow prints a struct
+  std::vector<std::string> rows;  // each as Arrow prints a struct
   std::vector<contract::Violation> violations;
   std::vector<RecordPlace> places;
   std::vector<std::string> raw;
-  std::string error;                         // code
+  std::string error;  // code
 };
 
 class NdjsonTest : public ::testing::Test {
@@ -99,7 +99,8 @@ class NdjsonTest : public ::testing::Test {
 TEST_F(NdjsonTest, ReadsEveryScalarType) {
   Column("b", "boolean"), Column("i", "bigint"), Column("d", "double"), Column("n", "decimal(12,2)"), Column("s", "string");
   Column("day", "date"), Column("at", "timestamp"), Column("local", "timestamp_ntz");
-  const Rows got = Read(R"({"b":true,"i":-5,"d":1.5e3,"n":12.30,"s":"x","day":"2024-01-31","at":"2024-01-31T10:00:00+02:00","local":"2024-01-31 10:00:00"})");
+  const Rows got = Read(
+      R"({"b":true,"i":-5,"d":1.5e3,"n":12.30,"s":"x","day":"2024-01-31","at":"2024-01-31T10:00:00+02:00","local":"2024-01-31 10:00:00"})");
   ASSERT_EQ(got.rows.size(), 1u);
   EXPECT_TRUE(got.violations.empty()) << Show(got.violations[0]);
   EXPECT_EQ(got.rows[0], "true | -5 | 1500 | 12.30 | x | 2024-01-31 | 2024-01-31 08:00:00.000000Z | 2024-01-31 10:00:00.000000");
@@ -108,7 +109,8 @@ TEST_F(NdjsonTest, ReadsEveryScalarType) {
 TEST_F(NdjsonTest, MissingFieldsAndNullsAreNull) {
   Column("a", "bigint"), Column("b", "struct<x: bigint, y: string>"), Column("c", "list<bigint>");
   const Rows got = Read("{}\n{\"a\":null,\"b\":null,\"c\":null}\n{\"b\":{\"y\":\"q\"},\"c\":[1,null]}\n");
-  EXPECT_EQ(got.rows, (std::vector<std::string>{"null | null | null", "null | null | null", "null | {x:int64 = null, y:string = q} | list<element: int64>[1, null]"}));
+  EXPECT_EQ(got.rows, (std::vector<std::string>{"null | null | null", "null | null | null",
+                                                "null | {x:int64 = null, y:string = q} | list<element: int64>[1, null]"}));
 }
 
 TEST_F(NdjsonTest, ReadsNestedTypesToAnyDepth) {
@@ -116,7 +118,8 @@ TEST_F(NdjsonTest, ReadsNestedTypesToAnyDepth) {
   const Rows got = Read(R"({"o":{"lines":[{"sku":"a","qty":1},{"qty":2}],"tags":{"k":[1,2],"e":[]}}})");
   ASSERT_TRUE(got.violations.empty());
   EXPECT_NE(got.rows[0].find("[{sku:string = a, qty:int32 = 1}, {sku:string = null, qty:int32 = 2}]"), std::string::npos) << got.rows[0];
-  EXPECT_NE(got.rows[0].find("{key:string = k, value:list<element: int64> = list<element: int64>[1, 2]}"), std::string::npos) << got.rows[0];
+  EXPECT_NE(got.rows[0].find("{key:string = k, value:list<element: int64> = list<element: int64>[1, 2]}"), std::string::npos)
+      << got.rows[0];
   EXPECT_NE(got.rows[0].find("{key:string = e, value:list<element: int64> = list<element: int64>[]}"), std::string::npos) << got.rows[0];
 }
 
@@ -131,8 +134,10 @@ TEST_F(NdjsonTest, AWrongTypeAtDepthNamesItsPath) {
 
 TEST_F(NdjsonTest, LeafViolationsFallOnTheirOwnRows) {
   Column("o", "list<struct<q: bigint>>");
-  const Rows got = Read("{\"o\":[{\"q\":1},{\"q\":2}]}\n{\"o\":[]}\n{\"o\":null}\n{\"o\":[{\"q\":3},{\"q\":\"bad\"},{\"q\":\"worse\"}]}\n{\"o\":[{\"q\":4}]}\n");
-  ASSERT_EQ(got.violations.size(), 1u);   // one per row and column
+  const Rows got = Read(
+      "{\"o\":[{\"q\":1},{\"q\":2}]}\n{\"o\":[]}\n{\"o\":null}\n{\"o\":[{\"q\":3},{\"q\":\"bad\"},{\"q\":\"worse\"}]}\n{\"o\":[{\"q\":4}]}"
+      "\n");
+  ASSERT_EQ(got.violations.size(), 1u);  // one per row and column
   EXPECT_EQ(got.violations[0].row, 3);
   EXPECT_EQ(Show(got.violations[0]), "o type bad: at o[1].q: not an integer");
 }
@@ -157,8 +162,10 @@ TEST_F(NdjsonTest, NumbersAreExact) {
 
 TEST_F(NdjsonTest, StringColumnsTakeAnyValueAsItIsSpelt) {
   Column("s", "string");
-  const Rows got = Read("{\"s\":1.50}\n{\"s\":true}\n{\"s\": {\"a\" : [1, 2]} }\n{\"s\":[ ]}\n{\"s\":\"\"}\n{\"s\":{\"t\":1}  ,\"s2\":1}\n");
-  EXPECT_EQ(std::vector<std::string>(got.rows.begin(), got.rows.begin() + 5), (std::vector<std::string>{"1.50", "true", "{\"a\" : [1, 2]}", "[ ]", ""}));
+  const Rows got =
+      Read("{\"s\":1.50}\n{\"s\":true}\n{\"s\": {\"a\" : [1, 2]} }\n{\"s\":[ ]}\n{\"s\":\"\"}\n{\"s\":{\"t\":1}  ,\"s2\":1}\n");
+  EXPECT_EQ(std::vector<std::string>(got.rows.begin(), got.rows.begin() + 5),
+            (std::vector<std::string>{"1.50", "true", "{\"a\" : [1, 2]}", "[ ]", ""}));
   EXPECT_EQ(got.rows[5], "{\"t\":1}");
 }
 
@@ -244,7 +251,7 @@ TEST_F(NdjsonTest, EvolveFindsNewFieldsAndReadsThemAsText) {
   extra_ = *fields;
   const Rows got = Read(text);
   EXPECT_EQ(got.rows, (std::vector<std::string>{"1 | null | null", "2 | {\"k\":[1]} | 7", "null | null | null", "null | x | null"}));
-  EXPECT_EQ(got.violations.size(), 2u);   // the broken line, and the name that is Sluice's own
+  EXPECT_EQ(got.violations.size(), 2u);  // the broken line, and the name that is Sluice's own
   contract_.on_new_column = OnNewColumn::kFreeze;
   EXPECT_TRUE(NewNdjsonColumns(Request(text))->empty());
 }

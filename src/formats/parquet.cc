@@ -44,7 +44,7 @@ int64_t RowsPerBlock(const parquet::FileMetaData& metadata, int64_t block_bytes)
 
 arrow::Status Build(const std::shared_ptr<arrow::io::RandomAccessFile>& bytes, int64_t block_bytes, OpenFile* file) {
   parquet::ReaderProperties properties;
-  properties.enable_buffered_stream();   // a page at a time, not a whole column of a row group
+  properties.enable_buffered_stream();  // a page at a time, not a whole column of a row group
   parquet::arrow::FileReaderBuilder builder;
   ARROW_RETURN_NOT_OK(builder.Open(bytes, properties));
   parquet::ArrowReaderProperties arrow_properties;
@@ -72,7 +72,7 @@ Result<OpenFile> Open(const ReadRequest& request) {
 // Shared by all blocks of a file.
 struct FilePlan {
   ColumnPlan columns;
-  FieldShape shape;        // children as columns.columns
+  FieldShape shape;  // children as columns.columns
   contract::Schema schema;
 };
 
@@ -113,7 +113,8 @@ class ParquetBlock : public RawBlock {
     const arrow::Array& array = *batch_->column(position);
     for (int64_t row = 0; row < array.length(); ++row)
       if (array.IsValid(row))
-        violations->push_back({row, batch_->column_name(position), "new_column", JsonOfValue(array, row), "the contract has no such column", false});
+        violations->push_back(
+            {row, batch_->column_name(position), "new_column", JsonOfValue(array, row), "the contract has no such column", false});
   }
 
   // One violation per row and column.
@@ -130,7 +131,8 @@ class ParquetBlock : public RawBlock {
 
 class ParquetReader : public RecordReader {
  public:
-  ParquetReader(const ReadRequest& request, OpenFile file, std::shared_ptr<arrow::RecordBatchReader> batches, std::shared_ptr<const FilePlan> plan)
+  ParquetReader(const ReadRequest& request, OpenFile file, std::shared_ptr<arrow::RecordBatchReader> batches,
+                std::shared_ptr<const FilePlan> plan)
       : request_(request), file_(std::move(file)), batches_(std::move(batches)), plan_(std::move(plan)) {}
 
   Result<std::unique_ptr<RawBlock>> Next() override {
@@ -153,8 +155,9 @@ class ParquetReader : public RecordReader {
   Result<std::unique_ptr<RawBlock>> End() {
     SLUICE_TRY(const store::ObjectMeta now, request_.store->Head(request_.key));
     if (now.etag == file_.object.etag && now.size == file_.object.size) return std::unique_ptr<RawBlock>();
-    return Fail(RetryableError("file-changed-while-read", fmt::format("{} changed while it was being read", request_.store->Uri(request_.key)))
-                    .Hint("let the writer finish: write under a temporary name (.tmp, .part) and rename"));
+    return Fail(
+        RetryableError("file-changed-while-read", fmt::format("{} changed while it was being read", request_.store->Uri(request_.key)))
+            .Hint("let the writer finish: write under a temporary name (.tmp, .part) and rename"));
   }
 
   ReadRequest request_;
@@ -184,7 +187,8 @@ Result<std::unique_ptr<RecordReader>> OpenParquet(const ReadRequest& request) {
   plan->schema = request.schema();
   auto batches = file.reader->GetRecordBatchReader();
   if (!batches.ok()) return Fail(FileError(request, batches.status()));
-  return std::make_unique<ParquetReader>(request, std::move(file), std::shared_ptr<arrow::RecordBatchReader>(std::move(*batches)), std::move(plan));
+  return std::make_unique<ParquetReader>(request, std::move(file), std::shared_ptr<arrow::RecordBatchReader>(std::move(*batches)),
+                                         std::move(plan));
 }
 
 Result<std::vector<contract::Field>> NewParquetColumns(const ReadRequest& request) {
@@ -197,7 +201,8 @@ Result<std::vector<contract::Field>> NewParquetColumns(const ReadRequest& reques
     if (!type) {
       Error error = std::move(type).error();
       error.message = fmt::format("{}, column \"{}\": {}", request.store->Uri(request.key), name, error.message);
-      return Fail(std::move(error).Hint("on_new_column: freeze leaves new columns out; or name it in the contract with a type that it can become"));
+      return Fail(
+          std::move(error).Hint("on_new_column: freeze leaves new columns out; or name it in the contract with a type that it can become"));
     }
     fields.push_back({name, *std::move(type), true, {}});
   }

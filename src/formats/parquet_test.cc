@@ -20,8 +20,11 @@ std::shared_ptr<arrow::Array> Array(Builder builder, const std::vector<std::opti
 
 std::shared_ptr<arrow::Array> Ints(const std::vector<std::optional<int64_t>>& values) { return Array(arrow::Int64Builder(), values); }
 std::shared_ptr<arrow::Array> Doubles(const std::vector<std::optional<double>>& values) { return Array(arrow::DoubleBuilder(), values); }
-std::shared_ptr<arrow::Array> Strings(const std::vector<std::optional<std::string>>& values) { return Array(arrow::StringBuilder(), values); }
-std::shared_ptr<arrow::Array> Times(arrow::TimeUnit::type unit, const std::string& zone, const std::vector<std::optional<int64_t>>& values) {
+std::shared_ptr<arrow::Array> Strings(const std::vector<std::optional<std::string>>& values) {
+  return Array(arrow::StringBuilder(), values);
+}
+std::shared_ptr<arrow::Array> Times(arrow::TimeUnit::type unit, const std::string& zone,
+                                    const std::vector<std::optional<int64_t>>& values) {
   return Array(arrow::TimestampBuilder(arrow::timestamp(unit, zone), arrow::default_memory_pool()), values);
 }
 
@@ -52,8 +55,8 @@ class ParquetTest : public ::testing::Test {
     }
     auto sink = *arrow::io::BufferOutputStream::Create();
     auto properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
-    ASSERT_TRUE(parquet::arrow::WriteTable(*arrow::Table::Make(arrow::schema(fields), arrays), arrow::default_memory_pool(), sink, rows_per_group,
-                                           parquet::default_writer_properties(), properties)
+    ASSERT_TRUE(parquet::arrow::WriteTable(*arrow::Table::Make(arrow::schema(fields), arrays), arrow::default_memory_pool(), sink,
+                                           rows_per_group, parquet::default_writer_properties(), properties)
                     .ok());
     ASSERT_TRUE(store_->Put("f.parquet", (*sink->Finish())->ToString()));
   }
@@ -142,7 +145,10 @@ TEST_F(ParquetTest, ReadsManyRowGroupsInBlocks) {
 
 TEST_F(ParquetTest, WidensAndNarrowsOnlyWithoutLoss) {
   Column("i", "integer"), Column("b", "bigint"), Column("f", "float"), Column("n", "decimal(5,2)");
-  Write({{"i", Ints({1, 3000000000, -5})}, {"b", Doubles({1.0, 1.5, 2.0})}, {"f", Doubles({0.5, 0.25, 0.1})}, {"n", Doubles({0.1, 12.345, 1e3})}});
+  Write({{"i", Ints({1, 3000000000, -5})},
+         {"b", Doubles({1.0, 1.5, 2.0})},
+         {"f", Doubles({0.5, 0.25, 0.1})},
+         {"n", Doubles({0.1, 12.345, 1e3})}});
   const Rows got = Read();
   EXPECT_EQ(got.rows, (Texts{"1 | 1 | 0.5 | 0.10", "null | null | 0.25 | null", "-5 | 2 | null | null"}));
   EXPECT_EQ(Shown(got), (Texts{"1 b type 1.5: does not fit bigint without loss", "1 i type 3000000000: does not fit integer without loss",
@@ -175,7 +181,8 @@ TEST_F(ParquetTest, TimesKeepTheirMeaning) {
   Column("none", "timestamp");
   Write({{"ns", Times(arrow::TimeUnit::NANO, "", {1700000000123456000, 1700000000123456789})},
          {"tz", Times(arrow::TimeUnit::MILLI, "America/New_York", {1700000000123, std::nullopt})},
-         {"local", Times(arrow::TimeUnit::MICRO, "", {1719835200000000, 1711850400000000 + 1800000000})},   // 2024-07-01 12:00, 2024-03-31 02:30
+         {"local",
+          Times(arrow::TimeUnit::MICRO, "", {1719835200000000, 1711850400000000 + 1800000000})},  // 2024-07-01 12:00, 2024-03-31 02:30
          {"none", Times(arrow::TimeUnit::MICRO, "", {std::nullopt, 0})}});
   const Rows got = Read();
   EXPECT_EQ(got.rows[0], "2023-11-14 22:13:20.123456 | 2023-11-14 22:13:20.123000Z | 2024-07-01 10:00:00.000000Z | null");
@@ -196,11 +203,13 @@ TEST_F(ParquetTest, TypesThatDoNotMeetRefuseTheirValues) {
 
 TEST_F(ParquetTest, ReadsNestedColumnsAndNamesPaths) {
   Column("lines", "list<struct<sku: string, qty: integer>>"), Column("text", "string");
-  const auto line = arrow::struct_({arrow::field("qty", arrow::int64()), arrow::field("sku", arrow::utf8()), arrow::field("extra", arrow::int64())});
+  const auto line =
+      arrow::struct_({arrow::field("qty", arrow::int64()), arrow::field("sku", arrow::utf8()), arrow::field("extra", arrow::int64())});
   auto qty = std::make_shared<arrow::Int64Builder>();
   auto sku = std::make_shared<arrow::StringBuilder>();
   auto extra = std::make_shared<arrow::Int64Builder>();
-  auto items = std::make_shared<arrow::StructBuilder>(line, arrow::default_memory_pool(), std::vector<std::shared_ptr<arrow::ArrayBuilder>>{qty, sku, extra});
+  auto items = std::make_shared<arrow::StructBuilder>(line, arrow::default_memory_pool(),
+                                                      std::vector<std::shared_ptr<arrow::ArrayBuilder>>{qty, sku, extra});
   arrow::ListBuilder lists(arrow::default_memory_pool(), items);
   const auto add = [&](int64_t q, const std::string& s, std::optional<int64_t> e) {
     EXPECT_TRUE(items->Append().ok() && qty->Append(q).ok() && sku->Append(s).ok() && (e ? extra->Append(*e) : extra->AppendNull()).ok());

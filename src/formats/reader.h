@@ -21,9 +21,9 @@ namespace sluice::formats {
 
 // Where a record stands in its file.
 struct RecordPlace {
-  int64_t row = 0;      // 1-based record number, header excluded
-  int64_t line = 0;     // 1-based first physical line (0 where the format has none)
-  int64_t offset = 0;   // byte offset in the decompressed file
+  int64_t row = 0;     // 1-based record number, header excluded
+  int64_t line = 0;    // 1-based first physical line (0 where the format has none)
+  int64_t offset = 0;  // byte offset in the decompressed file
 };
 
 struct DecodedBatch {
@@ -31,8 +31,8 @@ struct DecodedBatch {
   // row is refused whatever on_fail says (a wrong type can't be stored). A record that could not be split (fields, quote,
   // encoding, broken JSON) is a row of NULLs with one violation whose column is empty. Rules are not checked yet.
   std::shared_ptr<arrow::RecordBatch> rows;
-  int64_t first_row = 1;                          // record number of row 0; rows are consecutive
-  std::vector<contract::Violation> violations;    // sorted by row; at most one per (row, column)
+  int64_t first_row = 1;                        // record number of row 0; rows are consecutive
+  std::vector<contract::Violation> violations;  // sorted by row; at most one per (row, column)
   // Place and raw bytes of row i. They own what they need: callable from any thread as long as they live.
   std::function<RecordPlace(int64_t)> place;
   std::function<std::string(int64_t)> raw;
@@ -76,8 +76,8 @@ struct ReadRequest {
   // Columns beyond the contract's that the rows carry (on_new_column: evolve): those the table has already, then those new in
   // this batch. NULL where this file lacks them.
   std::vector<contract::Field> extra;
-  int64_t block_bytes = 1 << 20;          // of decompressed input per block, about
-  int64_t max_record_bytes = 64 << 20;    // a longer record is a violation, not a growing buffer
+  int64_t block_bytes = 1 << 20;        // of decompressed input per block, about
+  int64_t max_record_bytes = 64 << 20;  // a longer record is a violation, not a growing buffer
   // The contract's columns (all nullable: rules are checked later), then `extra`.
   contract::Schema schema() const;
 };

@@ -10,18 +10,18 @@
 namespace sluice::ingest {
 
 struct CheckedBlock {
-  std::shared_ptr<arrow::RecordBatch> rows;         // defaults filled
-  int64_t first_row = 1;                            // 0: rows are not consecutive, `place` knows their numbers
-  std::vector<contract::Violation> violations;      // by row; at most one per (row, column, rule)
-  std::vector<uint8_t> refused;                     // per row
+  std::shared_ptr<arrow::RecordBatch> rows;     // defaults filled
+  int64_t first_row = 1;                        // 0: rows are not consecutive, `place` knows their numbers
+  std::vector<contract::Violation> violations;  // by row; at most one per (row, column, rule)
+  std::vector<uint8_t> refused;                 // per row
   int64_t refused_rows = 0;
   std::function<formats::RecordPlace(int64_t)> place;
   std::function<std::string(int64_t)> raw;
 
   int64_t RowNumber(int64_t row) const { return first_row > 0 ? first_row + row : place(row).row; }
-  void Refuse(contract::Violation violation);       // appended: the caller sorts with SortViolations
+  void Refuse(contract::Violation violation);  // appended: the caller sorts with SortViolations
   void SortViolations();
-  int64_t warned_rows() const;                      // rows kept that have a warning
+  int64_t warned_rows() const;  // rows kept that have a warning
 };
 
 // `sql` may be null where the contract has none.

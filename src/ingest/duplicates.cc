@@ -41,8 +41,10 @@ void UniqueKeys::Apply(CheckedBlock* block, std::vector<uint8_t>* dropped) {
       (*dropped)[row] = 1;
     } else {
       std::string value;
-      for (const int column : key_) value += (value.empty() ? "" : ", ") + contract::ValueText(*block->rows->column(column), static_cast<int64_t>(row));
-      block->Refuse({static_cast<int64_t>(row), key_text_, "unique", std::move(value), "an earlier row of this batch has this key and other values", false});
+      for (const int column : key_)
+        value += (value.empty() ? "" : ", ") + contract::ValueText(*block->rows->column(column), static_cast<int64_t>(row));
+      block->Refuse({static_cast<int64_t>(row), key_text_, "unique", std::move(value),
+                     "an earlier row of this batch has this key and other values", false});
       refused = true;
     }
   }

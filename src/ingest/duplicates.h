@@ -29,7 +29,7 @@ class UniqueKeys {
 
   std::vector<int> key_, content_;
   std::string key_text_;
-  std::vector<Slot> slots_;         // open addressing; an all-zero key is a free slot
+  std::vector<Slot> slots_;  // open addressing; an all-zero key is a free slot
   size_t used_ = 0;
 };
 

@@ -28,12 +28,13 @@ std::optional<Error> GateRefusal(const contract::Contract& contract, const Tally
   const Counts total = tally.total();
   const auto rules = tally.rules();
   if (tally.blocking() > 0) {
-    return DataError("contract-violated", fmt::format("{} violations of rules with on_fail: block{}", FormatCount(tally.blocking()), Samples(rules)))
+    return DataError("contract-violated",
+                     fmt::format("{} violations of rules with on_fail: block{}", FormatCount(tally.blocking()), Samples(rules)))
         .At(contract.where);
   }
   if (total.quarantined > 0 && contract.on_violation == contract::OnViolation::kFail) {
-    return DataError("contract-violated", fmt::format("{} of {} records break the contract, and on_violation is fail{}", FormatCount(total.quarantined),
-                                                      FormatCount(total.read), Samples(rules)))
+    return DataError("contract-violated", fmt::format("{} of {} records break the contract, and on_violation is fail{}",
+                                                      FormatCount(total.quarantined), FormatCount(total.read), Samples(rules)))
         .At(contract.where)
         .Hint("on_violation: quarantine keeps the good records and sets the others aside");
   }
@@ -47,8 +48,8 @@ std::optional<Error> GateRefusal(const contract::Contract& contract, const Tally
   const bool rows = limit.rows && total.quarantined > *limit.rows;
   if (!share && !rows) return std::nullopt;
   const std::string allowed = rows ? FormatCount(*limit.rows) : fmt::format("{:g}%", limit.share * 100);
-  return DataError("too-many-quarantined", fmt::format("{} of {} records break the contract; max_quarantined allows {}{}", FormatCount(total.quarantined),
-                                                       FormatCount(total.read), allowed, Samples(rules)))
+  return DataError("too-many-quarantined", fmt::format("{} of {} records break the contract; max_quarantined allows {}{}",
+                                                       FormatCount(total.quarantined), FormatCount(total.read), allowed, Samples(rules)))
       .At(contract.where)
       .Hint("nothing was committed; the same files come again after a fix of the data, the contract or max_quarantined");
 }

@@ -43,13 +43,15 @@ CheckedBlock Restore(const std::shared_ptr<arrow::RecordBatch>& batch, bool with
   fields.resize(static_cast<size_t>(own));
   columns.resize(static_cast<size_t>(own));
   block.rows = arrow::RecordBatch::Make(arrow::schema(std::move(fields)), batch->num_rows(), std::move(columns));
-  block.first_row = 0;               // rows are not consecutive: place says
+  block.first_row = 0;  // rows are not consecutive: place says
   block.refused.assign(static_cast<size_t>(batch->num_rows()), 0);
   block.place = [row = numbers(0), line = numbers(1), offset = numbers(2)](int64_t i) {
     return formats::RecordPlace{row->Value(i), line->Value(i), offset->Value(i)};
   };
   if (with_raw) {
-    block.raw = [raw = std::static_pointer_cast<arrow::BinaryArray>(batch->column(own + kPlaceColumns))](int64_t i) { return raw->GetString(i); };
+    block.raw = [raw = std::static_pointer_cast<arrow::BinaryArray>(batch->column(own + kPlaceColumns))](int64_t i) {
+      return raw->GetString(i);
+    };
   }
   return block;
 }
@@ -139,8 +141,10 @@ Result<std::shared_ptr<arrow::RecordBatch>> KeepRows(const std::shared_ptr<arrow
   std::vector<uint8_t> bits((drop.size() + 7) / 8, 0);
   bool all = true;
   for (size_t row = 0; row < drop.size(); ++row) {
-    if (drop[row] == 0) bits[row / 8] |= static_cast<uint8_t>(1u << (row % 8));
-    else all = false;
+    if (drop[row] == 0)
+      bits[row / 8] |= static_cast<uint8_t>(1u << (row % 8));
+    else
+      all = false;
   }
   if (all) return rows;
   const auto mask = std::make_shared<arrow::BooleanArray>(rows->num_rows(), arrow::Buffer::FromVector(std::move(bits)));

@@ -14,7 +14,7 @@ namespace sluice::ingest {
 class HeldRows {
  public:
   HeldRows(std::string scratch_dir, std::string name, int64_t memory_bytes, bool with_raw);
-  ~HeldRows();                      // removes the scratch file
+  ~HeldRows();  // removes the scratch file
   HeldRows(const HeldRows&) = delete;
 
   // Keeps the rows that are not refused.
@@ -29,8 +29,8 @@ class HeldRows {
   std::string path_;
   int64_t memory_bytes_, held_bytes_ = 0;
   bool with_raw_;
-  std::vector<std::shared_ptr<arrow::RecordBatch>> batches_;   // those before the scratch file's
-  std::vector<size_t> files_;                                  // of each batch
+  std::vector<std::shared_ptr<arrow::RecordBatch>> batches_;  // those before the scratch file's
+  std::vector<size_t> files_;                                 // of each batch
   std::unique_ptr<Spill> spill_;
 };
 

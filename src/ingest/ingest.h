@@ -23,48 +23,48 @@ namespace sluice::ingest {
 
 // One file of the batch, with all that was detected about it.
 struct InputFile {
-  store::ObjectMeta object;                 // key in IngestRequest::input
-  std::string name;                         // what _file and messages say; "" = the key
+  store::ObjectMeta object;  // key in IngestRequest::input
+  std::string name;          // what _file and messages say; "" = the key
   formats::Compression compression = formats::Compression::kNone;
-  formats::CsvDialect csv;                  // read.format == kCsv only
+  formats::CsvDialect csv;  // read.format == kCsv only
 };
 
 // A table as it stood when the batch was planned.
 struct Target {
-  std::string root;                         // key prefix in the lake: "bronze/orders"
+  std::string root;                           // key prefix in the lake: "bronze/orders"
   const delta::Snapshot* snapshot = nullptr;  // null: the table does not exist yet
 };
 
 // Who ingests: what every row carries and every staged file is named for.
 struct BatchIdentity {
-  std::string node;                         // "bronze.orders"
+  std::string node;  // "bronze.orders"
   std::string run_id;
-  int64_t number = 1;                       // n
-  int attempt = 1;                          // a
-  Instant ingested_at;                      // the clock of attempt 1
-  int32_t execution_date = 0;               // days since 1970-01-01
-  std::string file_prefix() const;          // "bronze.orders-12.1"
+  int64_t number = 1;               // n
+  int attempt = 1;                  // a
+  Instant ingested_at;              // the clock of attempt 1
+  int32_t execution_date = 0;       // days since 1970-01-01
+  std::string file_prefix() const;  // "bronze.orders-12.1"
 };
 
 struct Budget {
   int64_t memory_bytes = 512LL << 20;
   int threads = 2;
-  std::string scratch_dir;                  // a local folder that exists
+  std::string scratch_dir;  // a local folder that exists
 };
 
 struct Progress {
-  int64_t bytes = 0;                        // of the input objects, as stored
+  int64_t bytes = 0;  // of the input objects, as stored
   int64_t rows = 0, quarantined = 0;
 };
 
 struct Environment {
-  store::ObjectStore* input = nullptr;      // where the files lie
+  store::ObjectStore* input = nullptr;  // where the files lie
   store::ObjectStore* lake = nullptr;
-  engines::DuckDb* db = nullptr;            // runs SQL rules and `where`; and Replay. May be null where neither is used
+  engines::DuckDb* db = nullptr;  // runs SQL rules and `where`; and Replay. May be null where neither is used
   Random* random = nullptr;
   Budget budget;
-  const std::atomic<bool>* cancel = nullptr;                  // may be null
-  std::function<void(const Progress&)> progress;              // may be empty; called from any thread, one at a time
+  const std::atomic<bool>* cancel = nullptr;      // may be null
+  std::function<void(const Progress&)> progress;  // may be empty; called from any thread, one at a time
 };
 
 struct IngestRequest {
@@ -78,36 +78,36 @@ struct IngestRequest {
 // The change that a batch makes to one table, files already staged. A table that does not change has neither files nor removes.
 struct StagedTable {
   std::string root;
-  contract::Schema schema;                  // the table's after this batch
+  contract::Schema schema;  // the table's after this batch
   std::vector<std::string> partition_columns;
-  bool schema_changed = false;              // or the table is new
-  std::vector<std::string> widened;         // columns whose type grew (on_type_change: widen)
+  bool schema_changed = false;       // or the table is new
+  std::vector<std::string> widened;  // columns whose type grew (on_type_change: widen)
   std::vector<tables::StagedFile> files;
-  std::vector<delta::Add> removed;          // files of the snapshot that go (full + keep: latest: all of them)
-  bool overwrite = false;                   // `removed` is the whole table
+  std::vector<delta::Add> removed;  // files of the snapshot that go (full + keep: latest: all of them)
+  bool overwrite = false;           // `removed` is the whole table
   bool changes() const { return schema_changed || !files.empty() || !removed.empty(); }
 };
 
 // read = written + quarantined + deduplicated, else nothing is returned but a kBug error.
 struct Counts {
   int64_t read = 0, written = 0, quarantined = 0, deduplicated = 0;
-  int64_t warned = 0;                       // rows written that break a rule with on_fail: warn
+  int64_t warned = 0;  // rows written that break a rule with on_fail: warn
   bool conserved() const { return read == written + quarantined + deduplicated; }
   Counts& operator+=(const Counts& other);
 };
 
 struct Sample {
   std::string file;
-  int64_t row = 0, line = 0;                // line 0: the format has none
+  int64_t row = 0, line = 0;  // line 0: the format has none
   std::string value, message;
 };
 
 // One rule's violations in the batch.
 struct RuleCount {
-  std::string column, rule;                 // column empty: of the whole record
+  std::string column, rule;  // column empty: of the whole record
   int64_t rows = 0;
   bool warn = false;
-  std::vector<Sample> samples;              // the first three by file and row
+  std::vector<Sample> samples;  // the first three by file and row
 };
 
 struct FileCounts {
@@ -118,8 +118,8 @@ struct FileCounts {
 struct IngestResult {
   StagedTable bronze, quarantine;
   Counts total;
-  std::vector<FileCounts> files;            // as in the request
-  std::vector<RuleCount> rules;             // most rows first
+  std::vector<FileCounts> files;  // as in the request
+  std::vector<RuleCount> rules;   // most rows first
   std::vector<Error> warnings;
 };
 

@@ -139,7 +139,9 @@ TEST_F(IngestTest, QuarantinesEveryBadRecordWithAllItsReasons) {
   EXPECT_EQ(result->total.written, 1);
   EXPECT_EQ(result->total.quarantined, 6);
   EXPECT_EQ(Rows(result->bronze, "order_id, _row"), (Lines{"ORD5|5"}));
-  EXPECT_EQ(Rows(result->quarantine, "\"row\", line, byte_offset, array_to_string(list_transform(violations, v -> v.\"column\" || ':' || v.rule), ' '), id, state, record_bytes IS NULL"),
+  EXPECT_EQ(Rows(result->quarantine,
+                 "\"row\", line, byte_offset, array_to_string(list_transform(violations, v -> v.\"column\" || ':' || v.rule), ' '), id, "
+                 "state, record_bytes IS NULL"),
             (Lines{"1|2|32|amount:type quantity:type|1-0-1|open|true", "2|3|59|placed:type order_id:pattern amount:min|1-0-2|open|true",
                    "3|4|77|:fields|1-0-3|open|true", "4|5|93|:quote|1-0-4|open|true", "6|7|140|:encoding|1-0-6|open|false",
                    "7|8|160|order_id:not_null|1-0-7|open|true"}));
@@ -194,9 +196,10 @@ TEST_F(IngestTest, WarningsKeepTheRow) {
 
 TEST_F(IngestTest, UniqueKeepsTheFirstDropsCopiesRefusesOthers) {
   source_.contract.unique = {"order_id"};
-  const auto result = Ingest(Request({Put("a.csv", std::string(kHeader) + "ORD1,2024-01-01,1.0,1\nORD2,2024-01-01,1,1\nORD1,2024-01-01,1.00,1\n"),
-                                      Put("b.csv", std::string(kHeader) + "ORD2,2024-01-01,2,1\n")}),
-                             Env());
+  const auto result =
+      Ingest(Request({Put("a.csv", std::string(kHeader) + "ORD1,2024-01-01,1.0,1\nORD2,2024-01-01,1,1\nORD1,2024-01-01,1.00,1\n"),
+                      Put("b.csv", std::string(kHeader) + "ORD2,2024-01-01,2,1\n")}),
+             Env());
   ASSERT_TRUE(result) << result.error().ToString();
   EXPECT_EQ(result->total.written, 2);
   EXPECT_EQ(result->total.deduplicated, 1);
@@ -207,9 +210,10 @@ TEST_F(IngestTest, UniqueKeepsTheFirstDropsCopiesRefusesOthers) {
 TEST_F(IngestTest, DeduplicateKeepsTheLatest) {
   source_.deduplicate = {{"order_id"}, {"placed"}};
   source_.contract.unique = {"order_id"};
-  const auto result = Ingest(Request({Put("a.csv", std::string(kHeader) + "ORD1,2024-01-02,1,1\nORD1,2024-01-01,2,1\nORD2,,3,1\nORD2,bad,4,1\n"),
-                                      Put("b.csv", std::string(kHeader) + "ORD2,,5,1\nORD3,2024-01-01,6,1\n")}),
-                             Env());
+  const auto result =
+      Ingest(Request({Put("a.csv", std::string(kHeader) + "ORD1,2024-01-02,1,1\nORD1,2024-01-01,2,1\nORD2,,3,1\nORD2,bad,4,1\n"),
+                      Put("b.csv", std::string(kHeader) + "ORD2,,5,1\nORD3,2024-01-01,6,1\n")}),
+             Env());
   ASSERT_TRUE(result) << result.error().ToString();
   EXPECT_EQ(Rows(result->bronze, "order_id, amount, _file, _row"), (Lines{"ORD1|1.00|a.csv|1", "ORD2|5.00|b.csv|1", "ORD3|6.00|b.csv|2"}));
   EXPECT_EQ(result->total.deduplicated, 2);
@@ -236,7 +240,9 @@ TEST_F(IngestTest, SqlRulesAndWhereHoldPerRow) {
   rule.predicate = "amount * quantity < 100";
   source_.contract.rules = {rule};
   source_.contract.columns[2].rule_where = "quantity > 0";
-  const auto result = Ingest(Request({Put("a.csv", std::string(kHeader) + "ORD1,2024-01-01,60,2\nORD2,2024-01-01,-5,0\nORD3,2024-01-01,-5,1\nORD4,,,1\n")}), Env());
+  const auto result =
+      Ingest(Request({Put("a.csv", std::string(kHeader) + "ORD1,2024-01-01,60,2\nORD2,2024-01-01,-5,0\nORD3,2024-01-01,-5,1\nORD4,,,1\n")}),
+             Env());
   ASSERT_TRUE(result) << result.error().ToString();
   EXPECT_EQ(Rows(result->bronze, "order_id"), (Lines{"ORD2", "ORD4"}));
   EXPECT_EQ(Rows(result->quarantine, "\"row\", violations[1].rule"), (Lines{"1|sql:paid", "3|min"}));
@@ -276,15 +282,18 @@ TEST_F(IngestTest, MissingColumnsFailOrAreNull) {
 
 TEST_F(IngestTest, WidensATypeThatGrew) {
   source_.contract.on_type_change = contract::OnTypeChange::kWiden;
-  const auto result = Ingest(Request({Put("a.csv", std::string(kHeader) + "ORD1,2024-01-01,12345678901.005,3000000000\nORD2,2024-01-01,x,1\n")}), Env());
+  const auto result =
+      Ingest(Request({Put("a.csv", std::string(kHeader) + "ORD1,2024-01-01,12345678901.005,3000000000\nORD2,2024-01-01,x,1\n")}), Env());
   ASSERT_TRUE(result) << result.error().ToString();
-  EXPECT_EQ(Rows(result->bronze, "amount, quantity, typeof(amount), typeof(quantity)"), (Lines{"12345678901.005|3000000000|DECIMAL(14,3)|BIGINT"}));
+  EXPECT_EQ(Rows(result->bronze, "amount, quantity, typeof(amount), typeof(quantity)"),
+            (Lines{"12345678901.005|3000000000|DECIMAL(14,3)|BIGINT"}));
   EXPECT_EQ(result->total.quarantined, 1);
 }
 
 TEST_F(IngestTest, SeveralThreadsGiveTheSameRows) {
   std::string text = kHeader;
-  for (int i = 0; i < 700000; ++i) text += "ORD" + std::to_string(i) + ",2024-01-01," + (i % 1000 == 0 ? "bad" : "1.25") + "," + std::to_string(i % 7) + "\n";
+  for (int i = 0; i < 700000; ++i)
+    text += "ORD" + std::to_string(i) + ",2024-01-01," + (i % 1000 == 0 ? "bad" : "1.25") + "," + std::to_string(i % 7) + "\n";
   ASSERT_GT(text.size(), size_t{16} << 20);
   source_.contract.unique = {"order_id"};
   source_.partition_by = {"quantity"};
@@ -292,7 +301,8 @@ TEST_F(IngestTest, SeveralThreadsGiveTheSameRows) {
   ASSERT_TRUE(result) << result.error().ToString();
   EXPECT_EQ(result->total.read, 700000);
   EXPECT_EQ(result->total.quarantined, 700);
-  EXPECT_EQ(Rows(result->bronze, "count(*), count(DISTINCT order_id), sum(amount), bool_and(order_id = 'ORD' || (_row - 1))"), (Lines{"699300|699300|874125.00|true"}));
+  EXPECT_EQ(Rows(result->bronze, "count(*), count(DISTINCT order_id), sum(amount), bool_and(order_id = 'ORD' || (_row - 1))"),
+            (Lines{"699300|699300|874125.00|true"}));
 }
 
 TEST_F(IngestTest, CancelStopsAndDeletesWhatWasStaged) {
@@ -307,7 +317,9 @@ TEST_F(IngestTest, CancelStopsAndDeletesWhatWasStaged) {
 
 TEST_F(IngestTest, ReplayMovesWhatPassesNowExactlyOnce) {
   source_.contract.columns[0].pattern = "ORD[0-9]+";
-  const auto first = Ingest(Request({Put("a.csv", std::string(kHeader) + "X1,2024-01-01,1,1\nORD2,2024-13-01,2,2\nORD3,\"open,3,3\nORD4,2024-01-01,4,4\n")}), Env());
+  const auto first = Ingest(
+      Request({Put("a.csv", std::string(kHeader) + "X1,2024-01-01,1,1\nORD2,2024-13-01,2,2\nORD3,\"open,3,3\nORD4,2024-01-01,4,4\n")}),
+      Env());
   ASSERT_TRUE(first) << first.error().ToString();
   ASSERT_EQ(first->total.quarantined, 3);
   const delta::Snapshot bronze = Committed(first->bronze), quarantine = Committed(first->quarantine);
@@ -323,9 +335,11 @@ TEST_F(IngestTest, ReplayMovesWhatPassesNowExactlyOnce) {
   EXPECT_EQ(replayed->selected, 3);
   EXPECT_EQ(replayed->replayed, 2);
   EXPECT_EQ(replayed->refused, 1);
-  EXPECT_EQ(Rows(replayed->bronze, "order_id, placed, _file, _row, _batch_id"), (Lines{"ORD2|2024-12-01|a.csv|2|2", "X1|2024-01-01|a.csv|1|2"}));
+  EXPECT_EQ(Rows(replayed->bronze, "order_id, placed, _file, _row, _batch_id"),
+            (Lines{"ORD2|2024-12-01|a.csv|2|2", "X1|2024-01-01|a.csv|1|2"}));
   EXPECT_EQ(replayed->quarantine.removed.size(), quarantine.files.size());
-  EXPECT_EQ(Rows(replayed->quarantine, "id, state, resolved_batch, _batch_id"), (Lines{"1-0-1|replayed|2|1", "1-0-2|replayed|2|1", "1-0-3|open|-|1"}));
+  EXPECT_EQ(Rows(replayed->quarantine, "id, state, resolved_batch, _batch_id"),
+            (Lines{"1-0-1|replayed|2|1", "1-0-2|replayed|2|1", "1-0-3|open|-|1"}));
 
   const delta::Snapshot bronze2 = Committed(replayed->bronze, &bronze), quarantine2 = Committed(replayed->quarantine, &quarantine);
   request.edits.clear();

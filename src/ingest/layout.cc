@@ -29,7 +29,8 @@ Status CheckNames(const Contract& contract, const Schema& rows) {
     const std::string& name = rows.fields[i].name;
     if (contract::IsMetadataColumn(name)) {
       return Fail(UserError("reserved-column", fmt::format("\"{}\" is the name of a metadata column of every bronze table", name))
-                      .At(WhereOf(contract, name)).Hint("give the column another name, with from: " + name));
+                      .At(WhereOf(contract, name))
+                      .Hint("give the column another name, with from: " + name));
     }
     if (rows.IndexOf(name) != static_cast<int>(i)) {
       return Fail(UserError("duplicate-column", fmt::format("the contract has the column \"{}\" twice", name)).At(WhereOf(contract, name)));
@@ -50,7 +51,7 @@ Status MergeField(const Contract& contract, const Field& want, Schema* table, La
   const int at = table->IndexOf(want.name);
   if (at < 0) {
     Field added = want;
-    added.nullable = true;              // the rows before it have none
+    added.nullable = true;  // the rows before it have none
     table->fields.push_back(std::move(added));
     layout->schema_changed = true;
     return Ok();
@@ -60,7 +61,8 @@ Status MergeField(const Contract& contract, const Field& want, Schema* table, La
     if (!contract::IsWidening(have.type, want.type)) {
       return Fail(UserError("column-type-changed", fmt::format("column \"{}\" is a {} in the table and a {} in the contract", want.name,
                                                                have.type.ToString(), want.type.ToString()))
-                      .At(WhereOf(contract, want.name)).Hint("only a wider type can follow; anything else needs --full-refresh"));
+                      .At(WhereOf(contract, want.name))
+                      .Hint("only a wider type can follow; anything else needs --full-refresh"));
     }
     have.type = want.type;
     layout->widened.push_back(have.name);
@@ -82,9 +84,11 @@ void RelaxUnfilled(const Schema& wanted, Schema* table, Layout* layout) {
   }
 }
 
-Status ResolvePartitions(const Contract& contract, const std::vector<std::string>& partition_by, const delta::Snapshot* snapshot, Layout* layout) {
+Status ResolvePartitions(const Contract& contract, const std::vector<std::string>& partition_by, const delta::Snapshot* snapshot,
+                         Layout* layout) {
   Schema plain;
-  std::copy_if(layout->table.fields.begin(), layout->table.fields.end(), std::back_inserter(plain.fields), [](const Field& f) { return !IsGenerated(f); });
+  std::copy_if(layout->table.fields.begin(), layout->table.fields.end(), std::back_inserter(plain.fields),
+               [](const Field& f) { return !IsGenerated(f); });
   SLUICE_TRY(layout->partition_columns, tables::ResolvePartitioning(partition_by, &plain));
   if (snapshot == nullptr) {
     layout->table = std::move(plain);
@@ -99,7 +103,8 @@ Status ResolvePartitions(const Contract& contract, const std::vector<std::string
   }
   return Fail(UserError("partitioning-changed", fmt::format("the table is partitioned by ({}), the project says ({})", Join(existing, ", "),
                                                             Join(layout->partition_columns, ", ")))
-                  .At(contract.where).Hint("partitioning changes only with --full-refresh"));
+                  .At(contract.where)
+                  .Hint("partitioning changes only with --full-refresh"));
 }
 
 int SourceOf(const Field& field, const Schema& rows) {

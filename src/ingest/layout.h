@@ -10,8 +10,8 @@
 namespace sluice::ingest {
 
 struct Layout {
-  static constexpr int kNull = -100;        // a column that neither contract nor file has: NULL
-  contract::Schema table;                   // generated partition columns included
+  static constexpr int kNull = -100;  // a column that neither contract nor file has: NULL
+  contract::Schema table;             // generated partition columns included
   std::vector<std::string> partition_columns;
   bool schema_changed = false;
   std::vector<std::string> widened;

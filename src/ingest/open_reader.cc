@@ -9,11 +9,15 @@ namespace {
 
 using project::FileFormat;
 
-Result<std::vector<contract::Field>> NewColumns(FileFormat format, const formats::ReadRequest& request, const formats::CsvDialect& dialect) {
+Result<std::vector<contract::Field>> NewColumns(FileFormat format, const formats::ReadRequest& request,
+                                                const formats::CsvDialect& dialect) {
   switch (format) {
-    case FileFormat::kCsv: return formats::NewCsvColumns(request, dialect);
-    case FileFormat::kNdjson: return formats::NewNdjsonColumns(request);
-    case FileFormat::kParquet: return formats::NewParquetColumns(request);
+    case FileFormat::kCsv:
+      return formats::NewCsvColumns(request, dialect);
+    case FileFormat::kNdjson:
+      return formats::NewNdjsonColumns(request);
+    case FileFormat::kParquet:
+      return formats::NewParquetColumns(request);
   }
   return Fail(BugError("unknown file format"));
 }
@@ -43,7 +47,8 @@ Result<OpenedFile> OpenFile(FileFormat format, const formats::ReadRequest& reque
   return opened;
 }
 
-Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract, store::ObjectStore& input) {
+Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
+                                                  store::ObjectStore& input) {
   std::vector<contract::Field> extra;
   if (contract.on_new_column != contract::OnNewColumn::kEvolve) return extra;
   formats::ReadRequest read{&input, "", formats::Compression::kNone, &contract, {}};

@@ -11,6 +11,7 @@ namespace sluice::ingest {
 Result<OpenedFile> OpenFile(project::FileFormat format, const formats::ReadRequest& request, const formats::CsvDialect& dialect);
 
 // Columns beyond the contract that the batch's rows carry: those of the table (evolved earlier), then those new in any of the files.
-Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract, store::ObjectStore& input);
+Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
+                                                  store::ObjectStore& input);
 
 }  // namespace sluice::ingest

@@ -18,7 +18,8 @@ namespace {
 
 constexpr const char* kDataFile = "sluice_data_file";
 
-Status ForEachBatch(engines::Connection& connection, const std::string& sql, const std::function<Status(const arrow::RecordBatch&)>& visit) {
+Status ForEachBatch(engines::Connection& connection, const std::string& sql,
+                    const std::function<Status(const arrow::RecordBatch&)>& visit) {
   SLUICE_TRY(auto reader, connection.Query(sql));
   for (;;) {
     std::shared_ptr<arrow::RecordBatch> batch;
@@ -79,8 +80,10 @@ Status RegisterOutcomes(engines::Connection& connection, const std::vector<Outco
   auto state = states.Finish();
   if (!state.ok()) return Fail(RetryableError("out-of-memory", state.status().ToString()));
   const auto& names = *rows->schema();
-  const auto schema = arrow::schema({arrow::field("id", arrow::utf8()), arrow::field("state", arrow::utf8()), names.GetFieldByName("violations")});
-  const auto table = arrow::RecordBatch::Make(schema, rows->num_rows(), {rows->GetColumnByName("id"), *state, rows->GetColumnByName("violations")});
+  const auto schema =
+      arrow::schema({arrow::field("id", arrow::utf8()), arrow::field("state", arrow::utf8()), names.GetFieldByName("violations")});
+  const auto table =
+      arrow::RecordBatch::Make(schema, rows->num_rows(), {rows->GetColumnByName("id"), *state, rows->GetColumnByName("violations")});
   return connection.Register("sluice_outcomes", schema, {table});
 }
 
@@ -92,7 +95,8 @@ std::string RewriteSql(const contract::Schema& table, const std::string& relatio
     std::string item = "q." + name;
     if (field.name == "state") item = "coalesce(o.state, q.state)";
     if (field.name == "violations") item = "CASE WHEN o.state = 'open' THEN o.violations ELSE q.violations END";
-    if (field.name == "resolved_at") item = fmt::format("CASE WHEN o.state <> 'open' THEN make_timestamptz({}) ELSE q.resolved_at END", batch.ingested_at.micros);
+    if (field.name == "resolved_at")
+      item = fmt::format("CASE WHEN o.state <> 'open' THEN make_timestamptz({}) ELSE q.resolved_at END", batch.ingested_at.micros);
     if (field.name == "resolved_batch") item = fmt::format("CASE WHEN o.state <> 'open' THEN {} ELSE q.resolved_batch END", batch.number);
     items.push_back(item + " AS " + name);
   }
@@ -161,7 +165,8 @@ Result<StagedTable> RewriteQuarantine(engines::Connection& connection, const Env
   SLUICE_CHECK(connection.Unregister("sluice_outcomes"));
   SLUICE_TRY(const auto before, connection.Scalar("SELECT count(*) FROM " + scan.sql));
   if (before != std::to_string(sink.rows_written())) {
-    return Fail(BugError(fmt::format("rewriting {}: {} rows became {}; nothing is committed", quarantine.root, *before, sink.rows_written())));
+    return Fail(
+        BugError(fmt::format("rewriting {}: {} rows became {}; nothing is committed", quarantine.root, *before, sink.rows_written())));
   }
   return staged;
 }

@@ -13,11 +13,11 @@ namespace sluice::ingest {
 struct OpenRecord {
   std::string id;
   std::string raw;
-  std::string format;             // RecordFormat's JSON
-  std::string file;               // where it came from
+  std::string format;  // RecordFormat's JSON
+  std::string file;    // where it came from
   formats::RecordPlace place;
-  int64_t batch = 0;              // that refused it
-  std::string data_file;          // of the quarantine table: Add::path
+  int64_t batch = 0;      // that refused it
+  std::string data_file;  // of the quarantine table: Add::path
 };
 
 // Ordered by batch, file and row. Errors: kUser "no-such-quarantine-row", "bad-predicate".
@@ -27,8 +27,8 @@ Result<std::vector<OpenRecord>> SelectOpen(engines::Connection& connection, stor
 // What became of an open record.
 struct Outcome {
   const OpenRecord* record = nullptr;
-  std::string state;                                // open, replayed, discarded
-  std::vector<contract::Violation> violations;      // why it is still open
+  std::string state;                            // open, replayed, discarded
+  std::vector<contract::Violation> violations;  // why it is still open
 };
 
 // The quarantine table with those outcomes: its data files that hold one of the rows, written again.

@@ -45,7 +45,7 @@ class Failure {
 };
 
 struct Item {
-  uint64_t number = 0;               // of the block in the batch
+  uint64_t number = 0;  // of the block in the batch
   size_t file = 0;
   std::unique_ptr<formats::RawBlock> block;
 };
@@ -98,7 +98,7 @@ class Turnstile {
   Status Pass(uint64_t number, const Failure& failure, Body body) {
     std::unique_lock lock(mutex_);
     while (next_ != number && !failure.stopped()) moved_.wait_for(lock, std::chrono::milliseconds(50));
-    if (next_ != number) return Ok();       // another thread failed
+    if (next_ != number) return Ok();  // another thread failed
     Status status = body();
     ++next_;
     moved_.notify_all();
@@ -141,8 +141,16 @@ Status CheckKeys(const PipelineInput& input) {
 class Pipeline {
  public:
   Pipeline(const PipelineInput& input, const Environment& environment, contract::RowRules rules, Tally* tally)
-      : input_(input), environment_(environment), rules_(std::move(rules)), tally_(*tally), feed_(input), failure_(environment.cancel),
-        written_(contract::ToArrow(input.layout.written)), threads_(Threads()), bronze_(BronzeOptions()), quarantine_(QuarantineOptions()) {
+      : input_(input),
+        environment_(environment),
+        rules_(std::move(rules)),
+        tally_(*tally),
+        feed_(input),
+        failure_(environment.cancel),
+        written_(contract::ToArrow(input.layout.written)),
+        threads_(Threads()),
+        bronze_(BronzeOptions()),
+        quarantine_(QuarantineOptions()) {
     if (!input.contract->unique.empty()) {
       unique_.emplace(Positions(input.rows, input.contract->unique), AllPositions(input.rows), Join(input.contract->unique, ", "));
     }
@@ -192,14 +200,16 @@ class Pipeline {
     return options;
   }
   TableSink::Options BronzeOptions() const {
-    TableSink::Options options{environment_.lake, input_.bronze_root, WriterOptions(environment_.budget.memory_bytes / 2), environment_.random, 1};
+    TableSink::Options options{environment_.lake, input_.bronze_root, WriterOptions(environment_.budget.memory_bytes / 2),
+                               environment_.random, 1};
     options.writer.schema = input_.layout.table;
     options.writer.partition_columns = input_.layout.partition_columns;
     if (input_.layout.partition_columns.empty()) options.slots = threads_;
     return options;
   }
   TableSink::Options QuarantineOptions() const {
-    TableSink::Options options{environment_.lake, input_.quarantine_root, WriterOptions(environment_.budget.memory_bytes / 8), environment_.random, 1};
+    TableSink::Options options{environment_.lake, input_.quarantine_root, WriterOptions(environment_.budget.memory_bytes / 8),
+                               environment_.random, 1};
     options.writer.schema = QuarantineSchema();
     return options;
   }
@@ -339,9 +349,9 @@ class Pipeline {
   std::shared_ptr<arrow::Schema> written_;
   int threads_;
   TableSink bronze_, quarantine_;
-  std::optional<UniqueKeys> unique_;       // under the turnstile
-  std::optional<LatestRows> latest_;       // under the turnstile
-  std::optional<HeldRows> held_;           // under the turnstile
+  std::optional<UniqueKeys> unique_;  // under the turnstile
+  std::optional<LatestRows> latest_;  // under the turnstile
+  std::optional<HeldRows> held_;      // under the turnstile
   std::mutex progress_mutex_;
 };
 

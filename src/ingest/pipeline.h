@@ -20,8 +20,8 @@ struct OpenedFile {
 
 struct PipelineInput {
   const project::Source* source = nullptr;
-  const contract::Contract* contract = nullptr;    // the effective one
-  contract::Schema rows;                           // of decoded blocks
+  const contract::Contract* contract = nullptr;  // the effective one
+  contract::Schema rows;                         // of decoded blocks
   Layout layout;
   std::vector<InputFile> files;
   std::function<Result<OpenedFile>(size_t file)> open;

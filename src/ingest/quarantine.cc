@@ -43,7 +43,9 @@ Schema MakeSchema() {
 arrow::Status AppendViolations(const std::vector<contract::Violation>& violations, arrow::ListBuilder& list) {
   ARROW_RETURN_NOT_OK(list.Append());
   auto& items = static_cast<arrow::StructBuilder&>(*list.value_builder());
-  const auto text = [&](int i, const std::string& value) { return static_cast<arrow::StringBuilder&>(*items.field_builder(i)).Append(value); };
+  const auto text = [&](int i, const std::string& value) {
+    return static_cast<arrow::StringBuilder&>(*items.field_builder(i)).Append(value);
+  };
   for (const contract::Violation& violation : violations) {
     ARROW_RETURN_NOT_OK(items.Append());
     ARROW_RETURN_NOT_OK(text(0, violation.column));
@@ -115,7 +117,8 @@ std::string RefusedKey(const BatchIdentity& batch) {
 std::string BatchIdentity::file_prefix() const { return fmt::format("{}-{}.{}", node, number, attempt); }
 
 Result<std::shared_ptr<arrow::RecordBatch>> QuarantineRows(const std::vector<RefusedRecord>& records, const std::string& file,
-                                                           const std::string& format, const std::string& source, const BatchIdentity& batch) {
+                                                           const std::string& format, const std::string& source,
+                                                           const BatchIdentity& batch) {
   RowBuilder builder;
   for (const RefusedRecord& record : records) {
     if (const auto status = builder.Append(record, file, format, source, batch); !status.ok()) {
@@ -130,7 +133,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> QuarantineRows(const std::vector<Ref
 std::string RecordFormat(project::FileFormat format, const formats::CsvDialect& dialect, const std::vector<std::string>& header) {
   nlohmann::json json;
   if (format != project::FileFormat::kCsv) {
-    json["format"] = "json";               // a Parquet row is kept as the JSON object it stands for
+    json["format"] = "json";  // a Parquet row is kept as the JSON object it stands for
     return json.dump();
   }
   const auto one = [](char c) { return c == '\0' ? std::string() : std::string(1, c); };

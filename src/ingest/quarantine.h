@@ -32,12 +32,13 @@ struct RefusedRecord {
   std::string id;
   std::string raw;
   formats::RecordPlace place;
-  std::vector<contract::Violation> violations;    // without warnings
+  std::vector<contract::Violation> violations;  // without warnings
 };
 
 // Rows of one file.
 Result<std::shared_ptr<arrow::RecordBatch>> QuarantineRows(const std::vector<RefusedRecord>& records, const std::string& file,
-                                                           const std::string& format, const std::string& source, const BatchIdentity& batch);
+                                                           const std::string& format, const std::string& source,
+                                                           const BatchIdentity& batch);
 
 std::string QuarantineId(const BatchIdentity& batch, size_t file, int64_t row);
 

@@ -25,7 +25,7 @@ namespace {
 // Records that are read together: same format, same file.
 struct Group {
   std::vector<const OpenRecord*> records;
-  std::vector<std::string> texts;          // with the edits made
+  std::vector<std::string> texts;  // with the edits made
 };
 
 std::vector<Group> GroupByFile(const std::vector<OpenRecord>& records, const std::map<std::string, std::string>& edits) {
@@ -51,7 +51,7 @@ std::string JsonLines(const std::vector<std::string>& texts) {
   std::string lines;
   for (std::string text : texts) {
     std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-    if (Trim(text).empty()) text = "null";          // a blank line would be no record
+    if (Trim(text).empty()) text = "null";  // a blank line would be no record
     lines += text + "\n";
   }
   return lines;
@@ -67,7 +67,8 @@ Result<std::unique_ptr<formats::RecordReader>> OpenGroup(const Group& group, for
     SLUICE_CHECK(memory.Put(request->key, JsonLines(group.texts)));
     return formats::OpenNdjson(*request);
   }
-  formats::CsvDialect dialect{OneByte(json, "delimiter"), OneByte(json, "quote"), OneByte(json, "escape"), OneByte(json, "comment"), json.contains("header"), 0};
+  formats::CsvDialect dialect{OneByte(json, "delimiter"), OneByte(json, "quote"),  OneByte(json, "escape"),
+                              OneByte(json, "comment"),   json.contains("header"), 0};
   return formats::OpenCsvRecords(*request, dialect, json.value("header", std::vector<std::string>{}), group.texts);
 }
 
@@ -85,7 +86,8 @@ class Replayer {
     std::vector<Outcome> outcomes;
     for (size_t g = 0; g < groups_.size(); ++g) SLUICE_CHECK(ReplayGroup(g, &result, &outcomes));
     if (result.selected != result.replayed + result.refused) {
-      return Fail(BugError(fmt::format("replay: {} records selected, {} replayed, {} refused; nothing is committed", result.selected, result.replayed, result.refused)));
+      return Fail(BugError(fmt::format("replay: {} records selected, {} replayed, {} refused; nothing is committed", result.selected,
+                                       result.replayed, result.refused)));
     }
     SLUICE_CHECK(FinishBronze(&result));
     SLUICE_TRY(result.quarantine, RewriteQuarantine(connection_, environment_, request_.quarantine, request_.batch, outcomes));
@@ -97,7 +99,8 @@ class Replayer {
   Status RequireEdited(const std::vector<OpenRecord>& records) const {
     for (const auto& [id, text] : request_.edits) {
       if (std::any_of(records.begin(), records.end(), [&](const OpenRecord& r) { return r.id == id; })) continue;
-      return Fail(UserError("no-such-quarantine-row", fmt::format("the edited row \"{}\" is not among the open ones that were selected", id)));
+      return Fail(
+          UserError("no-such-quarantine-row", fmt::format("the edited row \"{}\" is not among the open ones that were selected", id)));
     }
     return Ok();
   }
@@ -157,7 +160,8 @@ class Replayer {
       columns.push_back(known ? QuoteIdentifier(field.name) : "CAST(NULL AS " + field.type.ToDuckDb() + ")");
     }
     SLUICE_TRY(const auto scan, tables::ScanFor(*environment_.lake, request_.bronze.root, *request_.bronze.snapshot));
-    SLUICE_TRY(auto reader, connection_.Query(fmt::format("SELECT {} FROM {} AS t WHERE _batch_id IN ({})", Join(columns, ", "), scan.sql, Join(numbers, ", "))));
+    SLUICE_TRY(auto reader, connection_.Query(fmt::format("SELECT {} FROM {} AS t WHERE _batch_id IN ({})", Join(columns, ", "), scan.sql,
+                                                          Join(numbers, ", "))));
     const auto wanted = contract::ToArrow(rows_);
     for (;;) {
       std::shared_ptr<arrow::RecordBatch> batch;
@@ -232,7 +236,8 @@ class Replayer {
     staged.partition_columns = layout_.partition_columns;
     SLUICE_TRY(staged.files, bronze_->Finish());
     if (bronze_->rows_written() != result->replayed - result->duplicates) {
-      return Fail(BugError(fmt::format("replay: {} records pass, {} were written; nothing is committed", result->replayed - result->duplicates, bronze_->rows_written())));
+      return Fail(BugError(fmt::format("replay: {} records pass, {} were written; nothing is committed",
+                                       result->replayed - result->duplicates, bronze_->rows_written())));
     }
     // A replay that moves no row leaves the table as it is, whatever the contract wants of its schema.
     staged.schema_changed = layout_.schema_changed && !staged.files.empty();

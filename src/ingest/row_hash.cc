@@ -9,7 +9,7 @@
 namespace sluice::ingest {
 namespace {
 
-constexpr uint64_t kLow = 0x9e3779b97f4a7c15ULL, kHigh = 0xc2b2ae3d27d4eb4fULL;   // odd, well mixed bits
+constexpr uint64_t kLow = 0x9e3779b97f4a7c15ULL, kHigh = 0xc2b2ae3d27d4eb4fULL;  // odd, well mixed bits
 
 // The 128-bit product folded: every input bit reaches every output bit.
 uint64_t Fold(uint64_t a, uint64_t b) {
@@ -33,23 +33,27 @@ void MixBytes(Hash128& hash, std::string_view bytes) {
 
 constexpr uint64_t kNullMark = 0x6e756c6c6e756c6cULL;
 
-bool IsText(const arrow::Array& array) {
-  return array.type_id() == arrow::Type::STRING || array.type_id() == arrow::Type::BINARY;
-}
+bool IsText(const arrow::Array& array) { return array.type_id() == arrow::Type::STRING || array.type_id() == arrow::Type::BINARY; }
 
 // Values of `width` bytes each; 0: not of fixed width.
 int FixedWidth(const arrow::Array& array) {
   switch (array.type_id()) {
-    case arrow::Type::INT8: return 1;
-    case arrow::Type::INT16: return 2;
+    case arrow::Type::INT8:
+      return 1;
+    case arrow::Type::INT16:
+      return 2;
     case arrow::Type::INT32:
     case arrow::Type::FLOAT:
-    case arrow::Type::DATE32: return 4;
+    case arrow::Type::DATE32:
+      return 4;
     case arrow::Type::INT64:
     case arrow::Type::DOUBLE:
-    case arrow::Type::TIMESTAMP: return 8;
-    case arrow::Type::DECIMAL128: return 16;
-    default: return 0;
+    case arrow::Type::TIMESTAMP:
+      return 8;
+    case arrow::Type::DECIMAL128:
+      return 16;
+    default:
+      return 0;
   }
 }
 
@@ -73,7 +77,7 @@ void MixColumn(const arrow::Array& array, RowHashes* out) {
     } else if (array.type_id() == arrow::Type::BOOL) {
       Mix(hash, static_cast<const arrow::BooleanArray&>(array).Value(row) ? 1 : 2);
     } else {
-      MixBytes(hash, (*array.GetScalar(row))->ToString());     // nested: by its text
+      MixBytes(hash, (*array.GetScalar(row))->ToString());  // nested: by its text
     }
   }
 }
@@ -84,7 +88,7 @@ void AppendBigEndian(std::string* out, uint64_t value) {
 
 uint64_t Ordered(double value) {
   uint64_t bits = 0;
-  if (value == 0) value = 0;                  // -0.0
+  if (value == 0) value = 0;  // -0.0
   std::memcpy(&bits, &value, sizeof bits);
   return bits >> 63 ? ~bits : bits | uint64_t{1} << 63;
 }
@@ -94,27 +98,37 @@ constexpr uint64_t kSign = uint64_t{1} << 63;
 void AppendSortKey(const arrow::Array& array, int64_t row, std::string* out) {
   const auto number = [&](int64_t value) { AppendBigEndian(out, static_cast<uint64_t>(value) ^ kSign); };
   switch (array.type_id()) {
-    case arrow::Type::BOOL: return number(static_cast<const arrow::BooleanArray&>(array).Value(row));
-    case arrow::Type::INT8: return number(static_cast<const arrow::Int8Array&>(array).Value(row));
-    case arrow::Type::INT16: return number(static_cast<const arrow::Int16Array&>(array).Value(row));
-    case arrow::Type::INT32: return number(static_cast<const arrow::Int32Array&>(array).Value(row));
-    case arrow::Type::DATE32: return number(static_cast<const arrow::Date32Array&>(array).Value(row));
-    case arrow::Type::INT64: return number(static_cast<const arrow::Int64Array&>(array).Value(row));
-    case arrow::Type::TIMESTAMP: return number(static_cast<const arrow::TimestampArray&>(array).Value(row));
-    case arrow::Type::FLOAT: return AppendBigEndian(out, Ordered(static_cast<const arrow::FloatArray&>(array).Value(row)));
-    case arrow::Type::DOUBLE: return AppendBigEndian(out, Ordered(static_cast<const arrow::DoubleArray&>(array).Value(row)));
+    case arrow::Type::BOOL:
+      return number(static_cast<const arrow::BooleanArray&>(array).Value(row));
+    case arrow::Type::INT8:
+      return number(static_cast<const arrow::Int8Array&>(array).Value(row));
+    case arrow::Type::INT16:
+      return number(static_cast<const arrow::Int16Array&>(array).Value(row));
+    case arrow::Type::INT32:
+      return number(static_cast<const arrow::Int32Array&>(array).Value(row));
+    case arrow::Type::DATE32:
+      return number(static_cast<const arrow::Date32Array&>(array).Value(row));
+    case arrow::Type::INT64:
+      return number(static_cast<const arrow::Int64Array&>(array).Value(row));
+    case arrow::Type::TIMESTAMP:
+      return number(static_cast<const arrow::TimestampArray&>(array).Value(row));
+    case arrow::Type::FLOAT:
+      return AppendBigEndian(out, Ordered(static_cast<const arrow::FloatArray&>(array).Value(row)));
+    case arrow::Type::DOUBLE:
+      return AppendBigEndian(out, Ordered(static_cast<const arrow::DoubleArray&>(array).Value(row)));
     case arrow::Type::DECIMAL128: {
       uint64_t words[2];
       std::memcpy(words, static_cast<const arrow::Decimal128Array&>(array).GetValue(row), sizeof words);
       AppendBigEndian(out, words[1] ^ kSign);
       return AppendBigEndian(out, words[0]);
     }
-    default: break;
+    default:
+      break;
   }
   if (!IsText(array)) return;
   for (const char c : static_cast<const arrow::BinaryArray&>(array).GetView(row)) {
     *out += c;
-    if (c == '\0') *out += '\xff';            // so that the end mark sorts before any further byte
+    if (c == '\0') *out += '\xff';  // so that the end mark sorts before any further byte
   }
   out->append(2, '\0');
 }

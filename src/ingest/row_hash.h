@@ -16,8 +16,8 @@ struct Hash128 {
 };
 
 struct RowHashes {
-  std::vector<Hash128> hashes;      // per row
-  std::vector<uint8_t> has_null;    // per row: one of the columns is NULL
+  std::vector<Hash128> hashes;    // per row
+  std::vector<uint8_t> has_null;  // per row: one of the columns is NULL
 };
 // Over the given columns, in order. Two different rows share a hash with a probability of about 2^-128: taken as never.
 RowHashes HashRows(const arrow::RecordBatch& rows, const std::vector<int>& columns);

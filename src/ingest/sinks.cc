@@ -21,14 +21,24 @@ Result<std::shared_ptr<arrow::Array>> MetadataColumns::Constant(size_t column, i
   if (kept != nullptr && kept->length() >= rows) return kept->Slice(0, rows);
   std::shared_ptr<arrow::Scalar> value;
   switch (column) {
-    case kRunId: value = std::make_shared<arrow::StringScalar>(batch_.run_id); break;
-    case kBatchId: value = std::make_shared<arrow::Int64Scalar>(batch_.number); break;
-    case kSource: value = std::make_shared<arrow::StringScalar>(source_); break;
-    case kFile: value = std::make_shared<arrow::StringScalar>(file_); break;
+    case kRunId:
+      value = std::make_shared<arrow::StringScalar>(batch_.run_id);
+      break;
+    case kBatchId:
+      value = std::make_shared<arrow::Int64Scalar>(batch_.number);
+      break;
+    case kSource:
+      value = std::make_shared<arrow::StringScalar>(source_);
+      break;
+    case kFile:
+      value = std::make_shared<arrow::StringScalar>(file_);
+      break;
     case kIngestedAt:
       value = std::make_shared<arrow::TimestampScalar>(batch_.ingested_at.micros, arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"));
       break;
-    default: value = std::make_shared<arrow::Date32Scalar>(batch_.execution_date); break;
+    default:
+      value = std::make_shared<arrow::Date32Scalar>(batch_.execution_date);
+      break;
   }
   auto made = arrow::MakeArrayFromScalar(*value, rows + rows / 8);
   if (!made.ok()) return Fail(OutOfMemory(made.status()));
@@ -82,14 +92,17 @@ Result<std::vector<tables::StagedFile>> TableSink::Finish() {
 
 int64_t TableSink::rows_written() const { return rows_; }
 
-std::shared_ptr<arrow::RecordBatch> Arrange(const Layout& layout, const std::shared_ptr<arrow::Schema>& written, const arrow::RecordBatch& rows,
-                                            const std::vector<std::shared_ptr<arrow::Array>>& metadata) {
+std::shared_ptr<arrow::RecordBatch> Arrange(const Layout& layout, const std::shared_ptr<arrow::Schema>& written,
+                                            const arrow::RecordBatch& rows, const std::vector<std::shared_ptr<arrow::Array>>& metadata) {
   std::vector<std::shared_ptr<arrow::Array>> columns;
   for (size_t i = 0; i < layout.sources.size(); ++i) {
     const int source = layout.sources[i];
-    if (source >= 0) columns.push_back(rows.column(source));
-    else if (source == Layout::kNull) columns.push_back(*arrow::MakeArrayOfNull(written->field(static_cast<int>(i))->type(), rows.num_rows()));
-    else columns.push_back(metadata[static_cast<size_t>(-1 - source)]);
+    if (source >= 0)
+      columns.push_back(rows.column(source));
+    else if (source == Layout::kNull)
+      columns.push_back(*arrow::MakeArrayOfNull(written->field(static_cast<int>(i))->type(), rows.num_rows()));
+    else
+      columns.push_back(metadata[static_cast<size_t>(-1 - source)]);
   }
   return arrow::RecordBatch::Make(written, rows.num_rows(), std::move(columns));
 }

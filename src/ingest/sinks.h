@@ -37,14 +37,14 @@ class TableSink {
   struct Options {
     store::ObjectStore* store = nullptr;
     std::string root;
-    tables::WriterOptions writer;           // memory_bytes is that of all slots
+    tables::WriterOptions writer;  // memory_bytes is that of all slots
     Random* random = nullptr;
     int slots = 1;
   };
   explicit TableSink(Options options);
   Status Write(size_t slot, const arrow::RecordBatch& rows);
   Result<std::vector<tables::StagedFile>> Finish();
-  int64_t rows_written() const;             // after Finish
+  int64_t rows_written() const;  // after Finish
 
  private:
   struct Slot {
@@ -57,8 +57,8 @@ class TableSink {
 };
 
 // The table's columns in the layout's order, of decoded rows and their metadata.
-std::shared_ptr<arrow::RecordBatch> Arrange(const Layout& layout, const std::shared_ptr<arrow::Schema>& written, const arrow::RecordBatch& rows,
-                                            const std::vector<std::shared_ptr<arrow::Array>>& metadata);
+std::shared_ptr<arrow::RecordBatch> Arrange(const Layout& layout, const std::shared_ptr<arrow::Schema>& written,
+                                            const arrow::RecordBatch& rows, const std::vector<std::shared_ptr<arrow::Array>>& metadata);
 
 // Deletes what an attempt has staged under `root`; best effort.
 void DeleteStaged(store::ObjectStore& store, const std::string& root, const std::string& file_prefix);

@@ -39,7 +39,7 @@ class SqlRules {
   std::unique_ptr<engines::Connection> connection_;
   const contract::Contract& contract_;
   std::vector<std::unique_ptr<std::vector<uint8_t>>> masks_;
-  std::vector<std::vector<int64_t>> failed_;      // per rule
+  std::vector<std::vector<int64_t>> failed_;  // per rule
 };
 
 }  // namespace sluice::ingest

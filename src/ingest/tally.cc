@@ -21,7 +21,8 @@ std::optional<DataType> WiderType(const DataType& type, std::string_view text) {
     int64_t value = 0;
     for (const TypeKind kind : {TypeKind::kSmallint, TypeKind::kInteger, TypeKind::kBigint}) {
       const auto range = contract::RangeOf(kind);
-      if (kind > type.kind && contract::DecodeInteger(text, range.min, range.max, &value) == contract::Decoded::kOk) return DataType::Of(kind);
+      if (kind > type.kind && contract::DecodeInteger(text, range.min, range.max, &value) == contract::Decoded::kOk)
+        return DataType::Of(kind);
     }
   }
   if (type.kind == TypeKind::kDecimal) {
@@ -75,7 +76,8 @@ void Tally::AddViolations(size_t file, const CheckedBlock& block) {
     stat.count.warn = violation.warn;
     ++stat.count.rows;
     const std::pair order(file, block.RowNumber(violation.row));
-    if (stat.samples.size() < kSamples || order < stat.samples.back().first) Remember(order, violation, block.place(violation.row).line, &stat);
+    if (stat.samples.size() < kSamples || order < stat.samples.back().first)
+      Remember(order, violation, block.place(violation.row).line, &stat);
     if (violation.rule == "type") {
       ++type_violations_;
       Widen(violation);
@@ -93,7 +95,8 @@ void Tally::Remember(std::pair<size_t, int64_t> order, const Violation& violatio
 
 void Tally::Widen(const Violation& violation) {
   if (contract_.on_type_change != contract::OnTypeChange::kWiden) return;
-  const auto column = std::find_if(contract_.columns.begin(), contract_.columns.end(), [&](const auto& c) { return c.name == violation.column; });
+  const auto column =
+      std::find_if(contract_.columns.begin(), contract_.columns.end(), [&](const auto& c) { return c.name == violation.column; });
   if (column == contract_.columns.end()) return;
   if (const auto wider = WiderType(column->type, violation.value)) {
     const auto [known, added] = wider_.try_emplace(violation.column, *wider);

@@ -23,7 +23,7 @@ class Tally {
 
   Counts total() const;
   std::vector<FileCounts> files() const;
-  std::vector<RuleCount> rules() const;                          // most rows first
+  std::vector<RuleCount> rules() const;  // most rows first
   // Rows that break a rule of a column (or an SQL rule) with on_fail: block.
   int64_t blocking() const;
   // The smallest types that would have held the values refused for their type alone (on_type_change: widen).
@@ -33,13 +33,13 @@ class Tally {
  private:
   struct Stat {
     RuleCount count;
-    std::vector<std::pair<std::pair<size_t, int64_t>, Sample>> samples;    // by (file, row), at most three
+    std::vector<std::pair<std::pair<size_t, int64_t>, Sample>> samples;  // by (file, row), at most three
   };
   void Remember(std::pair<size_t, int64_t> order, const contract::Violation& violation, int64_t line, Stat* stat);
   void Widen(const contract::Violation& violation);
 
   const contract::Contract& contract_;
-  std::set<std::string> blocking_names_;                          // columns, and "sql:NAME"
+  std::set<std::string> blocking_names_;  // columns, and "sql:NAME"
   mutable std::mutex mutex_;
   std::vector<FileCounts> files_;
   std::map<std::pair<std::string, std::string>, Stat> stats_;

@@ -70,13 +70,15 @@ class TerminalSink : public Sink {
   void Emit(const Event& event) override {
     std::lock_guard lock(mutex_);
     switch (event.kind) {
-      case Kind::kNodeStarted: running_[event.node] = ""; break;
+      case Kind::kNodeStarted:
+        running_[event.node] = "";
+        break;
       case Kind::kNodeProgress:
         running_[event.node] = event.total > 0 ? fmt::format(" {}%", event.done * 100 / event.total) : " " + FormatBytes(event.done);
         break;
       case Kind::kNodeFinished:
         running_.erase(event.node);
-        if (event.level < Level::kWarn) break;   // the report that follows on stdout has its line
+        if (event.level < Level::kWarn) break;  // the report that follows on stdout has its line
         [[fallthrough]];
       case Kind::kMessage:
         if (event.level < least_) break;

@@ -19,7 +19,8 @@ std::string Columns(const std::vector<std::string>& names) {
 }
 
 // Every column against one predicate with {} for it, joined by `by`.
-std::string Each(const std::vector<std::string>& columns, std::string_view by, const std::function<std::string(const std::string&)>& predicate) {
+std::string Each(const std::vector<std::string>& columns, std::string_view by,
+                 const std::function<std::string(const std::string&)>& predicate) {
   std::vector<std::string> parts;
   for (const auto& column : columns) parts.push_back(predicate(Column(column)));
   return Join(parts, by);
@@ -64,26 +65,36 @@ std::string CheckSql(const Check& check, const project::Model*) {
       return Violating(check, Each(check.columns, " or ", [](const auto& c) { return c + " is null"; }));
     case Check::Kind::kUnique:
       return fmt::format("select {}, count(*) as copies from this where {} and {} group by {} having count(*) > 1", Columns(check.columns),
-                         Each(check.columns, " and ", [](const auto& c) { return c + " is not null"; }), Where(check), Columns(check.columns));
+                         Each(check.columns, " and ", [](const auto& c) { return c + " is not null"; }), Where(check),
+                         Columns(check.columns));
     case Check::Kind::kValues:
-      return Violating(check, Each(check.columns, " or ", [&](const auto& c) { return fmt::format("cast({} as varchar) not in ({})", c, Values(check)); }));
+      return Violating(check, Each(check.columns, " or ",
+                                   [&](const auto& c) { return fmt::format("cast({} as varchar) not in ({})", c, Values(check)); }));
     case Check::Kind::kMin:
     case Check::Kind::kMax:
       return Violating(check, Each(check.columns, " or ", [&](const auto& c) { return Bounds(check, c); }));
     case Check::Kind::kLength:
       return Violating(check, Each(check.columns, " or ", [&](const auto& c) { return Bounds(check, "length(" + c + ")"); }));
     case Check::Kind::kPattern:
-      return Violating(check, Each(check.columns, " or ", [&](const auto& c) { return fmt::format("not regexp_full_match({}, {})", c, QuoteLiteral(check.pattern)); }));
+      return Violating(check, Each(check.columns, " or ", [&](const auto& c) {
+                         return fmt::format("not regexp_full_match({}, {})", c, QuoteLiteral(check.pattern));
+                       }));
     case Check::Kind::kRelationship:
-      return fmt::format("select checked.* from (select * from this where {}) as checked where checked.{} is not null and not exists (select 1 from {} as referred where referred.{} = checked.{})",
-                         Where(check), Column(check.columns[0]), Table(check.to_table), Column(check.to_column), Column(check.columns[0]));
+      return fmt::format(
+          "select checked.* from (select * from this where {}) as checked where checked.{} is not null and not exists (select 1 from {} as "
+          "referred where referred.{} = checked.{})",
+          Where(check), Column(check.columns[0]), Table(check.to_table), Column(check.to_column), Column(check.columns[0]));
     case Check::Kind::kRowCount:
-      return fmt::format("select row_count from (select count(*) as row_count from this where {}) as counted where {}", Where(check), Bounds(check, "row_count"));
+      return fmt::format("select row_count from (select count(*) as row_count from this where {}) as counted where {}", Where(check),
+                         Bounds(check, "row_count"));
     case Check::Kind::kFreshness:
-      return fmt::format("select newest from (select max({}) as newest from this where {}) as found where newest is null or cast(newest as timestamptz) < now() - to_microseconds({})",
-                         Column(check.columns[0]), Where(check), check.within_micros.value_or(0));
+      return fmt::format(
+          "select newest from (select max({}) as newest from this where {}) as found where newest is null or cast(newest as timestamptz) < "
+          "now() - to_microseconds({})",
+          Column(check.columns[0]), Where(check), check.within_micros.value_or(0));
     case Check::Kind::kAccountsFor:
-      return fmt::format("select distinct {0} from {1} where {2} except select {0} from this", Columns(check.columns), Table(check.accounts_for), Where(check));
+      return fmt::format("select distinct {0} from {1} where {2} except select {0} from this", Columns(check.columns),
+                         Table(check.accounts_for), Where(check));
     case Check::Kind::kSql:
       return check.sql;
   }

@@ -88,7 +88,8 @@ class Builder {
     CheckParameters(node);
     for (const TableUse& use : node.uses) {
       if (use.mode == UseMode::kBatch) {
-        diagnostics_.Add(UserError("batch-in-model", "a model can't read `batch`: it is what this run writes, and only checks see it").At(use.where));
+        diagnostics_.Add(
+            UserError("batch-in-model", "a model can't read `batch`: it is what this run writes, and only checks see it").At(use.where));
         continue;
       }
       if (use.mode == UseMode::kThis) {
@@ -102,12 +103,15 @@ class Builder {
   }
 
   void CheckThis(const Node& node, const TableUse& use) {
-    const bool typed = !node.model->columns.empty() && std::all_of(node.model->columns.begin(), node.model->columns.end(), [](const auto& c) { return c.type.has_value(); });
+    const bool typed = !node.model->columns.empty() && std::all_of(node.model->columns.begin(), node.model->columns.end(),
+                                                                   [](const auto& c) { return c.type.has_value(); });
     if (!typed)
-      diagnostics_.Add(UserError("this-needs-columns", fmt::format("{} reads `this`, so its columns must be declared", node.table)).At(use.where)
+      diagnostics_.Add(UserError("this-needs-columns", fmt::format("{} reads `this`, so its columns must be declared", node.table))
+                           .At(use.where)
                            .Hint("list every column with its type under `columns:` in the model's .yml"));
     if (node.is_view())
-      diagnostics_.Add(UserError("this-in-view", fmt::format("{} is a view: it has no earlier state to read as `this`", node.table)).At(use.where));
+      diagnostics_.Add(
+          UserError("this-in-view", fmt::format("{} is a view: it has no earlier state to read as `this`", node.table)).At(use.where));
   }
 
   void CheckParameters(const Node& node) {
@@ -119,14 +123,19 @@ class Builder {
         std::vector<std::string> known(kBuiltIn.begin(), kBuiltIn.end());
         for (const auto& [var, text] : project_.vars) known.push_back(var);
         diagnostics_.Add(UserError("unknown-parameter", fmt::format("${} is no variable of this project{}", name, DidYouMean(name, known)))
-                             .At(PlaceOf(node, "$" + name)).Hint("declare it under `vars:` in sluice.yml, or pass --var"));
+                             .At(PlaceOf(node, "$" + name))
+                             .Hint("declare it under `vars:` in sluice.yml, or pass --var"));
       } else if (name.starts_with("window_") && !interval) {
         diagnostics_.Add(UserError("window-outside-interval", fmt::format("${} is only bound in models with `store: interval`", name))
                              .At(PlaceOf(node, "$" + name)));
       }
     }
     if (interval && std::find(node.parameters.begin(), node.parameters.end(), "window_start") == node.parameters.end())
-      diagnostics_.Warn(UserError("interval-without-window", fmt::format("{} has `store: interval` but its SQL never uses $window_start: every window reads all its input", node.table)).At({node.model->sql_file, 1, 1}));
+      diagnostics_.Warn(
+          UserError(
+              "interval-without-window",
+              fmt::format("{} has `store: interval` but its SQL never uses $window_start: every window reads all its input", node.table))
+              .At({node.model->sql_file, 1, 1}));
   }
 
   static Location PlaceOf(const Node& node, const std::string& token) {
@@ -155,7 +164,8 @@ class Builder {
         if (Resolve(use) && NodeTable(use) != node.table) Insert(node.check_inputs, NodeTable(use));
       }
     }
-    std::erase_if(node.check_inputs, [&](const std::string& table) { return std::find(node.inputs.begin(), node.inputs.end(), table) != node.inputs.end(); });
+    std::erase_if(node.check_inputs,
+                  [&](const std::string& table) { return std::find(node.inputs.begin(), node.inputs.end(), table) != node.inputs.end(); });
   }
 
   bool Resolve(const TableUse& use) {
@@ -166,16 +176,20 @@ class Builder {
     std::string hint = "`sluice ls` lists the tables of this project";
     for (const std::string& name : known)
       if (name.substr(name.find('.') + 1) == use.name) hint = fmt::format("there is {}", name);
-    diagnostics_.Add(UserError("unknown-table", fmt::format("no table {} in this project{}", table, DidYouMean(table, known))).At(use.where).Hint(hint));
+    diagnostics_.Add(
+        UserError("unknown-table", fmt::format("no table {} in this project{}", table, DidYouMean(table, known))).At(use.where).Hint(hint));
     return false;
   }
 
   std::string NodeTable(const TableUse& use) const { return nodes_[names_.at(use.schema + "." + use.name)].table; }
 
   void WarnUpward(const Node& node, const TableUse& use) {
-    const auto rank = [&](const std::string& layer) { return std::find(project_.layers.begin(), project_.layers.end(), layer) - project_.layers.begin(); };
+    const auto rank = [&](const std::string& layer) {
+      return std::find(project_.layers.begin(), project_.layers.end(), layer) - project_.layers.begin();
+    };
     if (use.schema == "seed" || use.schema == "quarantine" || rank(use.schema) <= rank(node.layer())) return;
-    diagnostics_.Warn(UserError("reads-upward", fmt::format("{} reads {}, a higher layer", node.table, use.id())).At(use.where)
+    diagnostics_.Warn(UserError("reads-upward", fmt::format("{} reads {}, a higher layer", node.table, use.id()))
+                          .At(use.where)
                           .Hint("layers are read downward: " + Join(project_.layers, " → ")));
   }
 
@@ -217,7 +231,8 @@ class Builder {
     if (color[table] == 1) {
       path.erase(path.begin(), std::find(path.begin(), path.end(), table));
       const Node& node = nodes_[names_.at(table)];
-      diagnostics_.Add(UserError("cycle", "models read each other in a circle: " + Join(path, " → ")).At({node.model->sql_file, 1, 1})
+      diagnostics_.Add(UserError("cycle", "models read each other in a circle: " + Join(path, " → "))
+                           .At({node.model->sql_file, 1, 1})
                            .Hint("read the model's own earlier state as `this`, or split one of them"));
       return true;
     }
@@ -231,7 +246,7 @@ class Builder {
 
   // Kahn's algorithm; the first table by name of those that are free goes first.
   void Sort() {
-    std::map<std::string, std::set<std::string>> waiting;   // table → what must come before it
+    std::map<std::string, std::set<std::string>> waiting;  // table → what must come before it
     for (const Node& node : nodes_) {
       auto& before = waiting[node.table];
       before.insert(node.inputs.begin(), node.inputs.end());

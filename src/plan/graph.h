@@ -25,15 +25,15 @@ using FactsOf = std::function<Result<SqlFacts>(const std::string& sql, const std
 
 struct Node {
   NodeKind kind = NodeKind::kModel;
-  std::string table;                           // "bronze.orders", "seed.countries", "gold.fact_sales"
-  const project::Source* source = nullptr;     // by kind, one of these; owned by the Project
+  std::string table;                        // "bronze.orders", "seed.countries", "gold.fact_sales"
+  const project::Source* source = nullptr;  // by kind, one of these; owned by the Project
   const project::Seed* seed = nullptr;
   const project::Model* model = nullptr;
-  std::vector<engines::TableUse> uses;         // of the model's SQL
-  std::vector<std::string> inputs;             // tables whose data it computes from (nodes, direct, sorted)
-  std::vector<std::string> check_inputs;       // further tables that only its checks read
+  std::vector<engines::TableUse> uses;    // of the model's SQL
+  std::vector<std::string> inputs;        // tables whose data it computes from (nodes, direct, sorted)
+  std::vector<std::string> check_inputs;  // further tables that only its checks read
   std::vector<std::string> parameters;
-  std::string fingerprint;                     // of all that changes what it computes; for models without its upstream views
+  std::string fingerprint;  // of all that changes what it computes; for models without its upstream views
 
   const project::Properties& properties() const;
   bool is_view() const { return model != nullptr && model->store == project::Store::kView; }
@@ -44,14 +44,14 @@ struct Node {
 };
 
 struct Graph {
-  std::vector<Node> nodes;                     // upstream first; ties by table name
-  std::map<std::string, size_t> index;         // table → position; quarantine.X → the source X
+  std::vector<Node> nodes;              // upstream first; ties by table name
+  std::map<std::string, size_t> index;  // table → position; quarantine.X → the source X
   std::vector<Error> warnings;
 
   const Node* Find(const std::string& table) const;
-  std::vector<size_t> Upstream(size_t node) const;     // direct, data inputs only
-  std::vector<size_t> Downstream(size_t node) const;   // direct
-  std::vector<std::string> Tables() const;             // every name that SQL may use
+  std::vector<size_t> Upstream(size_t node) const;    // direct, data inputs only
+  std::vector<size_t> Downstream(size_t node) const;  // direct
+  std::vector<std::string> Tables() const;            // every name that SQL may use
 };
 
 // Errors, all at once: "unknown-table" at its place in the SQL with the near name; "cycle" with the path; reading a table of a higher layer

@@ -22,8 +22,10 @@ Result<SqlFacts> WordFacts(const std::string& sql, const std::string& file) {
       word += c;
     } else {
       const size_t dot = word.find('.');
-      if (word.starts_with("$")) facts.parameters.push_back(word.substr(1));
-      else if (word == "this") facts.uses.push_back({UseMode::kThis, "", "", {file, 1, start}});
+      if (word.starts_with("$"))
+        facts.parameters.push_back(word.substr(1));
+      else if (word == "this")
+        facts.uses.push_back({UseMode::kThis, "", "", {file, 1, start}});
       else if (dot != std::string::npos && word.find('"') == std::string::npos)
         facts.uses.push_back({UseMode::kWhole, word.substr(0, dot), word.substr(dot + 1), {file, 1, start}});
       word.clear();
@@ -50,8 +52,8 @@ project::Project Retail() {
   orders.properties.tags = {"daily"};
   project.sources = {orders};
   project.seeds.push_back({"regions", "/x/regions.csv", {}});
-  project.models = {MakeModel("gold.sales", "select from silver.orders, seed.regions"), MakeModel("silver.orders", "select from bronze.orders"),
-                    MakeModel("silver.refused", "select from quarantine.orders")};
+  project.models = {MakeModel("gold.sales", "select from silver.orders, seed.regions"),
+                    MakeModel("silver.orders", "select from bronze.orders"), MakeModel("silver.refused", "select from quarantine.orders")};
   return project;
 }
 
@@ -79,7 +81,10 @@ TEST(BuildGraph, ReportsEveryUnknownTableAtItsPlaceWithTheNearName) {
   const auto graph = BuildGraph(project, WordFacts);
   ASSERT_FALSE(graph);
   const std::string text = graph.error().ToString();
-  EXPECT_NE(text.find("models/gold/a.sql:1:13: error[unknown-table]: no table silver.ordres in this project (did you mean \"silver.orders\"?)"), std::string::npos) << text;
+  EXPECT_NE(
+      text.find("models/gold/a.sql:1:13: error[unknown-table]: no table silver.ordres in this project (did you mean \"silver.orders\"?)"),
+      std::string::npos)
+      << text;
   EXPECT_NE(text.find("models/gold/b.sql:1:13: error[unknown-table]"), std::string::npos) << text;
 }
 
@@ -121,8 +126,10 @@ TEST(BuildGraph, RefusesAParameterNobodyBinds) {
   project.models.push_back(MakeModel("gold.b", "select $window_start from silver.orders"));
   const auto graph = BuildGraph(project, WordFacts);
   ASSERT_FALSE(graph);
-  EXPECT_NE(graph.error().ToString().find("models/gold/a.sql:1:8: error[unknown-parameter]: $strat is no variable of this project (did you mean \"start\"?)"),
-            std::string::npos) << graph.error().ToString();
+  EXPECT_NE(graph.error().ToString().find(
+                "models/gold/a.sql:1:8: error[unknown-parameter]: $strat is no variable of this project (did you mean \"start\"?)"),
+            std::string::npos)
+      << graph.error().ToString();
   EXPECT_NE(graph.error().ToString().find("error[window-outside-interval]"), std::string::npos);
 }
 
@@ -165,9 +172,10 @@ TEST(CheckSql, SaysWhichRowsViolate) {
   check.to_column = "id";
   check.columns = {"customer_id"};
   check.where_sql = "total > 1";
-  EXPECT_EQ(CheckSql(check, nullptr),
-            "select checked.* from (select * from this where (total > 1)) as checked where checked.\"customer_id\" is not null and not exists "
-            "(select 1 from \"silver\".\"customers\" as referred where referred.\"id\" = checked.\"customer_id\")");
+  EXPECT_EQ(
+      CheckSql(check, nullptr),
+      "select checked.* from (select * from this where (total > 1)) as checked where checked.\"customer_id\" is not null and not exists "
+      "(select 1 from \"silver\".\"customers\" as referred where referred.\"id\" = checked.\"customer_id\")");
 }
 
 }  // namespace

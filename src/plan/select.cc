@@ -16,7 +16,7 @@ using Set = std::set<size_t>;
 constexpr int kAll = 1 << 20;
 
 struct Term {
-  int up = 0, down = 0;      // how many steps of ancestors and descendants
+  int up = 0, down = 0;  // how many steps of ancestors and descendants
   std::string method, value;
 };
 
@@ -25,7 +25,8 @@ Result<Term> ParseTerm(std::string_view text) {
   Term term;
   const std::string whole(text);
   if (text.starts_with("@"))
-    return Fail(UserError("unknown-selector", fmt::format("\"{}\": the @ operator is not supported", whole)).Hint("use +name+ for ancestors and descendants"));
+    return Fail(UserError("unknown-selector", fmt::format("\"{}\": the @ operator is not supported", whole))
+                    .Hint("use +name+ for ancestors and descendants"));
   const auto steps = [](std::string_view digits) -> std::optional<int> {
     if (digits.empty()) return kAll;
     int n = 0;
@@ -123,8 +124,10 @@ Result<Set> SelectTerm(const Graph& graph, std::string_view text, const LastResu
     if (matches(graph.nodes[i])) core.insert(i);
   if (core.empty() && term.method.empty()) {
     std::vector<std::string> names;
-    for (const Node& node : graph.nodes) names.push_back(term.value.find('.') == std::string::npos ? node.table.substr(node.table.find('.') + 1) : node.table);
-    return Fail(UserError("nothing-selected", fmt::format("no node \"{}\"{}", term.value, DidYouMean(term.value, names))).Hint("`sluice ls` lists them"));
+    for (const Node& node : graph.nodes)
+      names.push_back(term.value.find('.') == std::string::npos ? node.table.substr(node.table.find('.') + 1) : node.table);
+    return Fail(UserError("nothing-selected", fmt::format("no node \"{}\"{}", term.value, DidYouMean(term.value, names)))
+                    .Hint("`sluice ls` lists them"));
   }
   Set out = core;
   for (const bool up : {true, false}) {
@@ -143,8 +146,10 @@ Result<Set> SelectUnion(const Graph& graph, const std::vector<std::string>& word
       std::optional<Set> both;
       for (const std::string& part : Split(term, ',')) {
         SLUICE_TRY(const Set set, SelectTerm(graph, part, last));
-        if (!both) both = set;
-        else std::erase_if(*both, [&](size_t node) { return !set.contains(node); });
+        if (!both)
+          both = set;
+        else
+          std::erase_if(*both, [&](size_t node) { return !set.contains(node); });
       }
       out.insert(both->begin(), both->end());
     }

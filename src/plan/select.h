@@ -13,7 +13,7 @@ namespace sluice::plan {
 using LastResults = std::map<std::string, std::string>;
 
 struct Selection {
-  std::vector<std::string> select;    // each -s; within one, spaces or several words = union, commas = intersection; empty = all
+  std::vector<std::string> select;  // each -s; within one, spaces or several words = union, commas = intersection; empty = all
   std::vector<std::string> exclude;
 };
 

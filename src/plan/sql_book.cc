@@ -23,7 +23,8 @@ json ToJson(const SqlFacts& facts) {
 
 SqlFacts FactsFrom(const json& value) {
   SqlFacts facts;
-  for (const json& use : value.at("uses")) facts.uses.push_back({static_cast<engines::UseMode>(use.at(0)), use.at(1), use.at(2), LocationFrom(use.at(3))});
+  for (const json& use : value.at("uses"))
+    facts.uses.push_back({static_cast<engines::UseMode>(use.at(0)), use.at(1), use.at(2), LocationFrom(use.at(3))});
   for (const json& warning : value.at("warnings"))
     facts.warnings.push_back(UserError(warning.at(0), warning.at(1)).Hint(warning.at(2)).At(LocationFrom(warning.at(3))));
   facts.parameters = value.at("parameters").get<std::vector<std::string>>();
@@ -40,7 +41,9 @@ SqlBook::SqlBook(const project::Project& project, OpenFrontend open, std::string
   for (const auto& schema : schemas_) salt_ += "\x1f" + schema;
 }
 
-std::string SqlBook::KeyOf(const std::string& sql, const std::string& file) const { return Hex(Hash64(salt_ + "\x1e" + file + "\x1e" + sql)); }
+std::string SqlBook::KeyOf(const std::string& sql, const std::string& file) const {
+  return Hex(Hash64(salt_ + "\x1e" + file + "\x1e" + sql));
+}
 
 void SqlBook::Load() {
   if (std::exchange(loaded_, true) || cache_file_.empty()) return;
@@ -50,7 +53,7 @@ void SqlBook::Load() {
   try {
     for (const auto& [key, value] : cache.items()) facts_.emplace(key, FactsFrom(value));
   } catch (const json::exception&) {
-    facts_.clear();   // an older form: made again
+    facts_.clear();  // an older form: made again
   }
 }
 

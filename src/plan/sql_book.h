@@ -1,6 +1,6 @@
 #pragma once
-// Every SQL text of the project, parsed once. What the graph needs of a text is kept in .sluice/cache between runs, so that a run with nothing
-// to do never starts DuckDB.
+// Every SQL text of the project, parsed once. What the graph needs of a text is kept in .sluice/cache between runs, so that a run with
+// nothing to do never starts DuckDB.
 #include <functional>
 #include <map>
 #include <mutex>

@@ -16,9 +16,10 @@ using nlohmann::json;
 // "o" for `bronze.orders AS o`, "orders" without an alias; nullopt where this leaf is another table.
 std::optional<std::string> AliasOf(const json& leaf, const std::string& schema, const std::string& table) {
   const std::string alias = leaf.value("alias", "");
-  if (leaf.value("type", "") == "BASE_TABLE" && leaf.value("schema_name", "") == schema && leaf.value("table_name", "") == table) return alias.empty() ? table : alias;
+  if (leaf.value("type", "") == "BASE_TABLE" && leaf.value("schema_name", "") == schema && leaf.value("table_name", "") == table)
+    return alias.empty() ? table : alias;
   if (leaf.value("type", "") != "TABLE_FUNCTION") return std::nullopt;
-  const json& function = leaf["function"];   // new(bronze.orders), changes(…)
+  const json& function = leaf["function"];  // new(bronze.orders), changes(…)
   if (function["children"].size() != 1 || !function["children"][0].contains("column_names")) return std::nullopt;
   const json& names = function["children"][0]["column_names"];
   if (names.size() != 2 || names[0] != schema || names[1] != table) return std::nullopt;
@@ -62,8 +63,8 @@ std::string PlaceOf(const project::Model& model, const json& node) {
 
 class Explainer {
  public:
-  Explainer(Session& session, engines::Connection& connection, const project::Model& model, const project::Check& check, const std::string& missing,
-            const std::vector<engines::Parameter>& params)
+  Explainer(Session& session, engines::Connection& connection, const project::Model& model, const project::Check& check,
+            const std::string& missing, const std::vector<engines::Parameter>& params)
       : session_(session), connection_(connection), model_(model), check_(check), missing_(missing), params_(params) {}
 
   Result<std::vector<std::string>> Explain() {
@@ -74,8 +75,9 @@ class Explainer {
     const std::string schema = check_.accounts_for.substr(0, dot), table = check_.accounts_for.substr(dot + 1);
     std::vector<const json*> joins;
     if (outer_.value("type", "") != "SELECT_NODE" || !PathTo(outer_["from_table"], schema, table, joins, alias_))
-      return std::vector<std::string>{fmt::format("{} is read inside a CTE or subquery: look there for what drops these keys", check_.accounts_for)};
-    std::reverse(joins.begin(), joins.end());   // innermost first
+      return std::vector<std::string>{
+          fmt::format("{} is read inside a CTE or subquery: look there for what drops these keys", check_.accounts_for)};
+    std::reverse(joins.begin(), joins.end());  // innermost first
     SLUICE_TRY(total_, Count("SELECT * FROM (" + missing_ + ")"));
     std::string before = missing_;
     for (const json* join : joins) {
@@ -85,7 +87,10 @@ class Explainer {
       before = after;
     }
     SLUICE_CHECK(Filters(before));
-    if (explained_ < total_) lines_.push_back(fmt::format("{} keys go elsewhere: several filters together, DISTINCT, GROUP BY, QUALIFY, LIMIT, or the key is changed", FormatCount(total_ - explained_)));
+    if (explained_ < total_)
+      lines_.push_back(
+          fmt::format("{} keys go elsewhere: several filters together, DISTINCT, GROUP BY, QUALIFY, LIMIT, or the key is changed",
+                      FormatCount(total_ - explained_)));
     return lines_;
   }
 
@@ -94,8 +99,10 @@ class Explainer {
     if (!outer_.contains("where_clause") || outer_["where_clause"].is_null()) return Ok();
     const json& where = outer_["where_clause"];
     std::vector<const json*> conjuncts;
-    if (where.value("type", "") == "CONJUNCTION_AND") for (const json& child : where["children"]) conjuncts.push_back(&child);
-    else conjuncts.push_back(&where);
+    if (where.value("type", "") == "CONJUNCTION_AND")
+      for (const json& child : where["children"]) conjuncts.push_back(&child);
+    else
+      conjuncts.push_back(&where);
     for (const json* conjunct : conjuncts) {
       SLUICE_TRY(const std::string after, Keys(outer_["from_table"], *conjunct));
       SLUICE_TRY(const std::string text, TextOf(*conjunct));
@@ -106,7 +113,8 @@ class Explainer {
 
   // Missing keys that are in `before` and not in `after` are laid to `what`.
   Status Blame(const std::string& what, const json& node, const std::string& before, const std::string& after) {
-    SLUICE_TRY(const int64_t dropped, Count(fmt::format("(SELECT * FROM ({}) INTERSECT SELECT * FROM ({})) EXCEPT SELECT * FROM ({})", missing_, before, after)));
+    SLUICE_TRY(const int64_t dropped,
+               Count(fmt::format("(SELECT * FROM ({}) INTERSECT SELECT * FROM ({})) EXCEPT SELECT * FROM ({})", missing_, before, after)));
     if (dropped == 0) return Ok();
     explained_ += dropped;
     lines_.push_back(fmt::format("{}: {} drops {} of {} keys", PlaceOf(model_, node), what, FormatCount(dropped), FormatCount(total_)));
@@ -130,7 +138,12 @@ class Explainer {
   Result<std::string> Keys(const json& from, const json& filter) {
     json node = outer_;
     json keys = json::array();
-    for (const std::string& column : check_.columns) keys.push_back({{"class", "COLUMN_REF"}, {"type", "COLUMN_REF"}, {"alias", ""}, {"query_location", UINT64_MAX}, {"column_names", {alias_, column}}});
+    for (const std::string& column : check_.columns)
+      keys.push_back({{"class", "COLUMN_REF"},
+                      {"type", "COLUMN_REF"},
+                      {"alias", ""},
+                      {"query_location", UINT64_MAX},
+                      {"column_names", {alias_, column}}});
     node["select_list"] = keys;
     node["from_table"] = from;
     node["where_clause"] = filter;
@@ -168,8 +181,9 @@ class Explainer {
 
 }  // namespace
 
-Result<std::vector<std::string>> ExplainMissingKeys(Session& session, engines::Connection& connection, const plan::Node& node, const project::Check& check,
-                                                    const std::string& missing_sql, const std::vector<engines::Parameter>& params) {
+Result<std::vector<std::string>> ExplainMissingKeys(Session& session, engines::Connection& connection, const plan::Node& node,
+                                                    const project::Check& check, const std::string& missing_sql,
+                                                    const std::vector<engines::Parameter>& params) {
   auto lines = Explainer(session, connection, *node.model, check, missing_sql, params).Explain();
   if (!lines) return std::vector<std::string>{"what dropped them could not be told: " + lines.error().message};
   return lines;

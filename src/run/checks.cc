@@ -36,7 +36,8 @@ int64_t ToInt(const std::optional<std::string>& text) {
   return n;
 }
 
-Result<std::vector<std::string>> SampleRows(engines::Connection& connection, const std::string& sql, const std::vector<engines::Parameter>& all) {
+Result<std::vector<std::string>> SampleRows(engines::Connection& connection, const std::string& sql,
+                                            const std::vector<engines::Parameter>& all) {
   const auto params = ParametersIn(sql, all);
   const std::string limited = fmt::format("SELECT * FROM ({}) LIMIT {}", sql, kSamples);
   SLUICE_TRY(const auto columns, connection.Describe(limited, params));
@@ -60,8 +61,8 @@ CheckStatus StatusOf(const Check& check, const CheckOutcome& outcome) {
   return check.on_fail == project::Severity::kWarn ? CheckStatus::kWarned : CheckStatus::kFailed;
 }
 
-Result<CheckOutcome> RunCheck(Session& session, engines::Connection& connection, const plan::Node& node, const Check& check, const OwnRelations& own,
-                              const std::vector<engines::Parameter>& params) {
+Result<CheckOutcome> RunCheck(Session& session, engines::Connection& connection, const plan::Node& node, const Check& check,
+                              const OwnRelations& own, const std::vector<engines::Parameter>& params) {
   CheckOutcome outcome;
   outcome.name = check.name;
   outcome.where = check.where;

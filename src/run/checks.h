@@ -13,9 +13,9 @@ struct CheckOutcome {
   std::string name;
   CheckStatus status = CheckStatus::kPassed;
   int64_t violations = 0;
-  int64_t checked_rows = -1;                              // only counted where there are violations
-  std::vector<std::string> samples;                       // up to three violating rows, "column=value, …"
-  std::vector<std::string> explained;                     // accounts_for: which filter or join dropped how many keys
+  int64_t checked_rows = -1;           // only counted where there are violations
+  std::vector<std::string> samples;    // up to three violating rows, "column=value, …"
+  std::vector<std::string> explained;  // accounts_for: which filter or join dropped how many keys
   Location where;
   std::string description;
 };

@@ -57,7 +57,7 @@ class LakeLease {
   bool taken_ = false;
   std::optional<Error> failure_;
   std::unique_ptr<state::Lease> lease_;
-  std::unique_ptr<state::Heartbeat> heartbeat_;   // ends before the lease
+  std::unique_ptr<state::Heartbeat> heartbeat_;  // ends before the lease
 };
 
 class Executor {
@@ -116,13 +116,13 @@ class Executor {
       for (const std::string& table : *edges) {
         const size_t input = graph_.index.at(table);
         if (waiting_.contains(input) || running_.contains(input)) return false;
-        if (graph_.nodes[input].is_view() && !options_.nodes.contains(input) && !Ready(input)) return false;   // what it reads counts
+        if (graph_.nodes[input].is_view() && !options_.nodes.contains(input) && !Ready(input)) return false;  // what it reads counts
       }
     return true;
   }
 
   std::optional<size_t> Next() {
-    for (const size_t node : waiting_)   // in the order of the graph
+    for (const size_t node : waiting_)  // in the order of the graph
       if (Ready(node)) return node;
     return std::nullopt;
   }
@@ -156,8 +156,10 @@ class Executor {
     for (const std::string& table : n.inputs) {
       const auto input = reports_.find(graph_.index.at(table));
       if (input == reports_.end() || Good(input->second.status)) continue;
-      if (input->second.status == NodeStatus::kBlocked) report.blocked_by.insert(report.blocked_by.end(), input->second.blocked_by.begin(), input->second.blocked_by.end());
-      else report.blocked_by.push_back(table);
+      if (input->second.status == NodeStatus::kBlocked)
+        report.blocked_by.insert(report.blocked_by.end(), input->second.blocked_by.begin(), input->second.blocked_by.end());
+      else
+        report.blocked_by.push_back(table);
     }
     std::sort(report.blocked_by.begin(), report.blocked_by.end());
     report.blocked_by.erase(std::unique(report.blocked_by.begin(), report.blocked_by.end()), report.blocked_by.end());
@@ -173,11 +175,18 @@ class Executor {
   NodeReport RunWithRetries(const plan::Node& node) {
     for (int attempt = 1;; ++attempt) {
       NodeReport report = RunNode(session_, node, context_);
-      const bool retry = report.status == NodeStatus::kFailed && report.error && report.error->kind == ErrorKind::kRetryable && attempt < kTries && !session_.cancelled();
+      const bool retry = report.status == NodeStatus::kFailed && report.error && report.error->kind == ErrorKind::kRetryable &&
+                         attempt < kTries && !session_.cancelled();
       if (!retry) return report;
       const int64_t millis = (100LL << attempt) + static_cast<int64_t>(session_.random().Next() % 100);
-      session_.Emit({obs::Level::kWarn, obs::Kind::kMessage, node.table,
-                     fmt::format("{}: {}; trying again in {} ms ({} of {})", node.table, report.error->message, millis, attempt + 1, kTries), 0, 0, {}});
+      session_.Emit(
+          {obs::Level::kWarn,
+           obs::Kind::kMessage,
+           node.table,
+           fmt::format("{}: {}; trying again in {} ms ({} of {})", node.table, report.error->message, millis, attempt + 1, kTries),
+           0,
+           0,
+           {}});
       session_.clock().SleepMillis(millis);
     }
   }

@@ -11,14 +11,14 @@
 namespace sluice::run {
 
 struct RunOptions {
-  std::set<size_t> nodes;              // positions in the graph
-  std::string command;                 // what was typed, for the run file
+  std::set<size_t> nodes;  // positions in the graph
+  std::string command;     // what was typed, for the run file
   bool full_refresh = false;
   bool reload_sources = false;
   bool forced = false;
   bool fail_fast = false;
-  bool wait = false;                   // for another run on this lake
-  int parallel = 0;                    // nodes at once; 0 = the number of threads, at most 4
+  bool wait = false;  // for another run on this lake
+  int parallel = 0;   // nodes at once; 0 = the number of threads, at most 4
 };
 
 // Runs them. The lake's lease is taken when the first node has something to write, so that a run with nothing to do touches nothing.

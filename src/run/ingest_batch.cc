@@ -10,7 +10,8 @@
 namespace sluice::run {
 namespace {
 
-tables::TableTarget TargetFor(Session& session, const plan::Node& node, const std::string& root, contract::Schema schema, const delta::Snapshot* snapshot) {
+tables::TableTarget TargetFor(Session& session, const plan::Node& node, const std::string& root, contract::Schema schema,
+                              const delta::Snapshot* snapshot) {
   tables::TableTarget target;
   target.store = &session.lake();
   target.root = root;
@@ -53,7 +54,8 @@ std::vector<tables::StagedFile> FilesIn(const delta::PreparedCommit& commit) {
 }
 
 bool Removes(const delta::PreparedCommit& commit) {
-  return std::any_of(commit.actions.begin(), commit.actions.end(), [](const auto& action) { return std::holds_alternative<delta::Remove>(action); });
+  return std::any_of(commit.actions.begin(), commit.actions.end(),
+                     [](const auto& action) { return std::holds_alternative<delta::Remove>(action); });
 }
 
 // The schema that a void commit wanted: the table's as it is now, with what the commit added to it.
@@ -73,15 +75,17 @@ Result<contract::Schema> WantedSchema(const delta::PreparedCommit& commit, const
 
 std::string QuarantineTable(const project::Source& source) { return "quarantine." + source.name; }
 
-Result<tables::StagedChange> ChangeOf(Session& session, const plan::Node& node, const ingest::StagedTable& staged, const delta::Snapshot* snapshot) {
+Result<tables::StagedChange> ChangeOf(Session& session, const plan::Node& node, const ingest::StagedTable& staged,
+                                      const delta::Snapshot* snapshot) {
   if (!staged.changes()) return tables::StagedChange{};
   const tables::TableTarget target = TargetFor(session, node, staged.root, staged.schema, snapshot);
-  std::unique_ptr<engines::Connection> connection;   // rewrites the files of a widened column
+  std::unique_ptr<engines::Connection> connection;  // rewrites the files of a widened column
   if (!staged.widened.empty()) {
     SLUICE_TRY(engines::DuckDb * db, session.db());
     SLUICE_TRY(connection, db->Connect());
   }
-  SLUICE_TRY(tables::StagedChange change, tables::StageFiles(target, staged.files, staged.overwrite, OptionsFor(session), connection.get()));
+  SLUICE_TRY(tables::StagedChange change,
+             tables::StageFiles(target, staged.files, staged.overwrite, OptionsFor(session), connection.get()));
   if (!staged.overwrite && !staged.removed.empty()) {
     for (const auto& add : staged.removed) {
       change.commit.actions.push_back(RemoveOf(add, session.clock().Now()));
@@ -94,12 +98,13 @@ Result<tables::StagedChange> ChangeOf(Session& session, const plan::Node& node, 
   return change;
 }
 
-Result<std::vector<state::TableChange>> ChangesOf(Session& session, const plan::Node& node, const RunContext& context, const ingest::StagedTable& quarantine,
-                                                  const delta::Snapshot* quarantine_snapshot, const ingest::StagedTable& bronze,
-                                                  const delta::Snapshot* bronze_snapshot) {
+Result<std::vector<state::TableChange>> ChangesOf(Session& session, const plan::Node& node, const RunContext& context,
+                                                  const ingest::StagedTable& quarantine, const delta::Snapshot* quarantine_snapshot,
+                                                  const ingest::StagedTable& bronze, const delta::Snapshot* bronze_snapshot) {
   const state::NodeIdentity identity = IdentityOf(session, node, context);
   std::vector<state::TableChange> changes;
-  for (const auto& [staged, snapshot, table] : {std::tuple(&quarantine, quarantine_snapshot, QuarantineTable(*node.source)), std::tuple(&bronze, bronze_snapshot, node.table)}) {
+  for (const auto& [staged, snapshot, table] :
+       {std::tuple(&quarantine, quarantine_snapshot, QuarantineTable(*node.source)), std::tuple(&bronze, bronze_snapshot, node.table)}) {
     SLUICE_TRY(tables::StagedChange change, ChangeOf(session, node, *staged, snapshot));
     if (change.empty) continue;
     changes.push_back(state::MakeChange(identity, table, Session::RootOf(table), std::move(change.commit), snapshot));
@@ -113,19 +118,22 @@ state::Reprepare IngestReprepare(Session& session, const plan::Node& node, const
     for (const size_t i : redo) {
       const state::TableChange& old = base.changes[i];
       const bool replaces = Removes(old.commit);
-      if (replaces && node.source->keep != project::Keep::kLatest) return state::Repreparation{{}, "another writer changed the quarantined rows meanwhile"};
+      if (replaces && node.source->keep != project::Keep::kLatest)
+        return state::Repreparation{{}, "another writer changed the quarantined rows meanwhile"};
       SLUICE_TRY(const auto now, delta::LoadSnapshotIfExists(session.lake(), old.root));
       SLUICE_TRY(contract::Schema schema, WantedSchema(old.commit, now));
       const delta::Snapshot* snapshot = now ? &*now : nullptr;
       const tables::TableTarget target = TargetFor(session, node, old.root, std::move(schema), snapshot);
       SLUICE_TRY(tables::StagedChange change, tables::StageFiles(target, FilesIn(old.commit), replaces, OptionsFor(session)));
-      again.changes.push_back(state::MakeChange(IdentityOf(session, node, context), old.table, old.root, std::move(change.commit), snapshot));
+      again.changes.push_back(
+          state::MakeChange(IdentityOf(session, node, context), old.table, old.root, std::move(change.commit), snapshot));
     }
     return again;
   };
 }
 
-ingest::Environment IngestEnvironment(Session& session, const plan::Node& node, const RunContext& context, store::ObjectStore* input, engines::DuckDb* db) {
+ingest::Environment IngestEnvironment(Session& session, const plan::Node& node, const RunContext& context, store::ObjectStore* input,
+                                      engines::DuckDb* db) {
   ingest::Environment environment;
   environment.input = input;
   environment.lake = &session.lake();

@@ -11,10 +11,11 @@
 
 namespace sluice::run {
 
-std::string QuarantineTable(const project::Source& source);   // "quarantine.orders"
+std::string QuarantineTable(const project::Source& source);  // "quarantine.orders"
 
 // The commit that shows `staged`, on the snapshot it was staged on. Empty where nothing changes.
-Result<tables::StagedChange> ChangeOf(Session& session, const plan::Node& node, const ingest::StagedTable& staged, const delta::Snapshot* snapshot);
+Result<tables::StagedChange> ChangeOf(Session& session, const plan::Node& node, const ingest::StagedTable& staged,
+                                      const delta::Snapshot* snapshot);
 
 // Quarantine first, then bronze: the order in which they are committed.
 Result<std::vector<state::TableChange>> ChangesOf(Session& session, const plan::Node& node, const RunContext& context,
@@ -26,7 +27,8 @@ Result<std::vector<state::TableChange>> ChangesOf(Session& session, const plan::
 state::Reprepare IngestReprepare(Session& session, const plan::Node& node, const RunContext& context);
 
 // Everything ingest needs of the outside; `input` may be null (replay).
-ingest::Environment IngestEnvironment(Session& session, const plan::Node& node, const RunContext& context, store::ObjectStore* input, engines::DuckDb* db);
+ingest::Environment IngestEnvironment(Session& session, const plan::Node& node, const RunContext& context, store::ObjectStore* input,
+                                      engines::DuckDb* db);
 
 ingest::BatchIdentity BatchOf(const plan::Node& node, const state::OpenRecord& open, const RunContext& context);
 

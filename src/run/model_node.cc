@@ -19,8 +19,8 @@ struct Attempt {
   Instant clock;
 };
 
-state::ReadyRecord MakeReady(Session& session, const plan::Node& node, const RunContext& context, const state::OpenRecord& open, const ModelPlan& plan,
-                             const StagedModel& staged, const std::string& fingerprint) {
+state::ReadyRecord MakeReady(Session& session, const plan::Node& node, const RunContext& context, const state::OpenRecord& open,
+                             const ModelPlan& plan, const StagedModel& staged, const std::string& fingerprint) {
   state::ReadyRecord ready;
   ready.n = open.n;
   ready.attempt = open.attempt;
@@ -28,7 +28,8 @@ state::ReadyRecord MakeReady(Session& session, const plan::Node& node, const Run
   ready.kind = open.kind;
   if (!staged.change.empty) {
     const delta::Snapshot* base = staged.target.snapshot ? &*staged.target.snapshot : nullptr;
-    ready.changes.push_back(state::MakeChange(IdentityOf(session, node, context), node.table, Session::RootOf(node.table), staged.change.commit, base));
+    ready.changes.push_back(
+        state::MakeChange(IdentityOf(session, node, context), node.table, Session::RootOf(node.table), staged.change.commit, base));
   }
   ready.inputs = ToJson(plan);
   ready.cursor = ToJson(ModelCursor{plan.to, plan.windows_until});
@@ -40,20 +41,24 @@ state::ReadyRecord MakeReady(Session& session, const plan::Node& node, const Run
 state::Reprepare RepreparerOf(Session& session, const plan::Node& node, const RunContext& context) {
   return [&session, &node, &context](const state::ReadyRecord& base, const std::vector<size_t>&) -> Result<state::Repreparation> {
     SLUICE_TRY(const ModelPlan plan, ModelPlanFromJson(base.inputs));
-    SLUICE_TRY(StagedModel staged, StageModel(session, node, plan, {base.n, base.attempt, context.run_id, context.started, context.memory_per_node}));
+    SLUICE_TRY(StagedModel staged,
+               StageModel(session, node, plan, {base.n, base.attempt, context.run_id, context.started, context.memory_per_node}));
     SLUICE_TRY(const auto checks, RunChecks(session, node, OwnRelationsOf(staged)));
     if (Blocks(checks)) {
       DropStaged(session, Session::RootOf(node.table), staged.change.added);
       return state::Repreparation{{}, "its checks fail after a foreign commit"};
     }
     const delta::Snapshot* now = staged.target.snapshot ? &*staged.target.snapshot : nullptr;
-    return state::Repreparation{{state::MakeChange(IdentityOf(session, node, context), node.table, Session::RootOf(node.table), staged.change.commit, now)}, std::nullopt};
+    return state::Repreparation{
+        {state::MakeChange(IdentityOf(session, node, context), node.table, Session::RootOf(node.table), staged.change.commit, now)},
+        std::nullopt};
   };
 }
 
 void CountRows(const tables::ChangeCounts& counts, NodeReport& report) {
   report.rows.in = counts.read;
-  report.rows.terms = {{"new", counts.added}, {"changed", counts.changed}, {"same", counts.same}, {"older", counts.older}, {"deleted", counts.deleted}};
+  report.rows.terms = {
+      {"new", counts.added}, {"changed", counts.changed}, {"same", counts.same}, {"older", counts.older}, {"deleted", counts.deleted}};
   if (counts.removed > 0) report.notes.push_back(fmt::format("replaced {} rows", FormatCount(counts.removed)));
 }
 
@@ -63,7 +68,8 @@ Status RunModelSteps(Session& session, const plan::Node& node, const RunContext&
   SLUICE_TRY(const state::NodeState before, log.Load());
   if (before.pending || before.abandoned) SLUICE_CHECK(context.before_writing());
   SLUICE_TRY(const state::NodeState state, before.pending || before.abandoned ? log.Recover(reprepare) : Result<state::NodeState>(before));
-  if (before.pending) report.notes.push_back(fmt::format("batch {} of run {} was decided and is now committed", before.pending->n, before.pending->run_id));
+  if (before.pending)
+    report.notes.push_back(fmt::format("batch {} of run {} was decided and is now committed", before.pending->n, before.pending->run_id));
 
   SLUICE_TRY(const auto snapshot, session.Repin(node.table));
   if (snapshot) report.from_version = report.to_version = snapshot->version;
@@ -88,7 +94,8 @@ Status RunModelSteps(Session& session, const plan::Node& node, const RunContext&
   SLUICE_TRY(const state::OpenRecord open, log.Open(state, request));
   report.batch = open.n;
 
-  SLUICE_TRY(StagedModel staged, StageModel(session, node, plan, {open.n, open.attempt, context.run_id, open.clock, context.memory_per_node}));
+  SLUICE_TRY(StagedModel staged,
+             StageModel(session, node, plan, {open.n, open.attempt, context.run_id, open.clock, context.memory_per_node}));
   CountRows(staged.change.counts, report);
   report.notes.insert(report.notes.end(), staged.notes.begin(), staged.notes.end());
   auto checks = RunChecks(session, node, OwnRelationsOf(staged));
@@ -106,7 +113,10 @@ Status RunModelSteps(Session& session, const plan::Node& node, const RunContext&
     report.notes.push_back(fmt::format("run {} decided batch {} first: its result stands", decision.ready.run_id, decision.ready.n));
   }
   SLUICE_TRY(const state::DoneRecord done, log.Finish(decision.ready.n, reprepare));
-  if (done.abandoned) return Fail(DataError("abandoned", fmt::format("a foreign commit changed {} and the checks fail on top of it: batch {} was abandoned", node.table, done.n)).Hint("run again: the next batch rolls it back"));
+  if (done.abandoned)
+    return Fail(DataError("abandoned", fmt::format("a foreign commit changed {} and the checks fail on top of it: batch {} was abandoned",
+                                                   node.table, done.n))
+                    .Hint("run again: the next batch rolls it back"));
   SLUICE_TRY(const auto after, session.Repin(node.table));
   if (after) report.to_version = after->version;
   report.status = NodeStatus::kOk;

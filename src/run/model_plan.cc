@@ -35,7 +35,9 @@ auto Parsed(const std::string& text, F decode) -> Result<decltype(decode(json())
   }
 }
 
-bool IsStateful(Store store) { return store == Store::kAppend || store == Store::kMerge || store == Store::kScd2 || store == Store::kInterval; }
+bool IsStateful(Store store) {
+  return store == Store::kAppend || store == Store::kMerge || store == Store::kScd2 || store == Store::kInterval;
+}
 
 project::OnChange OnChangeOf(Session& session, const project::Model& model) {
   if (model.on_change) return *model.on_change;
@@ -56,8 +58,8 @@ void AddWindowsFrom(const project::Model& model, int64_t first, int64_t end, Win
 }
 
 // Fills in the windows of an interval model; false: none is due.
-Result<bool> DecideWindows(Session& session, const plan::Node& node, const ModelCursor& cursor, const std::vector<PinnedInput>& inputs, bool input_changed,
-                           Instant clock, ModelPlan& plan) {
+Result<bool> DecideWindows(Session& session, const plan::Node& node, const ModelCursor& cursor, const std::vector<PinnedInput>& inputs,
+                           bool input_changed, Instant clock, ModelPlan& plan) {
   const project::Model& model = *node.model;
   auto start = ParseWindowLiteral(model.start);
   if (!start) return Fail(std::move(start).error().At(model.where));
@@ -71,7 +73,8 @@ Result<bool> DecideWindows(Session& session, const plan::Node& node, const Model
     if (!due.empty() && !input_changed) plan.why = "window due";
     if (input_changed) {
       SLUICE_TRY(const TouchedWindows touched, FindTouched(session, node, inputs, cursor.inputs));
-      if (touched.starts) due.insert(touched.starts->begin(), touched.starts->end());
+      if (touched.starts)
+        due.insert(touched.starts->begin(), touched.starts->end());
       else {
         plan.notes.push_back("all windows are computed again: " + touched.why);
         AddWindowsFrom(model, *start, end, due);
@@ -92,7 +95,10 @@ Result<bool> DecideWindows(Session& session, const plan::Node& node, const Model
 std::string ToJson(const ModelPlan& plan) {
   json windows = json::array();
   for (const auto& window : plan.windows) windows.push_back({window.from, window.to});
-  return json{{"why", plan.why}, {"rebuild", plan.rebuild}, {"to", InputsJson(plan.to)}, {"from", InputsJson(plan.from)}, {"windows", windows}, {"windows_until", plan.windows_until}}.dump();
+  return json{{"why", plan.why},           {"rebuild", plan.rebuild},
+              {"to", InputsJson(plan.to)}, {"from", InputsJson(plan.from)},
+              {"windows", windows},        {"windows_until", plan.windows_until}}
+      .dump();
 }
 
 Result<ModelPlan> ModelPlanFromJson(const std::string& text) {
@@ -108,7 +114,9 @@ Result<ModelPlan> ModelPlanFromJson(const std::string& text) {
   });
 }
 
-std::string ToJson(const ModelCursor& cursor) { return json{{"inputs", InputsJson(cursor.inputs)}, {"windows_until", cursor.windows_until}}.dump(); }
+std::string ToJson(const ModelCursor& cursor) {
+  return json{{"inputs", InputsJson(cursor.inputs)}, {"windows_until", cursor.windows_until}}.dump();
+}
 
 Result<ModelCursor> ModelCursorFromJson(const std::string& text) {
   return Parsed(text, [](const json& value) {
@@ -120,7 +128,9 @@ Result<ModelCursor> ModelCursorFromJson(const std::string& text) {
   });
 }
 
-std::string WindowParameterType(const project::Model& model) { return model.every == project::Every::kHour || model.start.size() > 10 ? "timestamp" : "date"; }
+std::string WindowParameterType(const project::Model& model) {
+  return model.every == project::Every::kHour || model.start.size() > 10 ? "timestamp" : "date";
+}
 
 Result<std::string> EffectiveFingerprint(Session& session, const plan::Node& node) {
   SLUICE_TRY(const plan::Graph* graph, session.graph());
@@ -134,8 +144,8 @@ Result<std::string> EffectiveFingerprint(Session& session, const plan::Node& nod
   return Hex(Hash64(text));
 }
 
-Result<std::optional<ModelPlan>> DecideModel(Session& session, const plan::Node& node, const state::NodeState& state, const std::vector<PinnedInput>& inputs,
-                                             const Decide& how) {
+Result<std::optional<ModelPlan>> DecideModel(Session& session, const plan::Node& node, const state::NodeState& state,
+                                             const std::vector<PinnedInput>& inputs, const Decide& how) {
   const project::Model& model = *node.model;
   SLUICE_TRY(const ModelCursor cursor, ModelCursorFromJson(state.cursor));
   SLUICE_TRY(const std::string fingerprint, EffectiveFingerprint(session, node));
@@ -146,16 +156,22 @@ Result<std::optional<ModelPlan>> DecideModel(Session& session, const plan::Node&
   for (const auto& input : inputs) plan.to[input.table] = input.now();
   plan.from = cursor.inputs;
   plan.rebuild = how.full_refresh && !first;
-  if (first) plan.why = "first run";
-  else if (how.full_refresh) plan.why = "full refresh";
+  if (first)
+    plan.why = "first run";
+  else if (how.full_refresh)
+    plan.why = "full refresh";
   else if (changed_sql) {
     plan.why = "changed SQL";
-    if (OnChangeOf(session, model) == project::OnChange::kRebuild) plan.rebuild = true;
+    if (OnChangeOf(session, model) == project::OnChange::kRebuild)
+      plan.rebuild = true;
     else if (IsStateful(model.store))
-      return Fail(DataError("model-changed", fmt::format("the definition of {} changed, and on_change is block", node.table)).At(model.where)
+      return Fail(DataError("model-changed", fmt::format("the definition of {} changed, and on_change is block", node.table))
+                      .At(model.where)
                       .Hint(fmt::format("look at `sluice plan`, then rebuild it with: sluice run -s {} --full-refresh", node.table)));
-  } else if (!changed.empty()) plan.why = "new input: " + Join(changed, ", ");
-  else if (how.forced) plan.why = "forced";
+  } else if (!changed.empty())
+    plan.why = "new input: " + Join(changed, ", ");
+  else if (how.forced)
+    plan.why = "forced";
   if (model.store == Store::kInterval) {
     SLUICE_TRY(const bool due, DecideWindows(session, node, cursor, inputs, !changed.empty() || how.forced, how.clock, plan));
     if (!due && plan.why.empty()) return std::nullopt;

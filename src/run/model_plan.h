@@ -12,12 +12,12 @@
 namespace sluice::run {
 
 struct ModelPlan {
-  std::string why;                                 // for people
-  bool rebuild = false;                            // everything anew, replacing the table in one commit
-  ConsumedInputs to;                               // the version of each input that this batch reads
-  ConsumedInputs from;                             // what new() starts from; empty: the beginning
-  std::vector<tables::Window> windows;             // interval only: what is due, merged where adjacent
-  std::string windows_until;                       // interval only: all windows before this are computed after this batch
+  std::string why;                      // for people
+  bool rebuild = false;                 // everything anew, replacing the table in one commit
+  ConsumedInputs to;                    // the version of each input that this batch reads
+  ConsumedInputs from;                  // what new() starts from; empty: the beginning
+  std::vector<tables::Window> windows;  // interval only: what is due, merged where adjacent
+  std::string windows_until;            // interval only: all windows before this are computed after this batch
   std::vector<std::string> notes;
 };
 std::string ToJson(const ModelPlan& plan);

@@ -19,22 +19,26 @@ using project::Store;
 // $window_start and $window_end become literals; text inside quotes stays.
 std::string BindWindow(const std::string& sql, const Model& model, const tables::Window& window) {
   const std::string type = WindowParameterType(model) == "date" ? "DATE" : "TIMESTAMPTZ";
-  const std::pair<std::string_view, std::string> names[] = {{"$window_start", fmt::format("CAST({} AS {})", QuoteLiteral(window.from), type)},
-                                                            {"$window_end", fmt::format("CAST({} AS {})", QuoteLiteral(window.to), type)}};
+  const std::pair<std::string_view, std::string> names[] = {
+      {"$window_start", fmt::format("CAST({} AS {})", QuoteLiteral(window.from), type)},
+      {"$window_end", fmt::format("CAST({} AS {})", QuoteLiteral(window.to), type)}};
   std::string out;
   char quote = 0;
   for (size_t i = 0; i < sql.size();) {
     const char c = sql[i];
     if (quote == 0) {
-      const auto* hit = std::find_if(std::begin(names), std::end(names), [&](const auto& name) { return std::string_view(sql).substr(i).starts_with(name.first); });
+      const auto* hit = std::find_if(std::begin(names), std::end(names),
+                                     [&](const auto& name) { return std::string_view(sql).substr(i).starts_with(name.first); });
       if (hit != std::end(names)) {
         out += hit->second;
         i += hit->first.size();
         continue;
       }
     }
-    if (quote == 0 && (c == '\'' || c == '"')) quote = c;
-    else if (c == quote) quote = 0;
+    if (quote == 0 && (c == '\'' || c == '"'))
+      quote = c;
+    else if (c == quote)
+      quote = 0;
     out += c;
     ++i;
   }
@@ -47,7 +51,9 @@ std::string OverWindows(const std::string& sql, const Model& model, const std::v
   return Join(parts, " UNION ALL ");
 }
 
-bool Mentions(const std::vector<std::string>& names, const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); }
+bool Mentions(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 class Stager {
  public:
@@ -91,7 +97,8 @@ class Stager {
       if (at->second.version < 0) return nullptr;
       SLUICE_TRY(auto snapshot, delta::LoadSnapshot(session_.lake(), Session::RootOf(table), at->second.version));
       if (snapshot.metadata.id != at->second.table_id)
-        return Fail(ConflictError("input-replaced", fmt::format("{} was replaced since batch {} of {} was planned", table, identity_.n, node_.table))
+        return Fail(ConflictError("input-replaced",
+                                  fmt::format("{} was replaced since batch {} of {} was planned", table, identity_.n, node_.table))
                         .Hint(fmt::format("sluice run -s {} --full-refresh", node_.table)));
       return std::make_shared<const delta::Snapshot>(std::move(snapshot));
     };
@@ -116,14 +123,16 @@ class Stager {
 
   Status Lower() {
     SLUICE_TRY(const engines::SqlTree tree, session_.sql().Tree(model_.sql, model_.sql_file));
-    const bool reads_this = std::any_of(node_.uses.begin(), node_.uses.end(), [](const auto& use) { return use.mode == engines::UseMode::kThis; });
+    const bool reads_this =
+        std::any_of(node_.uses.begin(), node_.uses.end(), [](const auto& use) { return use.mode == engines::UseMode::kThis; });
     OwnRelations own;
     if (reads_this) {
       SLUICE_TRY(own, ThisBefore());
     }
-    SLUICE_TRY(Relations relations, RelationsFor(session_, PlannedPins(), node_.uses, rebuild_ || plan_.from.empty() ? nullptr : &plan_.from, own));
+    SLUICE_TRY(Relations relations,
+               RelationsFor(session_, PlannedPins(), node_.uses, rebuild_ || plan_.from.empty() ? nullptr : &plan_.from, own));
     if (!relations.full_reasons.empty() && model_.store == Store::kAppend && out_.target.snapshot && !rebuild_) {
-      rebuild_ = true;   // a full read appended would repeat what is there
+      rebuild_ = true;  // a full read appended would repeat what is there
       out_.notes = relations.full_reasons;
       return Lower();
     }
@@ -134,7 +143,8 @@ class Stager {
     if (model_.store == Store::kInterval) sql = plan_.windows.empty() ? sql : OverWindows(sql, model_, plan_.windows);
     SLUICE_TRY(engines::SqlFrontend * frontend, session_.sql().Frontend());
     const std::string rows = frontend->CastTo(sql, model_schema_);
-    source_.sql = fmt::format("SELECT *, {} AS _run_id, CAST({} AS BIGINT) AS _batch_id FROM ({})", QuoteLiteral(identity_.run_id), identity_.n, rows);
+    source_.sql = fmt::format("SELECT *, {} AS _run_id, CAST({} AS BIGINT) AS _batch_id FROM ({})", QuoteLiteral(identity_.run_id),
+                              identity_.n, rows);
     for (auto& param : session_.Parameters(identity_.clock))
       if (Mentions(tree.parameters(), param.name)) source_.params.push_back(std::move(param));
     return Ok();
@@ -162,7 +172,8 @@ class Stager {
       out_.target.replace_schema = true;
       return Ok();
     }
-    return Fail(UserError("schema-change", fmt::format("{} can't take its new schema: {}", node_.table, Join(change.breaking, "; "))).At({model_.sql_file, 1, 1})
+    return Fail(UserError("schema-change", fmt::format("{} can't take its new schema: {}", node_.table, Join(change.breaking, "; ")))
+                    .At({model_.sql_file, 1, 1})
                     .Hint(fmt::format("readers would break: rebuild it on purpose with sluice run -s {} --full-refresh", node_.table)));
   }
 
@@ -210,12 +221,14 @@ class Stager {
         spec.delete_missing = model_.on_missing == project::OnMissing::kDelete;
         return tables::StageMerge(Computed(), *connection_, source_, spec, options);
       }
-      case Store::kScd2: return tables::StageScd2(Computed(), *connection_, source_, Scd2(), options);
+      case Store::kScd2:
+        return tables::StageScd2(Computed(), *connection_, source_, Scd2(), options);
       case Store::kInterval: {
         if (plan_.windows.empty()) return tables::StagedChange{};
         return tables::StageInterval(Computed(), *connection_, source_, {model_.interval_column, plan_.windows}, options);
       }
-      case Store::kView: break;
+      case Store::kView:
+        break;
     }
     return Fail(BugError("a view is not staged"));
   }
@@ -270,11 +283,14 @@ class Stager {
   StagedModel out_;
 };
 
-void RequireColumns(const contract::Schema& schema, const Model& model, const std::vector<std::string>& names, const char* what, Diagnostics& diagnostics) {
+void RequireColumns(const contract::Schema& schema, const Model& model, const std::vector<std::string>& names, const char* what,
+                    Diagnostics& diagnostics) {
   for (const auto& name : names) {
     if (schema.Find(name) != nullptr || name == "arrival") continue;
-    diagnostics.Add(UserError("unknown-column", fmt::format("{} \"{}\" is not a column of this model{}", what, name, DidYouMean(name, schema.Names()))).At(model.where)
-                        .Hint("its columns are " + Join(schema.Names(), ", ")));
+    diagnostics.Add(
+        UserError("unknown-column", fmt::format("{} \"{}\" is not a column of this model{}", what, name, DidYouMean(name, schema.Names())))
+            .At(model.where)
+            .Hint("its columns are " + Join(schema.Names(), ", ")));
   }
 }
 
@@ -306,7 +322,9 @@ Result<contract::Schema> BindModel(Session& session, const plan::Node& node, con
   for (const auto& column : model.columns) {
     const int at = schema.IndexOf(column.name);
     if (at < 0) {
-      diagnostics.Add(UserError("unknown-column", fmt::format("column \"{}\" is declared but the SELECT does not give it{}", column.name, DidYouMean(column.name, schema.Names()))).At(column.where));
+      diagnostics.Add(UserError("unknown-column", fmt::format("column \"{}\" is declared but the SELECT does not give it{}", column.name,
+                                                              DidYouMean(column.name, schema.Names())))
+                          .At(column.where));
     } else if (column.type) {
       schema.fields[at].type = *column.type;
     }

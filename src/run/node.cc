@@ -25,10 +25,14 @@ NodeReport RunNode(Session& session, const plan::Node& node, const RunContext& c
   session.Emit({obs::Level::kDebug, obs::Kind::kNodeStarted, node.table, "", 0, 0, {}});
   const auto start = std::chrono::steady_clock::now();
   NodeReport report;
-  if (node.kind == plan::NodeKind::kSource) report = RunSource(session, node, context);
-  else if (node.kind == plan::NodeKind::kSeed) report = RunSeed(session, node, context);
-  else report = RunModel(session, node, context);
-  if (report.status != NodeStatus::kSkipped) report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (node.kind == plan::NodeKind::kSource)
+    report = RunSource(session, node, context);
+  else if (node.kind == plan::NodeKind::kSeed)
+    report = RunSeed(session, node, context);
+  else
+    report = RunModel(session, node, context);
+  if (report.status != NodeStatus::kSkipped)
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
 

@@ -11,14 +11,14 @@ namespace sluice::run {
 
 struct RunContext {
   std::string run_id;
-  Instant started;                     // the run's clock
+  Instant started;  // the run's clock
   std::string command;
   bool full_refresh = false;
-  bool reload_sources = false;         // with full_refresh: bronze too
-  bool forced = false;                 // also where nothing is new
+  bool reload_sources = false;  // with full_refresh: bronze too
+  bool forced = false;          // also where nothing is new
   int64_t memory_per_node = 256LL << 20;
   int threads_per_node = 2;
-  std::function<Status()> before_writing = [] { return Ok(); };   // called before a batch is opened or an earlier one finished
+  std::function<Status()> before_writing = [] { return Ok(); };  // called before a batch is opened or an earlier one finished
 };
 
 // Runs the node: never throws, errors are in the report. Emits progress. Safe to call for different nodes at once.

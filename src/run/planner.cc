@@ -77,7 +77,9 @@ class Planner {
   Result<state::NodeState> StateOf(const plan::Node& node, PlannedNode& planned) {
     state::BatchLog log(session_.lake(), session_.clock(), session_.random(), {session_.project().name, node.table, "", "sluice"});
     SLUICE_TRY(state::NodeState state, log.Load());
-    if (state.pending) planned.notes.push_back(fmt::format("batch {} was decided by run {} and will be finished first", state.pending->n, state.pending->run_id));
+    if (state.pending)
+      planned.notes.push_back(
+          fmt::format("batch {} was decided by run {} and will be finished first", state.pending->n, state.pending->run_id));
     return state;
   }
 
@@ -91,12 +93,14 @@ class Planner {
       for (const auto& [path, entry] : ledger.files) seen[path] = {entry.size, entry.etag};
     SLUICE_TRY(const sources::Offer offer, input->Look(seen, session_.clock().Now()));
     for (const auto& file : offer.files) {
-      planned.files.push_back({file.name.empty() ? file.object.key : file.name, file.object.size, file.object.etag, DialectText(*node.source, file)});
+      planned.files.push_back(
+          {file.name.empty() ? file.object.key : file.name, file.object.size, file.object.etag, DialectText(*node.source, file)});
       planned.estimated_bytes += file.object.size;
     }
     for (const auto& skipped : offer.skipped) planned.notes.push_back(fmt::format("left out {}: {}", skipped.key, skipped.why));
     planned.action = offer.files.empty() && !state.pending ? PlanAction::kSkip : PlanAction::kRun;
-    planned.why = offer.files.empty() ? (ledger.files.empty() ? "no files match " + node.source->read.files : "no new files") : fmt::format("{} new file{}", offer.files.size(), offer.files.size() == 1 ? "" : "s");
+    planned.why = offer.files.empty() ? (ledger.files.empty() ? "no files match " + node.source->read.files : "no new files")
+                                      : fmt::format("{} new file{}", offer.files.size(), offer.files.size() == 1 ? "" : "s");
     return Ok();
   }
 
@@ -166,7 +170,8 @@ class Planner {
 }  // namespace
 
 bool RunPlan::has_work() const {
-  return std::any_of(nodes.begin(), nodes.end(), [](const auto& node) { return node.action == PlanAction::kRun || node.action == PlanAction::kMayRun; });
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [](const auto& node) { return node.action == PlanAction::kRun || node.action == PlanAction::kMayRun; });
 }
 
 Result<RunPlan> MakePlan(Session& session, const std::set<size_t>& nodes, bool full_refresh, bool reload_sources, bool forced) {
@@ -192,17 +197,29 @@ std::string RenderPlan(const RunPlan& plan, bool verbose) {
     for (const auto& change : node.schema_changes) out += "    schema " + change + "\n";
     for (const auto& note : node.notes) out += "    " + note + "\n";
   }
-  out += fmt::format("{} to run, {} may run, {} up to date", counts[PlanAction::kRun], counts[PlanAction::kMayRun], counts[PlanAction::kSkip]);
+  out +=
+      fmt::format("{} to run, {} may run, {} up to date", counts[PlanAction::kRun], counts[PlanAction::kMayRun], counts[PlanAction::kSkip]);
   if (counts[PlanAction::kBlocked] > 0) out += fmt::format(", {} blocked", counts[PlanAction::kBlocked]);
   return out + "\n";
 }
 
 ordered_json ToJson(const RunPlan& plan) {
-  ordered_json out = {{"format", 1}, {"environment", plan.environment}, {"lake", plan.lake}, {"full_refresh", plan.full_refresh}, {"reload_sources", plan.reload_sources}, {"nodes", ordered_json::array()}};
+  ordered_json out = {{"format", 1},
+                      {"environment", plan.environment},
+                      {"lake", plan.lake},
+                      {"full_refresh", plan.full_refresh},
+                      {"reload_sources", plan.reload_sources},
+                      {"nodes", ordered_json::array()}};
   for (const auto& node : plan.nodes) {
-    ordered_json item = {{"table", node.table}, {"kind", node.kind}, {"action", Name(node.action)}, {"why", node.why}, {"fingerprint", node.fingerprint}, {"estimated_bytes", node.estimated_bytes}};
+    ordered_json item = {{"table", node.table},
+                         {"kind", node.kind},
+                         {"action", Name(node.action)},
+                         {"why", node.why},
+                         {"fingerprint", node.fingerprint},
+                         {"estimated_bytes", node.estimated_bytes}};
     if (!node.store.empty()) item["store"] = node.store;
-    for (const auto& file : node.files) item["files"].push_back({{"name", file.name}, {"size", file.size}, {"etag", file.etag}, {"dialect", file.dialect}});
+    for (const auto& file : node.files)
+      item["files"].push_back({{"name", file.name}, {"size", file.size}, {"etag", file.etag}, {"dialect", file.dialect}});
     if (!node.inputs.empty()) item["inputs"] = node.inputs;
     if (!node.windows.empty()) item["windows"] = node.windows;
     if (!node.schema_changes.empty()) item["schema_changes"] = node.schema_changes;
@@ -214,10 +231,12 @@ ordered_json ToJson(const RunPlan& plan) {
 
 Result<std::vector<std::string>> MovedSince(const std::string& saved_json, const RunPlan& now) {
   const ordered_json saved = ordered_json::parse(saved_json, nullptr, false);
-  if (!saved.is_object() || !saved.contains("nodes")) return Fail(UserError("bad-plan-file", "this is no saved plan").Hint("make one with: sluice plan --out FILE"));
+  if (!saved.is_object() || !saved.contains("nodes"))
+    return Fail(UserError("bad-plan-file", "this is no saved plan").Hint("make one with: sluice plan --out FILE"));
   std::vector<std::string> moved;
   const ordered_json present = ToJson(now);
-  if (saved.value("lake", "") != now.lake) moved.push_back(fmt::format("the plan is for lake {}, this is {}", saved.value("lake", ""), now.lake));
+  if (saved.value("lake", "") != now.lake)
+    moved.push_back(fmt::format("the plan is for lake {}, this is {}", saved.value("lake", ""), now.lake));
   std::map<std::string, ordered_json> before;
   for (const auto& node : saved["nodes"]) before[node.value("table", "")] = node;
   for (const auto& node : present["nodes"]) {
@@ -228,7 +247,8 @@ Result<std::vector<std::string>> MovedSince(const std::string& saved_json, const
       continue;
     }
     for (const char* part : {"action", "fingerprint", "files", "inputs", "windows", "schema_changes"})
-      if (at->second.value(part, ordered_json()) != node.value(part, ordered_json())) moved.push_back(fmt::format("{}: {} changed since the plan was made", table, part));
+      if (at->second.value(part, ordered_json()) != node.value(part, ordered_json()))
+        moved.push_back(fmt::format("{}: {} changed since the plan was made", table, part));
     before.erase(at);
   }
   for (const auto& [table, node] : before) moved.push_back(table + " is in the plan but not chosen now");

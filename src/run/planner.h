@@ -9,31 +9,31 @@
 
 namespace sluice::run {
 
-enum class PlanAction { kRun, kMayRun, kSkip, kBlocked };   // kMayRun: something upstream runs; whether its result changes is not known yet
+enum class PlanAction { kRun, kMayRun, kSkip, kBlocked };  // kMayRun: something upstream runs; whether its result changes is not known yet
 
 struct PlannedFile {
   std::string name;
   int64_t size = 0;
-  std::string etag, dialect;               // dialect: "csv , quoted by \" with header", "ndjson gzip", …
+  std::string etag, dialect;  // dialect: "csv , quoted by \" with header", "ndjson gzip", …
 };
 
 struct PlannedNode {
   std::string table, kind, store;
   PlanAction action = PlanAction::kSkip;
   std::string why;
-  std::vector<PlannedFile> files;          // sources
-  std::map<std::string, int64_t> inputs;   // models: table → version read (-1: none yet)
-  std::vector<std::string> windows;        // "2024-01-01 … 2024-02-01"
+  std::vector<PlannedFile> files;         // sources
+  std::map<std::string, int64_t> inputs;  // models: table → version read (-1: none yet)
+  std::vector<std::string> windows;       // "2024-01-01 … 2024-02-01"
   std::vector<std::string> schema_changes;
   std::vector<std::string> notes;
-  int64_t estimated_bytes = 0;             // read
+  int64_t estimated_bytes = 0;  // read
   std::string fingerprint;
 };
 
 struct RunPlan {
   std::string environment, lake;
   bool full_refresh = false, reload_sources = false;
-  std::vector<PlannedNode> nodes;          // in the order of the graph
+  std::vector<PlannedNode> nodes;  // in the order of the graph
   bool has_work() const;
 };
 

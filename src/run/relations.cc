@@ -25,7 +25,8 @@ Result<contract::Schema> SchemaOfAbsent(Session& session, const TableUse& use) {
     if (use.schema == "quarantine") return ingest::QuarantineSchema();
     if (node->source->contract.declared) return BronzeSchema(*node->source);
   }
-  return Fail(UserError("not-built-yet", fmt::format("{} has no version yet", TableOf(use))).At(use.where)
+  return Fail(UserError("not-built-yet", fmt::format("{} has no version yet", TableOf(use)))
+                  .At(use.where)
                   .Hint(fmt::format("build it first: sluice run -s {}", node ? node->table : TableOf(use))));
 }
 
@@ -53,8 +54,12 @@ Result<std::vector<delta::Add>> NewFiles(Session& session, const TableUse& use, 
     const plan::Node* node = graph->Find(table);
     if (node && node->source && node->source->load == project::Load::kFull && node->source->keep == project::Keep::kLatest)
       return full("its source keeps only the latest snapshot");
-    return Fail(UnsupportedError("new-over-changes", fmt::format("new({}) can't be read: version {} changed or removed rows, and only appends can be told apart yet", table, commit.version))
-                    .At(use.where).Hint(fmt::format("read the whole table ({}), or read the append log it comes from; change feeds will lift this", table)));
+    return Fail(
+        UnsupportedError("new-over-changes",
+                         fmt::format("new({}) can't be read: version {} changed or removed rows, and only appends can be told apart yet",
+                                     table, commit.version))
+            .At(use.where)
+            .Hint(fmt::format("read the whole table ({}), or read the append log it comes from; change feeds will lift this", table)));
   }
   return added;
 }
@@ -65,7 +70,8 @@ struct OneRelation {
   int64_t rows = -1;
 };
 
-Result<OneRelation> TableRelation(Session& session, const PinOf& pin_of, const TableUse& use, const ConsumedInputs* consumed, std::vector<std::string>* full_reasons) {
+Result<OneRelation> TableRelation(Session& session, const PinOf& pin_of, const TableUse& use, const ConsumedInputs* consumed,
+                                  std::vector<std::string>* full_reasons) {
   const std::string table = TableOf(use);
   SLUICE_TRY(const auto snapshot, pin_of(table));
   if (!snapshot) {
@@ -87,8 +93,10 @@ Status FollowViews(Session& session, const plan::Graph& graph, const plan::Node&
   for (const TableUse& use : node.uses) {
     if (use.mode == UseMode::kThis || use.mode == UseMode::kBatch) continue;
     const plan::Node* input = graph.Find(TableOf(use));
-    if (input != nullptr && input->is_view()) SLUICE_CHECK(FollowViews(session, graph, *input, out));
-    else out.insert(TableOf(use));
+    if (input != nullptr && input->is_view())
+      SLUICE_CHECK(FollowViews(session, graph, *input, out));
+    else
+      out.insert(TableOf(use));
   }
   return Ok();
 }
@@ -103,7 +111,8 @@ contract::Schema BronzeSchema(const project::Source& source) {
 
 std::string EmptyRelation(const contract::Schema& schema) {
   std::vector<std::string> columns;
-  for (const auto& field : schema.fields) columns.push_back(fmt::format("CAST(NULL AS {}) AS {}", field.type.ToDuckDb(), QuoteIdentifier(field.name)));
+  for (const auto& field : schema.fields)
+    columns.push_back(fmt::format("CAST(NULL AS {}) AS {}", field.type.ToDuckDb(), QuoteIdentifier(field.name)));
   return "(SELECT " + Join(columns, ", ") + " WHERE false)";
 }
 
@@ -135,11 +144,15 @@ Result<Relations> RelationsFor(Session& session, const PinOf& pin_of, const std:
       continue;
     }
     if (use.mode == UseMode::kChanges)
-      return Fail(UnsupportedError("changes-not-yet", fmt::format("changes({}) needs change data feeds, which Sluice does not read yet", TableOf(use))).At(use.where));
+      return Fail(UnsupportedError("changes-not-yet",
+                                   fmt::format("changes({}) needs change data feeds, which Sluice does not read yet", TableOf(use)))
+                      .At(use.where));
     const plan::Node* input = graph->Find(TableOf(use));
     if (input != nullptr && input->is_view()) {
       if (use.mode == UseMode::kNew)
-        return Fail(UserError("new-over-view", fmt::format("new({}) can't be read: a view keeps no versions", TableOf(use))).At(use.where).Hint("read new() of the table under the view"));
+        return Fail(UserError("new-over-view", fmt::format("new({}) can't be read: a view keeps no versions", TableOf(use)))
+                        .At(use.where)
+                        .Hint("read new() of the table under the view"));
       SLUICE_TRY(ViewText view, ExpandView(session, pin_of, *input));
       relations.sql[id] = "(" + view.sql + ")";
       relations.schemas[id] = std::move(view.schema);

@@ -19,20 +19,20 @@ struct Consumed {
   int64_t version = -1;
   bool operator==(const Consumed&) const = default;
 };
-using ConsumedInputs = std::map<std::string, Consumed>;   // by table
+using ConsumedInputs = std::map<std::string, Consumed>;  // by table
 
 // One input of a node, pinned for this run.
 struct PinnedInput {
   std::string table;
-  std::shared_ptr<const delta::Snapshot> snapshot;        // null: the table has no version yet
+  std::shared_ptr<const delta::Snapshot> snapshot;  // null: the table has no version yet
   Consumed now() const { return snapshot ? Consumed{snapshot->metadata.id, snapshot->version} : Consumed{}; }
 };
 
 struct Relations {
-  std::map<std::string, std::string> sql;                 // TableUse::id() → text for FROM
-  std::map<std::string, contract::Schema> schemas;        // TableUse::id() → columns, metadata columns included
-  int64_t new_rows = -1;                                  // rows that the uses of new() give, where statistics tell
-  std::vector<std::string> full_reasons;                  // why a new() is a full read, if it is
+  std::map<std::string, std::string> sql;           // TableUse::id() → text for FROM
+  std::map<std::string, contract::Schema> schemas;  // TableUse::id() → columns, metadata columns included
+  int64_t new_rows = -1;                            // rows that the uses of new() give, where statistics tell
+  std::vector<std::string> full_reasons;            // why a new() is a full read, if it is
 };
 
 // What `this` and `batch` stand for, where the SQL may use them. An empty id has none.
@@ -51,8 +51,8 @@ Result<std::vector<PinnedInput>> PinInputs(Session& session, const plan::Node& n
 
 // Relations for all uses of one SQL text. `consumed`: what new() starts from; null = from the beginning (a first run or a full refresh).
 // Errors: "not-built-yet" where a model's table has no version; "new-over-changes" where new() meets commits that are no pure appends.
-Result<Relations> RelationsFor(Session& session, const PinOf& pin_of, const std::vector<engines::TableUse>& uses, const ConsumedInputs* consumed,
-                               const OwnRelations& own);
+Result<Relations> RelationsFor(Session& session, const PinOf& pin_of, const std::vector<engines::TableUse>& uses,
+                               const ConsumedInputs* consumed, const OwnRelations& own);
 
 // The schema a view gives, and the SELECT it stands for.
 struct ViewText {

@@ -8,8 +8,8 @@
 namespace sluice::run {
 namespace {
 
-Result<ingest::ReplayResult> Stage(Session& session, const plan::Node& node, const RunContext& context, const ReplayWhat& what, const state::OpenRecord& open,
-                                   const delta::Snapshot* bronze, const delta::Snapshot& quarantine) {
+Result<ingest::ReplayResult> Stage(Session& session, const plan::Node& node, const RunContext& context, const ReplayWhat& what,
+                                   const state::OpenRecord& open, const delta::Snapshot* bronze, const delta::Snapshot& quarantine) {
   SLUICE_TRY(engines::DuckDb * db, session.db());
   const ingest::Environment environment = IngestEnvironment(session, node, context, nullptr, db);
   const ingest::Target quarantine_target{Session::RootOf(QuarantineTable(*node.source)), &quarantine};
@@ -71,7 +71,8 @@ Result<ReplayOutcome> ReplayQuarantine(Session& session, const plan::Node& node,
   SLUICE_TRY(const state::DoneRecord done, log.Finish(decision.ready.n, reprepare));
   if (!decision.mine || done.abandoned) {
     DropStagedTables(session, result.bronze, result.quarantine);
-    return Fail(ConflictError("replay-overtaken", "another writer changed the quarantine meanwhile: nothing was replayed").Hint("run the same command again"));
+    return Fail(ConflictError("replay-overtaken", "another writer changed the quarantine meanwhile: nothing was replayed")
+                    .Hint("run the same command again"));
   }
   outcome.batch = done.n;
   return outcome;

@@ -10,7 +10,7 @@
 namespace sluice::run {
 
 struct ReplayWhat {
-  std::vector<std::string> ids;              // quarantine rows by id; empty: all open ones that `where` allows
+  std::vector<std::string> ids;  // quarantine rows by id; empty: all open ones that `where` allows
   std::string where;
   std::map<std::string, std::string> edits;  // id → the record as it should have been
   bool discard = false;                      // mark them discarded instead
@@ -19,9 +19,9 @@ struct ReplayWhat {
 
 struct ReplayOutcome {
   std::string run_id;
-  int64_t batch = 0;                         // 0: nothing to do, no batch was made
+  int64_t batch = 0;  // 0: nothing to do, no batch was made
   int64_t selected = 0, replayed = 0, refused = 0, duplicates = 0;
-  std::vector<ingest::RuleCount> rules;      // of those refused again
+  std::vector<ingest::RuleCount> rules;  // of those refused again
 };
 
 // Errors: "no-quarantine" (the source never refused a record), those of ingest::Replay, "lake-busy".

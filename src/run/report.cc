@@ -28,7 +28,9 @@ std::string RowText(const RowCounts& rows) {
   return fmt::format("in {} = {}", FormatCount(rows.in), Join(parts, " + "));
 }
 
-std::string Seconds(double seconds) { return seconds < 0.0995 ? fmt::format("{:.0f} ms", seconds * 1000) : fmt::format("{:.1f} s", seconds); }
+std::string Seconds(double seconds) {
+  return seconds < 0.0995 ? fmt::format("{:.0f} ms", seconds * 1000) : fmt::format("{:.1f} s", seconds);
+}
 
 std::string Plural(size_t n, std::string_view one, std::string_view many) { return fmt::format("{} {}", n, n == 1 ? one : many); }
 
@@ -38,7 +40,8 @@ void AppendIndented(std::string& out, const std::string& text, const std::string
 }
 
 std::string CheckText(const CheckOutcome& check) {
-  std::string text = fmt::format("check {} {}: {}", check.name, ToString(check.status), Plural(check.violations, "violation", "violations"));
+  std::string text =
+      fmt::format("check {} {}: {}", check.name, ToString(check.status), Plural(check.violations, "violation", "violations"));
   if (check.checked_rows >= 0) text += fmt::format(" of {} rows", FormatCount(check.checked_rows));
   if (check.where.known()) text = check.where.ToString() + ": " + text;
   return text;
@@ -57,7 +60,8 @@ void AppendRules(std::string& out, const NodeReport& node, bool verbose) {
   size_t shown = 0;
   for (const auto& rule : node.rules) {
     if (!verbose && ++shown > 5) {
-      out += fmt::format("    … and {}: sluice quarantine list {}\n", Plural(node.rules.size() - 5, "more rule", "more rules"), node.table.substr(node.table.find('.') + 1));
+      out += fmt::format("    … and {}: sluice quarantine list {}\n", Plural(node.rules.size() - 5, "more rule", "more rules"),
+                         node.table.substr(node.table.find('.') + 1));
       return;
     }
     out += fmt::format("    {} {}{}: {}", rule.warn ? "warned" : "quarantined", rule.column.empty() ? "" : rule.column + " ", rule.rule,
@@ -74,9 +78,11 @@ void AppendRules(std::string& out, const NodeReport& node, bool verbose) {
 // What a person does after a node did not come out.
 std::string NextCommand(const NodeReport& node) {
   // Only these keep the refused records; other refusals (a missing column, a changed file) are about whole files.
-  const bool kept = node.error && (node.error->code == "too-many-quarantined" || node.error->code == "contract-violated" || node.error->code == "type-changed");
+  const bool kept = node.error && (node.error->code == "too-many-quarantined" || node.error->code == "contract-violated" ||
+                                   node.error->code == "type-changed");
   if (kept && node.kind == "source") return fmt::format("sluice quarantine show {} --refused", node.table.substr(node.table.find('.') + 1));
-  if (node.status == NodeStatus::kRefused && node.kind == "model") return fmt::format("sluice show {0}, then sluice run -s {0}+", node.table);
+  if (node.status == NodeStatus::kRefused && node.kind == "model")
+    return fmt::format("sluice show {0}, then sluice run -s {0}+", node.table);
   return "mend the cause, then sluice run --resume";
 }
 
@@ -118,12 +124,15 @@ ordered_json ToJson(const CheckOutcome& check) {
 
 ordered_json ToJson(const ingest::RuleCount& rule) {
   ordered_json out = {{"column", rule.column}, {"rule", rule.rule}, {"rows", rule.rows}, {"warn", rule.warn}};
-  for (const auto& sample : rule.samples) out["samples"].push_back({{"file", sample.file}, {"row", sample.row}, {"line", sample.line}, {"value", sample.value}, {"message", sample.message}});
+  for (const auto& sample : rule.samples)
+    out["samples"].push_back(
+        {{"file", sample.file}, {"row", sample.row}, {"line", sample.line}, {"value", sample.value}, {"message", sample.message}});
   return out;
 }
 
 ordered_json ToJson(const NodeReport& node) {
-  ordered_json out = {{"table", node.table}, {"kind", node.kind}, {"status", ToString(node.status)}, {"why", node.why}, {"seconds", node.seconds}};
+  ordered_json out = {
+      {"table", node.table}, {"kind", node.kind}, {"status", ToString(node.status)}, {"why", node.why}, {"seconds", node.seconds}};
   if (node.from_version >= 0) out["from_version"] = node.from_version;
   if (node.to_version >= 0) out["to_version"] = node.to_version;
   if (node.batch) out["batch"] = *node.batch;
@@ -140,11 +149,16 @@ ordered_json ToJson(const NodeReport& node) {
 std::string EscapeXml(std::string_view text) {
   std::string out;
   for (char c : text) {
-    if (c == '&') out += "&amp;";
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '"') out += "&quot;";
-    else if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') out += c;
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '"')
+      out += "&quot;";
+    else if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t')
+      out += c;
   }
   return out;
 }
@@ -163,12 +177,15 @@ std::string RenderJunit(const RunReport& report) {
   const size_t failures = counts[NodeStatus::kRefused], errors = counts[NodeStatus::kFailed] + counts[NodeStatus::kCancelled];
   const size_t skipped = counts[NodeStatus::kSkipped] + counts[NodeStatus::kBlocked];
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-  out += fmt::format("<testsuite name=\"sluice {}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n", EscapeXml(report.project), report.nodes.size(), failures, errors, skipped);
+  out += fmt::format("<testsuite name=\"sluice {}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n",
+                     EscapeXml(report.project), report.nodes.size(), failures, errors, skipped);
   for (const auto& node : report.nodes) {
-    out += fmt::format("  <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\">", EscapeXml(node.kind), EscapeXml(node.table), node.seconds);
+    out +=
+        fmt::format("  <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\">", EscapeXml(node.kind), EscapeXml(node.table), node.seconds);
     if (Bad(node.status)) {
       const char* element = node.status == NodeStatus::kRefused ? "failure" : "error";
-      out += fmt::format("<{0} message=\"{1}\">{2}</{0}>", element, EscapeXml(node.error ? node.error->message : "checks failed"), EscapeXml(FailureText(node)));
+      out += fmt::format("<{0} message=\"{1}\">{2}</{0}>", element, EscapeXml(node.error ? node.error->message : "checks failed"),
+                         EscapeXml(FailureText(node)));
     } else if (node.status == NodeStatus::kSkipped || node.status == NodeStatus::kBlocked) {
       out += fmt::format("<skipped message=\"{}\"/>", EscapeXml(node.why));
     }
@@ -198,18 +215,25 @@ std::string RenderSarif(const RunReport& report) {
     if (node.error) add_error(*node.error, "error");
     for (const auto& check : node.checks)
       if (check.status == CheckStatus::kFailed || check.status == CheckStatus::kWarned)
-        results.push_back(SarifResult("check/" + check.name, check.status == CheckStatus::kFailed ? "error" : "warning", node.table + ": " + CheckText(check), check.where));
+        results.push_back(SarifResult("check/" + check.name, check.status == CheckStatus::kFailed ? "error" : "warning",
+                                      node.table + ": " + CheckText(check), check.where));
   }
   const ordered_json run = {{"tool", {{"driver", {{"name", "sluice"}}}}}, {"results", results}};
-  return ordered_json{{"version", "2.1.0"}, {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"runs", ordered_json::array({run})}}.dump(2) + "\n";
+  return ordered_json{
+             {"version", "2.1.0"}, {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"runs", ordered_json::array({run})}}
+             .dump(2) +
+         "\n";
 }
 
 std::string RenderMarkdown(const RunReport& report) {
-  std::string out = fmt::format("### sluice run `{}` of {} in {}\n\n| node | status | version | rows | time | why |\n|---|---|---|---|---|---|\n", report.run_id, report.project, report.environment);
+  std::string out =
+      fmt::format("### sluice run `{}` of {} in {}\n\n| node | status | version | rows | time | why |\n|---|---|---|---|---|---|\n",
+                  report.run_id, report.project, report.environment);
   for (const auto& node : report.nodes)
-    out += fmt::format("| {} | {} | {} | {} | {} | {} |\n", node.table, ToString(node.status),
-                       node.to_version == node.from_version ? Version(node.to_version) : Version(node.from_version) + " → " + Version(node.to_version),
-                       RowText(node.rows), Seconds(node.seconds), node.why);
+    out += fmt::format(
+        "| {} | {} | {} | {} | {} | {} |\n", node.table, ToString(node.status),
+        node.to_version == node.from_version ? Version(node.to_version) : Version(node.from_version) + " → " + Version(node.to_version),
+        RowText(node.rows), Seconds(node.seconds), node.why);
   for (const auto& node : report.nodes)
     if (Bad(node.status)) out += fmt::format("\n**{}**\n```\n{}```\n", node.table, FailureText(node));
   return out;
@@ -231,8 +255,10 @@ int RunReport::ExitCode() const {
 
 std::string NodeLine(const NodeReport& node, size_t width) {
   std::string line = fmt::format("{:<{}}  {:<8}", node.table, width, ToString(node.status));
-  if (node.to_version >= 0 && node.to_version != node.from_version) line += fmt::format("  {}→{}", Version(node.from_version), Version(node.to_version));
-  else if (node.from_version >= 0) line += "  " + Version(node.from_version);
+  if (node.to_version >= 0 && node.to_version != node.from_version)
+    line += fmt::format("  {}→{}", Version(node.from_version), Version(node.to_version));
+  else if (node.from_version >= 0)
+    line += "  " + Version(node.from_version);
   if (const std::string rows = RowText(node.rows); !rows.empty()) line += "  " + rows;
   if (node.seconds > 0) line += "  " + Seconds(node.seconds);
   if (!node.why.empty()) line += "  why: " + node.why;
@@ -241,7 +267,8 @@ std::string NodeLine(const NodeReport& node, size_t width) {
 }
 
 std::string RenderText(const RunReport& report, bool verbose) {
-  std::string out = fmt::format("run {}  project {}  environment {}  lake {}", report.run_id, report.project, report.environment, report.lake);
+  std::string out =
+      fmt::format("run {}  project {}  environment {}  lake {}", report.run_id, report.project, report.environment, report.lake);
   if (!report.git_commit.empty()) out += "  git " + report.git_commit;
   out += "\n";
   size_t width = 0;
@@ -258,7 +285,8 @@ std::string RenderText(const RunReport& report, bool verbose) {
     if (Bad(node.status)) AppendFailure(out, report, node);
   auto counts = CountByStatus(report);
   std::vector<std::string> parts;
-  for (const auto status : {NodeStatus::kOk, NodeStatus::kSkipped, NodeStatus::kRefused, NodeStatus::kFailed, NodeStatus::kBlocked, NodeStatus::kCancelled}) {
+  for (const auto status :
+       {NodeStatus::kOk, NodeStatus::kSkipped, NodeStatus::kRefused, NodeStatus::kFailed, NodeStatus::kBlocked, NodeStatus::kCancelled}) {
     if (counts[status] == 0) continue;
     parts.push_back(fmt::format("{} {}", counts[status], status == NodeStatus::kSkipped ? "up to date" : ToString(status)));
   }
@@ -290,7 +318,8 @@ Result<std::string> RenderReport(const RunReport& report, const std::string& for
   if (format == "sarif") return RenderSarif(report);
   if (format == "md") return RenderMarkdown(report);
   static const std::vector<std::string> kFormats = {"junit", "sarif", "md"};
-  return Fail(UserError("unknown-report-format", fmt::format("--report {} is not known{}", format, DidYouMean(format, kFormats))).Hint("one of junit, sarif, md"));
+  return Fail(UserError("unknown-report-format", fmt::format("--report {} is not known{}", format, DidYouMean(format, kFormats)))
+                  .Hint("one of junit, sarif, md"));
 }
 
 Status WriteRunFile(const std::string& project_root, const RunReport& report) {
@@ -309,7 +338,8 @@ Status WriteRunFile(const std::string& project_root, const RunReport& report) {
   };
   const std::string text = ToJson(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   if (!write(folder / (report.run_id + ".json"), text) || !write(folder / "last", report.run_id + "\n"))
-    return Fail(RetryableError("run-file", "can't write the run file under " + folder.string()).Hint("is the disk full, or the folder read-only?"));
+    return Fail(
+        RetryableError("run-file", "can't write the run file under " + folder.string()).Hint("is the disk full, or the folder read-only?"));
   return Ok();
 }
 

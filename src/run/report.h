@@ -1,7 +1,7 @@
 #pragma once
 // What a run says of itself: values first, then the lines people read, the run file and the CI formats.
-#include <nlohmann/json_fwd.hpp>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,32 +15,32 @@
 namespace sluice::run {
 
 enum class NodeStatus {
-  kOk,        // committed, or nothing changed after computing
-  kSkipped,   // nothing to do
-  kRefused,   // a gate held it back: nothing was published          (exit 3)
-  kFailed,    // an error                                            (exit 1)
-  kBlocked,   // something upstream failed or was refused
+  kOk,       // committed, or nothing changed after computing
+  kSkipped,  // nothing to do
+  kRefused,  // a gate held it back: nothing was published          (exit 3)
+  kFailed,   // an error                                            (exit 1)
+  kBlocked,  // something upstream failed or was refused
   kCancelled,
 };
 
 // "in 10,412 = new 312 + changed 88 + …": the terms that are not zero, in this order.
 struct RowCounts {
-  int64_t in = -1;                                        // -1: not counted
-  std::vector<std::pair<std::string, int64_t>> terms;     // "new", "changed", "same", "deleted", "quarantined", "duplicate", …
+  int64_t in = -1;                                     // -1: not counted
+  std::vector<std::pair<std::string, int64_t>> terms;  // "new", "changed", "same", "deleted", "quarantined", "duplicate", …
 };
 
 struct NodeReport {
   std::string table;
-  std::string kind;                                       // "source", "seed", "model"
+  std::string kind;  // "source", "seed", "model"
   NodeStatus status = NodeStatus::kSkipped;
-  std::string why;                                        // "new input", "changed SQL", "up to date", …
-  int64_t from_version = -1, to_version = -1;             // of the node's table; -1: none
-  std::optional<int64_t> batch;                           // n
+  std::string why;                             // "new input", "changed SQL", "up to date", …
+  int64_t from_version = -1, to_version = -1;  // of the node's table; -1: none
+  std::optional<int64_t> batch;                // n
   RowCounts rows;
   double seconds = 0;
   std::vector<CheckOutcome> checks;
-  std::vector<ingest::RuleCount> rules;                   // violations at ingest
-  std::vector<std::string> notes;                         // recovered batch, schema change, full reads, windows …
+  std::vector<ingest::RuleCount> rules;  // violations at ingest
+  std::vector<std::string> notes;        // recovered batch, schema change, full reads, windows …
   std::optional<Error> error;
   std::vector<std::string> blocked_by;
 };
@@ -48,7 +48,7 @@ struct NodeReport {
 struct RunReport {
   std::string run_id, trace_id, project, environment, lake, git_commit, command;
   Instant started, finished;
-  std::vector<NodeReport> nodes;                          // in the order of the graph
+  std::vector<NodeReport> nodes;  // in the order of the graph
   std::vector<Error> warnings;
   // 0 done, 1 failed, 3 a gate refused, 130 cancelled: the worst of the nodes (failed before refused).
   int ExitCode() const;

@@ -13,13 +13,17 @@ namespace sluice::run {
 namespace {
 
 std::string ReadSeed(const project::Seed& seed) {
-  return fmt::format("SELECT * FROM read_csv({}, header = true, sample_size = -1, auto_type_candidates = ['BOOLEAN', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR'])",
-                     QuoteLiteral(seed.file));
+  return fmt::format(
+      "SELECT * FROM read_csv({}, header = true, sample_size = -1, auto_type_candidates = ['BOOLEAN', 'BIGINT', 'DOUBLE', 'DATE', "
+      "'TIMESTAMP', 'VARCHAR'])",
+      QuoteLiteral(seed.file));
 }
 
 Error Placed(Error error, const project::Seed& seed) {
   if (error.code != "sql") return error;
-  return UserError("bad-seed", fmt::format("{} is no readable CSV: {}", seed.where.file, error.message)).At(seed.where).Hint("a seed is UTF-8 CSV with a header line");
+  return UserError("bad-seed", fmt::format("{} is no readable CSV: {}", seed.where.file, error.message))
+      .At(seed.where)
+      .Hint("a seed is UTF-8 CSV with a header line");
 }
 
 // What staging a seed gives; shared by the batch and its re-preparation.
@@ -41,7 +45,8 @@ Result<StagedSeed> StageSeed(Session& session, const plan::Node& node, const Run
   SLUICE_TRY(engines::DuckDb * db, session.db());
   SLUICE_TRY(const auto connection, db->Connect());
   SLUICE_TRY(engines::SqlFrontend * frontend, session.sql().Frontend());
-  const std::string rows = fmt::format("SELECT *, {} AS _run_id, CAST({} AS BIGINT) AS _batch_id FROM ({})", QuoteLiteral(context.run_id), n, frontend->CastTo(ReadSeed(*node.seed), data));
+  const std::string rows = fmt::format("SELECT *, {} AS _run_id, CAST({} AS BIGINT) AS _batch_id FROM ({})", QuoteLiteral(context.run_id),
+                                       n, frontend->CastTo(ReadSeed(*node.seed), data));
   auto reader = connection->Query(frontend->CastTo(rows, out.target.schema));
   if (!reader) return Fail(Placed(reader.error(), *node.seed));
   tables::StageOptions options;

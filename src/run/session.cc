@@ -54,7 +54,7 @@ Result<engines::DuckDb*> Session::db() {
     std::filesystem::create_directories(scratch_dir(), error);
     if (error) return Fail(RetryableError("no-scratch-folder", "can't make " + scratch_dir() + ": " + error.message()));
     engines::DuckDbOptions options;
-    options.memory_bytes = options_.memory_bytes / 10 * 7;   // the rest is for ingest, replay and Parquet writers
+    options.memory_bytes = options_.memory_bytes / 10 * 7;  // the rest is for ingest, replay and Parquet writers
     options.threads = options_.threads;
     options.temp_dir = scratch_dir();
     SLUICE_TRY(db_, engines::DuckDb::Open(options));
@@ -65,7 +65,8 @@ Result<engines::DuckDb*> Session::db() {
 Result<const plan::Graph*> Session::graph() {
   std::lock_guard lock(graph_mutex_);
   if (!graph_) {
-    SLUICE_TRY(graph_, plan::BuildGraph(project_, [this](const std::string& sql, const std::string& file) { return book_->Facts(sql, file); }));
+    SLUICE_TRY(graph_,
+               plan::BuildGraph(project_, [this](const std::string& sql, const std::string& file) { return book_->Facts(sql, file); }));
   }
   return &*graph_;
 }

@@ -21,17 +21,17 @@
 namespace sluice::run {
 
 struct SessionOptions {
-  int64_t memory_bytes = 0;        // 0: three quarters of the machine's (or cgroup's)
-  int threads = 0;                 // 0: all cores
-  bool cache = true;               // .sluice/cache
+  int64_t memory_bytes = 0;  // 0: three quarters of the machine's (or cgroup's)
+  int threads = 0;           // 0: all cores
+  bool cache = true;         // .sluice/cache
 };
 
 // Everything a command's outside world is; the defaults are the real one. Tests put a faulty store and a fixed clock here.
 struct World {
   Clock* clock = &SystemClock();
   Random* random = &SystemRandom();
-  obs::Sink* sink = nullptr;       // null: nobody listens
-  std::function<Result<std::unique_ptr<store::ObjectStore>>(const std::string& lake)> open_lake;   // null: store::OpenStore
+  obs::Sink* sink = nullptr;                                                                      // null: nobody listens
+  std::function<Result<std::unique_ptr<store::ObjectStore>>(const std::string& lake)> open_lake;  // null: store::OpenStore
   std::atomic<bool>* cancelled = nullptr;
 };
 
@@ -47,7 +47,9 @@ class Session {
   Random& random() { return *world_.random; }
   bool cancelled() const { return world_.cancelled != nullptr && world_.cancelled->load(std::memory_order_relaxed); }
   const std::atomic<bool>* cancel_flag() const { return world_.cancelled; }
-  void Emit(const obs::Event& event) { if (world_.sink) world_.sink->Emit(event); }
+  void Emit(const obs::Event& event) {
+    if (world_.sink) world_.sink->Emit(event);
+  }
 
   Result<const plan::Graph*> graph();
   plan::SqlBook& sql() { return *book_; }

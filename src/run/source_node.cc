@@ -17,7 +17,12 @@ namespace {
 using project::Load;
 
 std::string CountsJson(const ingest::Counts& counts) {
-  return nlohmann::json{{"read", counts.read}, {"written", counts.written}, {"quarantined", counts.quarantined}, {"deduplicated", counts.deduplicated}, {"warned", counts.warned}}.dump();
+  return nlohmann::json{{"read", counts.read},
+                        {"written", counts.written},
+                        {"quarantined", counts.quarantined},
+                        {"deduplicated", counts.deduplicated},
+                        {"warned", counts.warned}}
+      .dump();
 }
 
 std::vector<state::LedgerEntry> EntriesOf(const std::vector<sources::InputFile>& files, int64_t batch) {
@@ -27,10 +32,12 @@ std::vector<state::LedgerEntry> EntriesOf(const std::vector<sources::InputFile>&
 }
 
 // Checks see bronze as it will be.
-Result<OwnRelations> BronzeAfter(Session& session, const plan::Node& node, const ingest::StagedTable& staged, const delta::Snapshot* snapshot) {
+Result<OwnRelations> BronzeAfter(Session& session, const plan::Node& node, const ingest::StagedTable& staged,
+                                 const delta::Snapshot* snapshot) {
   OwnRelations own;
   own.schema = staged.schema;
-  SLUICE_TRY(const tables::Scan added, tables::ScanStaged(session.lake(), staged.root, staged.schema, staged.partition_columns, staged.files));
+  SLUICE_TRY(const tables::Scan added,
+             tables::ScanStaged(session.lake(), staged.root, staged.schema, staged.partition_columns, staged.files));
   own.batch_sql = added.sql;
   if (snapshot == nullptr || staged.overwrite) {
     own.this_sql = added.sql;
@@ -60,8 +67,13 @@ void Report(const ingest::IngestResult& result, NodeReport& report) {
 class SourceBatch {
  public:
   SourceBatch(Session& session, const plan::Node& node, const RunContext& context, NodeReport& report)
-      : session_(session), node_(node), source_(*node.source), context_(context), report_(report),
-        log_(session.lake(), session.clock(), session.random(), IdentityOf(session, node, context)), reprepare_(IngestReprepare(session, node, context)) {}
+      : session_(session),
+        node_(node),
+        source_(*node.source),
+        context_(context),
+        report_(report),
+        log_(session.lake(), session.clock(), session.random(), IdentityOf(session, node, context)),
+        reprepare_(IngestReprepare(session, node, context)) {}
 
   Status Run() {
     SLUICE_CHECK(Recover());
@@ -82,7 +94,9 @@ class SourceBatch {
       SLUICE_CHECK(context_.before_writing());
       SLUICE_TRY(state_, log_.Recover(reprepare_));
     }
-    if (before.pending) report_.notes.push_back(fmt::format("batch {} of run {} was decided and is now committed", before.pending->n, before.pending->run_id));
+    if (before.pending)
+      report_.notes.push_back(
+          fmt::format("batch {} of run {} was decided and is now committed", before.pending->n, before.pending->run_id));
     SLUICE_TRY(bronze_, session_.Repin(node_.table));
     SLUICE_TRY(quarantine_, session_.Repin(QuarantineTable(source_)));
     if (bronze_) report_.from_version = report_.to_version = bronze_->version;
@@ -99,13 +113,15 @@ class SourceBatch {
     SLUICE_TRY(offer_, input_->Look(reload_ ? sources::Ledger{} : seen, session_.clock().Now()));
     const bool snapshot_moved = source_.load == Load::kFull && (!offer_.files.empty() || (!offer_.gone.empty() && offer_.unchanged > 0));
     if (snapshot_moved && !seen.empty() && !reload_) {
-      SLUICE_TRY(offer_, input_->Look({}, session_.clock().Now()));   // a snapshot is all its files
+      SLUICE_TRY(offer_, input_->Look({}, session_.clock().Now()));  // a snapshot is all its files
     }
     for (const auto& skipped : offer_.skipped) report_.notes.push_back(fmt::format("left out {}: {}", skipped.key, skipped.why));
     for (const Error& warning : offer_.warnings) report_.notes.push_back(warning.message);
     if (offer_.files.empty()) {
       report_.status = recovered_ ? NodeStatus::kOk : NodeStatus::kSkipped;
-      report_.why = recovered_ ? "finished an interrupted batch" : state_.last_done == 0 && seen.empty() ? fmt::format("no files match {}", source_.read.files) : "no new files";
+      report_.why = recovered_                              ? "finished an interrupted batch"
+                    : state_.last_done == 0 && seen.empty() ? fmt::format("no files match {}", source_.read.files)
+                                                            : "no new files";
       return false;
     }
     if (reload_ && !seen.empty()) NoteGone(seen);
@@ -125,7 +141,8 @@ class SourceBatch {
   Status Stage() {
     const auto entries = EntriesOf(offer_.files, 0);
     SLUICE_CHECK(context_.before_writing());
-    SLUICE_TRY(open_, log_.Open(state_, {reload_ ? "full-refresh" : "write", state::InputsOfFiles(entries, Replaces()), "{}", source_.fingerprint}));
+    SLUICE_TRY(open_, log_.Open(state_, {reload_ ? "full-refresh" : "write", state::InputsOfFiles(entries, Replaces()), "{}",
+                                         source_.fingerprint}));
     report_.batch = open_.n;
     effective_ = source_;
     if (reload_) effective_.load = Load::kFull, effective_.keep = project::Keep::kLatest;
@@ -212,7 +229,8 @@ Result<std::unique_ptr<sources::Source>> OpenInput(const project::Source& source
   const project::CsvDialect& csv = source.read.csv;
   spec.read.csv = {csv.delimiter, csv.quote, csv.escape, csv.comment, csv.header, csv.skip};
   // A snapshot's file is expected to change; each one is read anew.
-  spec.read.on_changed_file = source.load == Load::kFull ? sources::OnChangedFile::kIngest : static_cast<sources::OnChangedFile>(source.read.on_changed_file);
+  spec.read.on_changed_file =
+      source.load == Load::kFull ? sources::OnChangedFile::kIngest : static_cast<sources::OnChangedFile>(source.read.on_changed_file);
   spec.read.where = source.read.where;
   spec.contract = source.contract.declared ? &source.contract : nullptr;
   return sources::OpenSource(spec);

@@ -38,15 +38,17 @@ class Validator {
   void Bind(const plan::Node& node) {
     if (node.source) return BindSource(node);
     auto schema = node.seed ? WithMetadata(SeedSchema(session_, *node.seed)) : ModelSchema(node);
-    if (schema) out_.schemas[node.table] = std::move(*schema);
-    else if (schema.error().code != kUnknownInput) diagnostics_.Add(schema.error());
+    if (schema)
+      out_.schemas[node.table] = std::move(*schema);
+    else if (schema.error().code != kUnknownInput)
+      diagnostics_.Add(schema.error());
   }
 
   void BindSource(const plan::Node& node) {
     out_.schemas[QuarantineTable(*node.source)] = ingest::QuarantineSchema();
     if (node.source->contract.declared) {
       contract::Schema schema = BronzeSchema(*node.source);
-      if (const auto stored = session_.Pin(node.table); stored && *stored)   // columns that evolved in
+      if (const auto stored = session_.Pin(node.table); stored && *stored)  // columns that evolved in
         for (const auto& field : (*stored)->schema.fields)
           if (schema.Find(field.name) == nullptr) schema.fields.push_back(field);
       out_.schemas[node.table] = std::move(schema);
@@ -58,8 +60,11 @@ class Validator {
       out_.schemas[node.table] = (*stored)->schema;
       return;
     }
-    out_.warnings.push_back(UserError("columns-not-known", fmt::format("{} has no contract and was never ingested: what reads it can't be checked yet", node.table)).At(node.where())
-                                .Hint("`sluice inspect FILE` proposes a contract"));
+    out_.warnings.push_back(
+        UserError("columns-not-known",
+                  fmt::format("{} has no contract and was never ingested: what reads it can't be checked yet", node.table))
+            .At(node.where())
+            .Hint("`sluice inspect FILE` proposes a contract"));
   }
 
   static Result<contract::Schema> WithMetadata(Result<contract::Schema> schema) {
@@ -111,7 +116,9 @@ class Validator {
     SLUICE_TRY(const auto inputs, InputsOf(tree.uses(), &own));
     SLUICE_TRY(engines::SqlFrontend * frontend, session_.sql().Frontend());
     auto params = session_.Parameters(session_.clock().Now());
-    std::erase_if(params, [&](const auto& param) { return std::find(tree.parameters().begin(), tree.parameters().end(), param.name) == tree.parameters().end(); });
+    std::erase_if(params, [&](const auto& param) {
+      return std::find(tree.parameters().begin(), tree.parameters().end(), param.name) == tree.parameters().end();
+    });
     auto bound = frontend->Bind(tree, inputs, params);
     // A check's own columns need not be storable: only names and types inside it matter.
     static const std::set<std::string> kHarmless = {"duplicate-column", "untyped-null", "unsupported-type"};

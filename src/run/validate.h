@@ -9,7 +9,8 @@
 namespace sluice::run {
 
 struct Validated {
-  std::map<std::string, contract::Schema> schemas;   // table → columns, metadata columns included; tables whose columns are not known yet lack
+  std::map<std::string, contract::Schema>
+      schemas;  // table → columns, metadata columns included; tables whose columns are not known yet lack
   std::vector<Error> warnings;
 };
 

@@ -76,7 +76,7 @@ Result<ChangedFiles> FilesChanged(Session& session, const PinnedInput& input, co
   for (auto& [path, add] : added) changed.added.push_back(std::move(add));
   if (!removed.empty()) {
     const auto before = delta::LoadSnapshot(session.lake(), Session::RootOf(input.table), from.version);
-    if (!before) return changed;   // the old version can't be read any more
+    if (!before) return changed;  // the old version can't be read any more
     for (const auto& add : before->files)
       if (removed.contains(add.path)) changed.removed.push_back(add);
   }
@@ -91,13 +91,21 @@ Result<std::string> ScanOf(Session& session, const PinnedInput& input, const std
   return scan.sql;
 }
 
-Status AddTouched(Session& session, const PinnedInput& input, const ChangedFiles& files, const std::string& column, Every every, WindowStarts& out) {
+Status AddTouched(Session& session, const PinnedInput& input, const ChangedFiles& files, const std::string& column, Every every,
+                  WindowStarts& out) {
   SLUICE_TRY(const std::string added, ScanOf(session, input, files.added));
   SLUICE_TRY(const std::string removed, ScanOf(session, input, files.removed));
   SLUICE_TRY(engines::DuckDb * db, session.db());
   SLUICE_TRY(const auto connection, db->Connect());
-  const std::string rows = files.removed.empty() ? added : fmt::format("(SELECT * FROM ((SELECT * FROM {0} EXCEPT ALL SELECT * FROM {1}) UNION ALL (SELECT * FROM {1} EXCEPT ALL SELECT * FROM {0})))", added, removed);
-  SLUICE_TRY(const auto starts, connection->Rows(fmt::format("SELECT DISTINCT epoch_us(date_trunc('{0}', CAST({1} AS TIMESTAMP))) FROM {2} AS changed WHERE {1} IS NOT NULL", TruncUnit(every), QuoteIdentifier(column), rows)));
+  const std::string rows = files.removed.empty() ? added
+                                                 : fmt::format(
+                                                       "(SELECT * FROM ((SELECT * FROM {0} EXCEPT ALL SELECT * FROM {1}) UNION ALL (SELECT "
+                                                       "* FROM {1} EXCEPT ALL SELECT * FROM {0})))",
+                                                       added, removed);
+  SLUICE_TRY(const auto starts,
+             connection->Rows(fmt::format(
+                 "SELECT DISTINCT epoch_us(date_trunc('{0}', CAST({1} AS TIMESTAMP))) FROM {2} AS changed WHERE {1} IS NOT NULL",
+                 TruncUnit(every), QuoteIdentifier(column), rows)));
   for (const auto& row : starts) {
     int64_t micros = 0;
     if (row[0] && std::from_chars(row[0]->data(), row[0]->data() + row[0]->size(), micros).ec == std::errc()) out.insert(micros);
@@ -150,7 +158,8 @@ std::vector<tables::Window> JoinWindows(const project::Model& model, const Windo
   return windows;
 }
 
-Result<TouchedWindows> FindTouched(Session& session, const plan::Node& node, const std::vector<PinnedInput>& inputs, const ConsumedInputs& from) {
+Result<TouchedWindows> FindTouched(Session& session, const plan::Node& node, const std::vector<PinnedInput>& inputs,
+                                   const ConsumedInputs& from) {
   SLUICE_TRY(const engines::SqlTree tree, session.sql().Tree(node.model->sql, node.model->sql_file));
   const auto column = FindWindowColumn(tree.json());
   if (!column) return TouchedWindows{std::nullopt, "its SQL compares no column with $window_start"};

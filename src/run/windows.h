@@ -11,7 +11,7 @@ namespace sluice::run {
 // Starts of windows, as microseconds since the epoch.
 using WindowStarts = std::set<int64_t>;
 
-int64_t WindowStart(project::Every every, int64_t micros);         // of the window that holds it
+int64_t WindowStart(project::Every every, int64_t micros);  // of the window that holds it
 int64_t NextWindow(project::Every every, int64_t start, int steps = 1);
 
 // A literal of `model`'s window type ("2024-01-31", "2024-01-31T10:00:00Z") ↔ microseconds. Error "bad-start".
@@ -27,6 +27,7 @@ struct TouchedWindows {
   std::optional<WindowStarts> starts;
   std::string why;
 };
-Result<TouchedWindows> FindTouched(Session& session, const plan::Node& node, const std::vector<PinnedInput>& inputs, const ConsumedInputs& from);
+Result<TouchedWindows> FindTouched(Session& session, const plan::Node& node, const std::vector<PinnedInput>& inputs,
+                                   const ConsumedInputs& from);
 
 }  // namespace sluice::run

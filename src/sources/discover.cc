@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kInitBytesPerFile = 4 << 20;   // looked at of each file by init
+constexpr int64_t kInitBytesPerFile = 4 << 20;  // looked at of each file by init
 const char* const kConnection = "files";
 
 std::string NameOf(FileFormat format) { return format == FileFormat::kCsv ? "csv" : format == FileFormat::kNdjson ? "ndjson" : "parquet"; }
@@ -26,7 +26,8 @@ struct Looked {
 };
 
 // Lists, detects and reads the files of a glob as a batch would.
-Result<Looked> Look(const std::string& folder, const std::string& glob, FileFormat format, const CsvPins& csv, const ProfileOptions& options) {
+Result<Looked> Look(const std::string& folder, const std::string& glob, FileFormat format, const CsvPins& csv,
+                    const ProfileOptions& options) {
   SourceSpec spec;
   spec.connection_type = "files";
   spec.location = folder;
@@ -65,8 +66,8 @@ void AddSource(const FileGroup& group, Looked looked, ProjectProposal* out) {
   out->files[fmt::format("sources/{}.yml", source.name)] = SourceYaml(source);
   out->files[fmt::format("models/silver/{}.sql", source.name)] = SilverSql(source);
   out->files[fmt::format("models/silver/{}.yml", source.name)] = SilverYaml(source);
-  out->sources.push_back({source.name, source.files, NameOf(group.format), static_cast<int64_t>(group.keys.size()), source.profile.records, misfits,
-                          ProposeKey(source.profile)});
+  out->sources.push_back({source.name, source.files, NameOf(group.format), static_cast<int64_t>(group.keys.size()), source.profile.records,
+                          misfits, ProposeKey(source.profile)});
 }
 
 Status AddGroup(const std::string& folder, const FileGroup& group, ProjectProposal* out) {
@@ -103,8 +104,9 @@ Result<Inspection> InspectFile(const std::string& path, const InspectOptions& op
   const FileFormat format = grouping.groups[0].format;
   ProfileOptions profile_options;
   if (options.whole_file) profile_options.max_bytes_per_file = 0;
-  std::string glob;   // this file only, whatever its name has in it
-  for (const char c : name) glob += std::string("*?[]{}").find(c) == std::string::npos ? std::string(1, c) : c == '[' ? "[[]" : "[" + std::string(1, c) + "]";
+  std::string glob;  // this file only, whatever its name has in it
+  for (const char c : name)
+    glob += std::string("*?[]{}").find(c) == std::string::npos ? std::string(1, c) : c == '[' ? "[[]" : "[" + std::string(1, c) + "]";
   SLUICE_TRY(Looked looked, Look(full.parent_path().string(), glob, format, options.csv, profile_options));
   Inspection inspection;
   inspection.file = path;

@@ -11,26 +11,26 @@
 namespace sluice::sources {
 
 struct InspectOptions {
-  bool whole_file = false;             // every record, not only those of the first 16 MiB
-  CsvPins csv;                         // what is known of the dialect
+  bool whole_file = false;  // every record, not only those of the first 16 MiB
+  CsvPins csv;              // what is known of the dialect
 };
 
 // What one file holds.
 struct Inspection {
-  std::string file;                    // as given
-  std::string format;                  // "csv", "ndjson", "parquet"
-  InputFile input;                     // size, compression, dialect
+  std::string file;    // as given
+  std::string format;  // "csv", "ndjson", "parquet"
+  InputFile input;     // size, compression, dialect
   TableProfile profile;
-  std::string contract_yaml;           // a source's `contract:` as it could be
+  std::string contract_yaml;  // a source's `contract:` as it could be
 };
 
 // Errors: kUser "no-such-file", "unknown-format"; those of Source::Look and of reading.
 Result<Inspection> InspectFile(const std::string& path, const InspectOptions& options = {});
 
 struct ProposeRequest {
-  std::string from;                    // the folder to look at
-  std::string project_name;            // "" = after the folder
-  std::string connection_path;         // as sluice.yml shall say it: relative to the project's folder, or absolute
+  std::string from;             // the folder to look at
+  std::string project_name;     // "" = after the folder
+  std::string connection_path;  // as sluice.yml shall say it: relative to the project's folder, or absolute
 };
 
 struct ProposedSource {
@@ -41,9 +41,9 @@ struct ProposedSource {
 
 // A project over the folder's files.
 struct ProjectProposal {
-  std::map<std::string, std::string> files;   // path in the project → text
+  std::map<std::string, std::string> files;  // path in the project → text
   std::vector<ProposedSource> sources;
-  std::vector<Skipped> skipped;               // files and groups left out, and why
+  std::vector<Skipped> skipped;  // files and groups left out, and why
 };
 
 // Reads samples; writes nothing. Errors: kUser "no-such-folder", "nothing-to-propose" (no file that can be read).

@@ -37,8 +37,8 @@ class DiscoverTest : public ::testing::Test {
       const std::string date = i == from + 5 ? "31.02.2024" : "2024-01-" + std::to_string(10 + i % 20);
       char id[16];
       std::snprintf(id, sizeof(id), "ORD%06d", i);
-      text += std::string(id) + "," + std::to_string(i % 50) + ",u" + std::to_string(i) + "@example.com," + date + "," + std::to_string(i) + ".50," + status +
-              ",2024-02-01T10:00:00Z," + (i % 4 == 0 ? "" : "said \"\"x\"\"") + "\n";
+      text += std::string(id) + "," + std::to_string(i % 50) + ",u" + std::to_string(i) + "@example.com," + date + "," + std::to_string(i) +
+              ".50," + status + ",2024-02-01T10:00:00Z," + (i % 4 == 0 ? "" : "said \"\"x\"\"") + "\n";
     }
     return text;
   }
@@ -85,9 +85,10 @@ TEST_F(DiscoverTest, WritesAContractThatSaysWhatWasSeen) {
 }
 
 TEST_F(DiscoverTest, InspectsNestedJson) {
-  auto got = InspectFile(Write("events.ndjson",
-                               "{\"id\":1,\"at\":\"2024-01-01T00:00:00Z\",\"user\":{\"name\":\"a\",\"tags\":[\"x\"]},\"items\":[{\"sku\":\"a\",\"price\":1.50}]}\n"
-                               "{\"id\":2,\"at\":\"2024-01-02T00:00:00Z\",\"user\":{\"name\":\"b\",\"age\":7},\"items\":[],\"any\":{}}\nbroken\n"));
+  auto got = InspectFile(Write(
+      "events.ndjson",
+      "{\"id\":1,\"at\":\"2024-01-01T00:00:00Z\",\"user\":{\"name\":\"a\",\"tags\":[\"x\"]},\"items\":[{\"sku\":\"a\",\"price\":1.50}]}\n"
+      "{\"id\":2,\"at\":\"2024-01-02T00:00:00Z\",\"user\":{\"name\":\"b\",\"age\":7},\"items\":[],\"any\":{}}\nbroken\n"));
   ASSERT_TRUE(got) << got.error().ToString();
   EXPECT_EQ(got->profile.records, 3);
   EXPECT_EQ(got->profile.unreadable, 1);
@@ -101,8 +102,8 @@ TEST_F(DiscoverTest, InspectsNestedJson) {
 TEST_F(DiscoverTest, FindsTimeFormatsAndSaysWhatIsUnsure) {
   std::string text = "id,us,eu,unsure,mixed,local\n";
   for (int i = 1; i <= 60; ++i)
-    text += std::to_string(i) + ",12/" + std::to_string(13 + i % 10) + "/2024 10:03," + std::to_string(13 + i % 10) + ".12.2024,01/02/2024," +
-            (i % 2 ? "2024-05-17" : "17.05.2024") + ",2024-01-01 10:00:00\n";
+    text += std::to_string(i) + ",12/" + std::to_string(13 + i % 10) + "/2024 10:03," + std::to_string(13 + i % 10) +
+            ".12.2024,01/02/2024," + (i % 2 ? "2024-05-17" : "17.05.2024") + ",2024-01-01 10:00:00\n";
   auto got = InspectFile(Write("t.csv", text));
   ASSERT_TRUE(got);
   const auto formats = [&](const std::string& field) { return Column(got->profile, field)->inferred.formats; };
@@ -148,13 +149,17 @@ TEST_F(DiscoverTest, ProposesAProject) {
   ASSERT_TRUE(got) << got.error().ToString();
   std::vector<std::string> paths;
   for (const auto& [path, text] : got->files) paths.push_back(path);
-  EXPECT_EQ(paths, (std::vector<std::string>{".gitignore", "models/silver/events.sql", "models/silver/events.yml", "models/silver/orders.sql",
-                                             "models/silver/orders.yml", "sluice.yml", "sources/events.yml", "sources/orders.yml"}));
+  EXPECT_EQ(paths,
+            (std::vector<std::string>{".gitignore", "models/silver/events.sql", "models/silver/events.yml", "models/silver/orders.sql",
+                                      "models/silver/orders.yml", "sluice.yml", "sources/events.yml", "sources/orders.yml"}));
   EXPECT_NE(got->files["sluice.yml"].find("project: retail_shop\n"), std::string::npos);
   EXPECT_NE(got->files["sluice.yml"].find("files: { type: files, path: \"./landing\" }"), std::string::npos);
   EXPECT_NE(got->files["sources/orders.yml"].find("read: { files: \"orders/orders_[0-9]*.csv\", format: csv }"), std::string::npos);
-  EXPECT_NE(got->files["models/silver/orders.yml"].find("key: [order_id]\nsequence_by: [updated_at]"), std::string::npos) << got->files["models/silver/orders.yml"];
-  EXPECT_NE(got->files["models/silver/orders.sql"].find("qualify row_number() over (partition by order_id order by updated_at desc, _file desc, _row desc) = 1"), std::string::npos);
+  EXPECT_NE(got->files["models/silver/orders.yml"].find("key: [order_id]\nsequence_by: [updated_at]"), std::string::npos)
+      << got->files["models/silver/orders.yml"];
+  EXPECT_NE(got->files["models/silver/orders.sql"].find(
+                "qualify row_number() over (partition by order_id order by updated_at desc, _file desc, _row desc) = 1"),
+            std::string::npos);
   EXPECT_NE(got->files["models/silver/events.yml"].find("store: append"), std::string::npos);
   ASSERT_EQ(got->sources.size(), 2u);
   EXPECT_EQ(got->sources[1].records, 400);
@@ -211,8 +216,9 @@ TEST_F(DiscoverTest, OffersCompressionAndDialectOfEachFile) {
 }
 
 TEST(GroupFiles, GroupsByNamesThatDifferInNumbers) {
-  const Grouping got = GroupFiles({"orders_2024-01-01.csv", "orders_2024-01-02.csv", "orders_items_1.csv", "s3_log.jsonl", "a/users/2024/01/part-00001.parquet",
-                                   "a/users/2024/02/part-00001.parquet", "events-20240101T100000Z.json.gz", "events-20240102T100000Z.json", ".x.csv", "b.tmp", "c.pdf"});
+  const Grouping got = GroupFiles({"orders_2024-01-01.csv", "orders_2024-01-02.csv", "orders_items_1.csv", "s3_log.jsonl",
+                                   "a/users/2024/01/part-00001.parquet", "a/users/2024/02/part-00001.parquet",
+                                   "events-20240101T100000Z.json.gz", "events-20240102T100000Z.json", ".x.csv", "b.tmp", "c.pdf"});
   std::string text;
   for (const FileGroup& group : got.groups) text += group.name + " " + group.glob + " " + std::to_string(group.keys.size()) + "\n";
   EXPECT_EQ(text,
@@ -242,7 +248,8 @@ TEST(Propose, MakesNames) {
 TEST(Propose, QuotesYamlWhereNeeded) {
   EXPECT_EQ(YamlText("plain_name"), "plain_name");
   EXPECT_EQ(YamlText("two words"), "two words");
-  for (const char* text : {"", "yes", "Null", "12", "a: b", "#x", "*.csv", "- a"}) EXPECT_EQ(YamlText(text), "\"" + std::string(text) + "\"");
+  for (const char* text : {"", "yes", "Null", "12", "a: b", "#x", "*.csv", "- a"})
+    EXPECT_EQ(YamlText(text), "\"" + std::string(text) + "\"");
   EXPECT_EQ(YamlText("a\"b\\c"), "\"a\\\"b\\\\c\"");
   EXPECT_EQ(YamlText("decimal(12,2)"), "\"decimal(12,2)\"");
 }

@@ -18,9 +18,9 @@ struct Ending {
   FileFormat format;
 };
 constexpr std::array kEndings = {
-    Ending{".csv", FileFormat::kCsv},       Ending{".tsv", FileFormat::kCsv},       Ending{".psv", FileFormat::kCsv},
-    Ending{".txt", FileFormat::kCsv},       Ending{".ndjson", FileFormat::kNdjson}, Ending{".jsonl", FileFormat::kNdjson},
-    Ending{".json", FileFormat::kNdjson},   Ending{".parquet", FileFormat::kParquet},
+    Ending{".csv", FileFormat::kCsv},     Ending{".tsv", FileFormat::kCsv},         Ending{".psv", FileFormat::kCsv},
+    Ending{".txt", FileFormat::kCsv},     Ending{".ndjson", FileFormat::kNdjson},   Ending{".jsonl", FileFormat::kNdjson},
+    Ending{".json", FileFormat::kNdjson}, Ending{".parquet", FileFormat::kParquet},
 };
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -63,7 +63,10 @@ std::string WithoutNumbers(std::string_view stem) {
       continue;
     }
     size_t end = i;
-    while (end < stem.size() && stem[end] != '/' && (IsDigit(stem[end]) || (std::string_view("-_.T: ").find(stem[end]) != std::string_view::npos && end + 1 < stem.size() && IsDigit(stem[end + 1])))) ++end;
+    while (end < stem.size() && stem[end] != '/' &&
+           (IsDigit(stem[end]) ||
+            (std::string_view("-_.T: ").find(stem[end]) != std::string_view::npos && end + 1 < stem.size() && IsDigit(stem[end + 1]))))
+      ++end;
     while (end < stem.size() && stem[end] == 'Z' && (end + 1 == stem.size() || stem[end + 1] == '/')) ++end;
     out += "[0-9]*";
     i = end;
@@ -84,10 +87,11 @@ std::string NameOf(const std::string& pattern) {
         words += (*part)[at] == '?' ? ' ' : (*part)[at];
       }
     }
-    if (const size_t equals = words.find('='); equals != std::string::npos) words.clear();   // dt=2024-01-01 names a partition
+    if (const size_t equals = words.find('='); equals != std::string::npos) words.clear();  // dt=2024-01-01 names a partition
     std::string name = Trim(words).empty() ? "" : TableName(Trim(words));
-    static const std::set<std::string> kGeneric = {"", "part", "data", "export", "file", "files", "dump", "output", "batch", "page", "chunk", "v", "all"};
-    if (name.starts_with("part_")) name = "";   // part-00001-uuid, as Spark names them
+    static const std::set<std::string> kGeneric = {"",       "part",  "data", "export", "file", "files", "dump",
+                                                   "output", "batch", "page", "chunk",  "v",    "all"};
+    if (name.starts_with("part_")) name = "";  // part-00001-uuid, as Spark names them
     if (!kGeneric.contains(name)) return name;
   }
   return "data";
@@ -109,12 +113,13 @@ Grouping GroupFiles(const std::vector<std::string>& keys) {
     FileGroup group;
     std::set<std::string> packed;
   };
-  std::map<std::string, Found> found;   // by pattern and ending
+  std::map<std::string, Found> found;  // by pattern and ending
   for (const std::string& key : keys) {
     const std::string why = WhyLeftOut(key);
     const auto parts = PartsOf(key);
     if (!why.empty() || !parts) {
-      out.skipped.push_back({key, why.empty() ? "no format that can be read (csv, tsv, txt, ndjson, jsonl, json, parquet; .gz and .zst of them)" : why});
+      out.skipped.push_back(
+          {key, why.empty() ? "no format that can be read (csv, tsv, txt, ndjson, jsonl, json, parquet; .gz and .zst of them)" : why});
       continue;
     }
     const std::string pattern = WithoutNumbers(parts->stem);
@@ -127,8 +132,10 @@ Grouping GroupFiles(const std::vector<std::string>& keys) {
   }
   std::set<std::string> used;
   for (auto& [pattern, entry] : found) {
-    if (entry.packed.size() == 1) entry.group.glob += *entry.packed.begin();
-    else entry.group.glob += "*";
+    if (entry.packed.size() == 1)
+      entry.group.glob += *entry.packed.begin();
+    else
+      entry.group.glob += "*";
     entry.group.name = UnusedName(entry.group.name, entry.group.format, &used);
     out.groups.push_back(std::move(entry.group));
   }

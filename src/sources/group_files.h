@@ -8,15 +8,15 @@
 namespace sluice::sources {
 
 struct FileGroup {
-  std::string name;                  // "orders", of orders/2024-01-01.csv or orders_2024-01-01.csv.gz
-  std::string glob;                  // matches exactly its files and later ones: "orders_[0-9]*.csv"
+  std::string name;  // "orders", of orders/2024-01-01.csv or orders_2024-01-01.csv.gz
+  std::string glob;  // matches exactly its files and later ones: "orders_[0-9]*.csv"
   FileFormat format = FileFormat::kCsv;
-  std::vector<std::string> keys;     // as listed
+  std::vector<std::string> keys;  // as listed
 };
 
 struct Grouping {
-  std::vector<FileGroup> groups;     // by name; names are all different
-  std::vector<Skipped> skipped;      // files of no format that can be read, hidden or unfinished ones
+  std::vector<FileGroup> groups;  // by name; names are all different
+  std::vector<Skipped> skipped;   // files of no format that can be read, hidden or unfinished ones
 };
 
 // Names agree when they differ only in numbers, dates and the compression's ending.

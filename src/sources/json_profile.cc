@@ -15,7 +15,7 @@ using contract::DataType;
 using contract::TypeKind;
 
 constexpr int kMaxDepth = 16;
-constexpr size_t kMaxFields = 200;   // an object with more keys than this is a map in disguise: it stays text
+constexpr size_t kMaxFields = 200;  // an object with more keys than this is a map in disguise: it stays text
 
 // Reads objects as the columns given, each line from a buffer of its own kind.
 Result<std::shared_ptr<arrow::RecordBatch>> ReadObjects(const std::vector<std::string>& lines, const std::vector<contract::Field>& fields) {

@@ -17,7 +17,7 @@ Result<contract::DataType> InferJson(const std::vector<std::string>& texts, cons
 // The texts of each top-level field of JSON objects, in order of first appearance; data() == nullptr is no value.
 struct JsonFields {
   std::vector<std::string> names;
-  std::vector<std::vector<std::string>> texts;   // by name: those that are there
+  std::vector<std::vector<std::string>> texts;  // by name: those that are there
 };
 Result<JsonFields> SplitObjects(const std::vector<std::string>& objects);
 

@@ -21,24 +21,26 @@ namespace {
 using contract::DataType;
 using contract::TypeKind;
 
-constexpr size_t kMaxNestedTexts = 20000;   // JSON objects and arrays kept of one column
-constexpr size_t kMaxMisfits = 3;           // shown of each column
+constexpr size_t kMaxNestedTexts = 20000;  // JSON objects and arrays kept of one column
+constexpr size_t kMaxMisfits = 3;          // shown of each column
 
 // All that is seen of one column.
 struct ColumnSeen {
   std::string field;
   TextProfile texts;
-  std::vector<std::string> nested;          // JSON objects and arrays
-  std::optional<DataType> known;            // by the file's own schema
+  std::vector<std::string> nested;  // JSON objects and arrays
+  std::optional<DataType> known;    // by the file's own schema
 };
 
 class Profiler {
  public:
-  Profiler(store::ObjectStore& store, FileFormat format, const ProfileOptions& options) : store_(store), options_(options) { table_.format = format; }
+  Profiler(store::ObjectStore& store, FileFormat format, const ProfileOptions& options) : store_(store), options_(options) {
+    table_.format = format;
+  }
 
   Status Read(const InputFile& file) {
     contract::Contract contract;
-    contract.on_new_column = contract::OnNewColumn::kEvolve;   // to be told of all
+    contract.on_new_column = contract::OnNewColumn::kEvolve;  // to be told of all
     formats::ReadRequest request{&store_, file.object.key, file.compression, &contract, {}};
     SLUICE_TRY(auto fields, Fields(request, file));
     contract.on_new_column = contract::OnNewColumn::kFreeze;
@@ -68,18 +70,24 @@ class Profiler {
  private:
   Result<std::vector<contract::Field>> Fields(const formats::ReadRequest& request, const InputFile& file) {
     switch (table_.format) {
-      case FileFormat::kCsv: return formats::NewCsvColumns(request, file.csv);
-      case FileFormat::kNdjson: return formats::NewNdjsonColumns(request);
-      case FileFormat::kParquet: return formats::NewParquetColumns(request);
+      case FileFormat::kCsv:
+        return formats::NewCsvColumns(request, file.csv);
+      case FileFormat::kNdjson:
+        return formats::NewNdjsonColumns(request);
+      case FileFormat::kParquet:
+        return formats::NewParquetColumns(request);
     }
     return Fail(BugError("unknown file format"));
   }
 
   Result<std::unique_ptr<formats::RecordReader>> Open(const formats::ReadRequest& request, const InputFile& file) {
     switch (table_.format) {
-      case FileFormat::kCsv: return formats::OpenCsv(request, file.csv);
-      case FileFormat::kNdjson: return formats::OpenNdjson(request);
-      case FileFormat::kParquet: return formats::OpenParquet(request);
+      case FileFormat::kCsv:
+        return formats::OpenCsv(request, file.csv);
+      case FileFormat::kNdjson:
+        return formats::OpenNdjson(request);
+      case FileFormat::kParquet:
+        return formats::OpenParquet(request);
     }
     return Fail(BugError("unknown file format"));
   }
@@ -90,7 +98,7 @@ class Profiler {
     ColumnSeen& seen = seen_.emplace_back();
     seen.field = field.name;
     if (table_.format == FileFormat::kParquet) seen.known = field.type;
-    for (int64_t i = 0; i < table_.records; ++i) seen.texts.AddNull();   // files before this one lack it
+    for (int64_t i = 0; i < table_.records; ++i) seen.texts.AddNull();  // files before this one lack it
     return &seen;
   }
 
@@ -112,7 +120,8 @@ class Profiler {
 
   static int64_t BytesOf(const arrow::RecordBatch& rows) {
     int64_t bytes = 0;
-    for (const auto& column : rows.columns()) bytes += static_cast<const arrow::StringArray&>(*column).total_values_length() + column->length();
+    for (const auto& column : rows.columns())
+      bytes += static_cast<const arrow::StringArray&>(*column).total_values_length() + column->length();
     return bytes;
   }
 
@@ -124,8 +133,10 @@ class Profiler {
       const auto& texts = static_cast<const arrow::StringArray&>(*batch.rows->column(static_cast<int>(c)));
       for (int64_t row = 0; row < texts.length(); ++row) {
         if (refused[static_cast<size_t>(row)]) continue;
-        if (texts.IsNull(row)) columns[c]->texts.AddNull();
-        else AddText(texts.GetView(row), batch, row, file, columns[c]);
+        if (texts.IsNull(row))
+          columns[c]->texts.AddNull();
+        else
+          AddText(texts.GetView(row), batch, row, file, columns[c]);
       }
     }
   }
@@ -164,7 +175,7 @@ class Profiler {
       return column;
     }
     if (!seen.nested.empty()) {
-      if (seen.texts.values() > 0) return column;   // objects and scalars: text
+      if (seen.texts.values() > 0) return column;  // objects and scalars: text
       SLUICE_TRY(column.inferred.type, InferJson(seen.nested, options_.infer));
       return column;
     }
@@ -195,7 +206,7 @@ class Profiler {
   store::ObjectStore& store_;
   const ProfileOptions& options_;
   TableProfile table_;
-  std::list<ColumnSeen> seen_;   // its addresses stay
+  std::list<ColumnSeen> seen_;  // its addresses stay
 };
 
 // The first, the last, and others evenly between: newer files often have columns that older ones lack.
@@ -208,7 +219,8 @@ std::vector<const InputFile*> Spread(const std::vector<InputFile>& files, int ma
 
 }  // namespace
 
-Result<TableProfile> ProfileFiles(store::ObjectStore& store, const std::vector<InputFile>& files, FileFormat format, const ProfileOptions& options) {
+Result<TableProfile> ProfileFiles(store::ObjectStore& store, const std::vector<InputFile>& files, FileFormat format,
+                                  const ProfileOptions& options) {
   if (files.empty()) return Fail(UserError("no-files", "there is no file to look at"));
   Profiler profiler(store, format, options);
   const auto some = Spread(files, options.max_files);
@@ -235,12 +247,14 @@ std::string PiiOfName(std::string_view name) {
     const char *part, *pii;
   };
   static constexpr std::array kHints = {
-      Hint{"email", "email"},          Hint{"e_mail", "email"},        Hint{"phone", "phone"},      Hint{"mobile_n", "phone"},
-      Hint{"telephone", "phone"},      Hint{"first_name", "name"},     Hint{"last_name", "name"},   Hint{"full_name", "name"},
-      Hint{"firstname", "name"},       Hint{"lastname", "name"},       Hint{"surname", "name"},     Hint{"customer_name", "name"},
-      Hint{"contact_name", "name"},    Hint{"street", "address"},      Hint{"postal_addr", "address"}, Hint{"home_addr", "address"},
-      Hint{"birth", "birth_date"},     Hint{"ip_addr", "ip"},          Hint{"ssn", "national_id"},  Hint{"passport", "national_id"},
-      Hint{"national_id", "national_id"}, Hint{"iban", "bank"},        Hint{"card_number", "bank"}, Hint{"account_number", "bank"},
+      Hint{"email", "email"},       Hint{"e_mail", "email"},         Hint{"phone", "phone"},
+      Hint{"mobile_n", "phone"},    Hint{"telephone", "phone"},      Hint{"first_name", "name"},
+      Hint{"last_name", "name"},    Hint{"full_name", "name"},       Hint{"firstname", "name"},
+      Hint{"lastname", "name"},     Hint{"surname", "name"},         Hint{"customer_name", "name"},
+      Hint{"contact_name", "name"}, Hint{"street", "address"},       Hint{"postal_addr", "address"},
+      Hint{"home_addr", "address"}, Hint{"birth", "birth_date"},     Hint{"ip_addr", "ip"},
+      Hint{"ssn", "national_id"},   Hint{"passport", "national_id"}, Hint{"national_id", "national_id"},
+      Hint{"iban", "bank"},         Hint{"card_number", "bank"},     Hint{"account_number", "bank"},
   };
   std::string lower = ToLower(name);
   std::replace_if(lower.begin(), lower.end(), [](char c) { return c == ' ' || c == '-' || c == '.'; }, '_');

@@ -15,8 +15,8 @@ namespace {
 
 using contract::TypeKind;
 
-constexpr int64_t kMaxValues = 12;          // a column with more different values has no list of them
-constexpr double kRareValue = 0.005;        // of the rows; rarer ones are taken for slips
+constexpr int64_t kMaxValues = 12;    // a column with more different values has no list of them
+constexpr double kRareValue = 0.005;  // of the rows; rarer ones are taken for slips
 
 bool IsAlnum(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
@@ -81,7 +81,8 @@ std::vector<std::string> ValuesOf(const ColumnProfile& column, int64_t* left_out
     kept += count;
   }
   *left_out = column.values - kept;
-  const bool few = !values.empty() && static_cast<int64_t>(values.size()) <= kMaxValues && column.values >= 10 * static_cast<int64_t>(values.size());
+  const bool few =
+      !values.empty() && static_cast<int64_t>(values.size()) <= kMaxValues && column.values >= 10 * static_cast<int64_t>(values.size());
   // More than a few slips are values of their own.
   return few && *left_out * 200 <= column.values ? values : std::vector<std::string>{};
 }
@@ -99,7 +100,8 @@ std::string Flow(const std::vector<std::string>& texts) {
 
 // Quoted unless it surely is no keyword: those have no underscore.
 std::string SqlName(const std::string& name) {
-  const bool plain = name.find('_') != std::string::npos && std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+  const bool plain = name.find('_') != std::string::npos &&
+                     std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
   return plain ? name : QuoteIdentifier(name);
 }
 
@@ -113,7 +115,8 @@ void AddRules(const ColumnProfile& column, ColumnLine* line) {
   int64_t left_out = 0;
   const auto values = ValuesOf(column, &left_out);
   if (!values.empty()) line->keys.push_back("values: " + Flow(values));
-  if (left_out > 0 && !values.empty()) line->remarks.push_back(fmt::format("{} {} another value", FormatCount(left_out), left_out == 1 ? "row has" : "rows have"));
+  if (left_out > 0 && !values.empty())
+    line->remarks.push_back(fmt::format("{} {} another value", FormatCount(left_out), left_out == 1 ? "row has" : "rows have"));
   const bool number = column.inferred.type.kind == TypeKind::kDecimal || column.inferred.type.kind == TypeKind::kBigint;
   if (number && !column.negative && IsAmountLike(column.field) && !IsIdLike(column.field)) line->keys.push_back("min: 0");
 }
@@ -121,7 +124,8 @@ void AddRules(const ColumnProfile& column, ColumnLine* line) {
 void AddTimes(const ColumnProfile& column, ColumnLine* line) {
   if (!column.inferred.formats.empty()) line->keys.push_back("formats: " + Flow(column.inferred.formats));
   if (column.inferred.day_or_month_first) line->remarks.push_back("CHECK: day and month could be the other way round");
-  if (column.inferred.type.kind == TypeKind::kTimestamp && column.inferred.without_zone) line->remarks.push_back("written without a zone: the project's timezone holds");
+  if (column.inferred.type.kind == TypeKind::kTimestamp && column.inferred.without_zone)
+    line->remarks.push_back("written without a zone: the project's timezone holds");
 }
 
 ColumnLine LineOf(const ColumnProfile& column, const std::string& name, bool is_key, int64_t records) {
@@ -139,9 +143,12 @@ ColumnLine LineOf(const ColumnProfile& column, const std::string& name, bool is_
   }
   AddRules(column, &line);
   if (!column.pii.empty()) line.keys.push_back("pii: " + column.pii);
-  if (column.values == 0) line.remarks.push_back("always empty so far: its type is a guess");
-  else if (column.nulls > 0) line.remarks.push_back(Percent(column.nulls, records) + " empty");
-  if (column.misfits > 0) line.remarks.push_back(fmt::format("{} {} not fit", FormatCount(column.misfits), column.misfits == 1 ? "value does" : "values do"));
+  if (column.values == 0)
+    line.remarks.push_back("always empty so far: its type is a guess");
+  else if (column.nulls > 0)
+    line.remarks.push_back(Percent(column.nulls, records) + " empty");
+  if (column.misfits > 0)
+    line.remarks.push_back(fmt::format("{} {} not fit", FormatCount(column.misfits), column.misfits == 1 ? "value does" : "values do"));
   return line;
 }
 
@@ -162,11 +169,14 @@ std::string Contract(const TableProfile& profile, const std::string& indent) {
   out += indent + "  on_new_column: evolve          # a new field becomes a column; or: freeze, quarantine\n";
   out += indent + "  max_quarantined: { share: 5%, min_rows: 100 }   # more than this and nothing is published\n";
   out += indent + "  columns:\n";
-  for (size_t i = 0; i < lines.size(); ++i) out += remarks[i].empty() ? lines[i] + "\n" : fmt::format("{:<{}}  # {}\n", lines[i], width, remarks[i]);
+  for (size_t i = 0; i < lines.size(); ++i)
+    out += remarks[i].empty() ? lines[i] + "\n" : fmt::format("{:<{}}  # {}\n", lines[i], width, remarks[i]);
   return out;
 }
 
-std::string FormatName(FileFormat format) { return format == FileFormat::kCsv ? "csv" : format == FileFormat::kNdjson ? "ndjson" : "parquet"; }
+std::string FormatName(FileFormat format) {
+  return format == FileFormat::kCsv ? "csv" : format == FileFormat::kNdjson ? "ndjson" : "parquet";
+}
 
 std::string CountOf(int64_t n, const char* one, const char* many) { return fmt::format("{} {}", FormatCount(n), n == 1 ? one : many); }
 
@@ -174,7 +184,8 @@ std::string CountOf(int64_t n, const char* one, const char* many) { return fmt::
 std::string Read(const SourceProposal& source) {
   std::string keys = fmt::format("files: {}, format: {}", YamlText(source.files), FormatName(source.profile.format));
   if (source.profile.format == FileFormat::kCsv) {
-    if (source.csv.delimiter != ',') keys += ", delimiter: " + (source.csv.delimiter == '\t' ? std::string("tab") : YamlText(std::string(1, source.csv.delimiter)));
+    if (source.csv.delimiter != ',')
+      keys += ", delimiter: " + (source.csv.delimiter == '\t' ? std::string("tab") : YamlText(std::string(1, source.csv.delimiter)));
     if (source.csv.quote == '\'') keys += ", quote: \"'\"";
     if (!source.csv.header) keys += ", header: false";
     if (source.csv.skip > 0) keys += fmt::format(", skip: {}", source.csv.skip);
@@ -191,10 +202,12 @@ bool CanBeKey(const ColumnProfile& column) {
 }  // namespace
 
 std::string ColumnName(std::string_view field) {
-  const bool plain = !field.empty() && !(field[0] >= '0' && field[0] <= '9') && std::all_of(field.begin(), field.end(), [](char c) { return IsAlnum(c) || c == '_'; });
+  const bool plain = !field.empty() && !(field[0] >= '0' && field[0] <= '9') &&
+                     std::all_of(field.begin(), field.end(), [](char c) { return IsAlnum(c) || c == '_'; });
   std::string name = plain ? std::string(field) : Snake(field);
   if (name.empty()) name = "column";
-  if ((name[0] >= '0' && name[0] <= '9') || contract::IsMetadataColumn(name)) name = "c_" + std::string(name[0] == '_' ? name.substr(1) : name);
+  if ((name[0] >= '0' && name[0] <= '9') || contract::IsMetadataColumn(name))
+    name = "c_" + std::string(name[0] == '_' ? name.substr(1) : name);
   return name;
 }
 
@@ -227,7 +240,8 @@ std::vector<std::string> ProposeKey(const TableProfile& profile) {
 
 std::string ProposeSequence(const TableProfile& profile) {
   const auto names = ColumnNames(profile);
-  for (const char* wanted : {"updated_at", "modified_at", "last_modified", "last_updated", "changed_at", "updated", "modified", "event_time", "timestamp", "created_at"}) {
+  for (const char* wanted : {"updated_at", "modified_at", "last_modified", "last_updated", "changed_at", "updated", "modified",
+                             "event_time", "timestamp", "created_at"}) {
     for (size_t i = 0; i < names.size(); ++i) {
       const ColumnProfile& column = profile.columns[i];
       const TypeKind kind = column.inferred.type.kind;
@@ -243,13 +257,16 @@ std::string ContractYaml(const TableProfile& profile) { return Contract(profile,
 std::string SourceYaml(const SourceProposal& source) {
   const TableProfile& profile = source.profile;
   std::string out = fmt::format("# bronze.{}: every record of {}, as it came.\n", source.name, source.files);
-  out += fmt::format("# Proposed from {} of {}{}. Read it through: a contract is what you promise to your readers.\n", CountOf(profile.records, "record", "records"),
-                     CountOf(profile.files, "file", "files"), profile.whole ? "" : " (a sample)");
-  if (profile.unreadable > 0) out += fmt::format("# {} could not be read and would be quarantined.\n", CountOf(profile.unreadable, "record", "records"));
+  out += fmt::format("# Proposed from {} of {}{}. Read it through: a contract is what you promise to your readers.\n",
+                     CountOf(profile.records, "record", "records"), CountOf(profile.files, "file", "files"),
+                     profile.whole ? "" : " (a sample)");
+  if (profile.unreadable > 0)
+    out += fmt::format("# {} could not be read and would be quarantined.\n", CountOf(profile.unreadable, "record", "records"));
   for (const Misfit& misfit : profile.misfits) {
     const std::string at = misfit.place.line > 0 ? fmt::format("line {}", misfit.place.line) : fmt::format("row {}", misfit.place.row);
     const std::string value = misfit.value.size() > 40 ? misfit.value.substr(0, 37) + "..." : misfit.value;
-    std::string text = fmt::format("{}, {}: {}{} ({})", misfit.place.file, at, misfit.column.empty() ? "" : misfit.column + " = ", QuoteIdentifier(value), misfit.why);
+    std::string text = fmt::format("{}, {}: {}{} ({})", misfit.place.file, at, misfit.column.empty() ? "" : misfit.column + " = ",
+                                   QuoteIdentifier(value), misfit.why);
     std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
     if (IsValidUtf8(text)) out += "#   " + text + "\n";
   }
@@ -266,26 +283,35 @@ std::string SilverSql(const SourceProposal& source) {
   std::vector<std::string> columns, keys;
   for (const std::string& name : names) columns.push_back("  " + SqlName(name));
   for (const std::string& name : key) keys.push_back(SqlName(name));
-  std::string out = fmt::format("-- silver.{0}: {1}.\n-- Only the rows that have come in since the last run are read: new(bronze.{0}).\nselect\n{2}\nfrom new(bronze.{0})\n", source.name,
-                                key.empty() ? "the rows of bronze, typed and checked" : fmt::format("one row per {}, the latest", Join(key, ", ")), Join(columns, ",\n"));
+  std::string out = fmt::format(
+      "-- silver.{0}: {1}.\n-- Only the rows that have come in since the last run are read: new(bronze.{0}).\nselect\n{2}\nfrom "
+      "new(bronze.{0})\n",
+      source.name, key.empty() ? "the rows of bronze, typed and checked" : fmt::format("one row per {}, the latest", Join(key, ", ")),
+      Join(columns, ",\n"));
   if (key.empty()) return out;
   const std::string newest = sequence.empty() ? "" : SqlName(sequence) + " desc, ";
-  out += fmt::format("-- of several rows of one {} in a batch, the newest\nqualify row_number() over (partition by {} order by {}_file desc, _row desc) = 1\n", Join(key, ", "), Join(keys, ", "), newest);
+  out += fmt::format(
+      "-- of several rows of one {} in a batch, the newest\nqualify row_number() over (partition by {} order by {}_file desc, _row desc) = "
+      "1\n",
+      Join(key, ", "), Join(keys, ", "), newest);
   return out;
 }
 
 std::string SilverYaml(const SourceProposal& source) {
   const auto key = ProposeKey(source.profile);
   const std::string sequence = ProposeSequence(source.profile);
-  std::string out = fmt::format("description: {}\n", YamlText(source.name + (key.empty() ? ", typed and checked" : ", typed and deduplicated")));
+  std::string out =
+      fmt::format("description: {}\n", YamlText(source.name + (key.empty() ? ", typed and checked" : ", typed and deduplicated")));
   if (key.empty()) return out + "store: append                    # no column looks like a key: rows are only added\n";
   const ColumnProfile* column = Find(source.profile, key[0]);
   out += "store: merge                     # a row per key; newer rows replace older ones\n";
   out += fmt::format("key: {}\n", Flow(key));
   if (column != nullptr && !column->unique())
-    out += fmt::format("# CHECK: {} values of {} are there more than once in the files looked at. Is it the key?\n", FormatCount(column->values - column->distinct_count), key[0]);
-  out += sequence.empty() ? "sequence_by: arrival             # the later batch wins; name a column that tells which row is newer, if there is one\n"
-                          : fmt::format("sequence_by: {}   # the highest wins, in whatever order rows come\n", Flow({sequence}));
+    out += fmt::format("# CHECK: {} values of {} are there more than once in the files looked at. Is it the key?\n",
+                       FormatCount(column->values - column->distinct_count), key[0]);
+  out += sequence.empty()
+             ? "sequence_by: arrival             # the later batch wins; name a column that tells which row is newer, if there is one\n"
+             : fmt::format("sequence_by: {}   # the highest wins, in whatever order rows come\n", Flow({sequence}));
   out += "checks:                          # looked at before anything is published\n";
   out += fmt::format("  - {{ unique: {} }}\n", Flow(key));
   out += fmt::format("  - {{ accounts_for: bronze.{}, key: {} }}   # no {} gets lost on the way\n", source.name, Flow(key), key[0]);
@@ -295,16 +321,23 @@ std::string SilverYaml(const SourceProposal& source) {
 std::string YamlText(std::string_view text) {
   static constexpr std::array kWords = {"true", "false", "yes", "no", "on", "off", "null", "y", "n", "~", "nan", ".nan", ".inf"};
   const bool plain = !text.empty() && (std::isalpha(static_cast<unsigned char>(text[0])) || text[0] == '_') &&
-                     std::all_of(text.begin(), text.end(), [](char c) { return IsAlnum(c) || c == '_' || c == '-' || c == '.' || c == '/' || c == ' '; }) && text.back() != ' ';
+                     std::all_of(text.begin(), text.end(),
+                                 [](char c) { return IsAlnum(c) || c == '_' || c == '-' || c == '.' || c == '/' || c == ' '; }) &&
+                     text.back() != ' ';
   const bool word = std::any_of(kWords.begin(), kWords.end(), [&](const char* w) { return EqualsIgnoreCase(w, text); });
   if (plain && !word) return std::string(text);
   std::string out = "\"";
   for (const char c : text) {
-    if (c == '"' || c == '\\') out += fmt::format("\\{}", c);
-    else if (c == '\t') out += "\\t";
-    else if (c == '\n') out += "\\n";
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) out += fmt::format("\\x{:02x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    else out += c;
+    if (c == '"' || c == '\\')
+      out += fmt::format("\\{}", c);
+    else if (c == '\t')
+      out += "\\t";
+    else if (c == '\n')
+      out += "\\n";
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += fmt::format("\\x{:02x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    else
+      out += c;
   }
   return out + "\"";
 }

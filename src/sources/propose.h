@@ -10,9 +10,9 @@ namespace sluice::sources {
 
 // One source to be.
 struct SourceProposal {
-  std::string name;                    // of the table: bronze.NAME
-  std::string connection;              // "" = left out
-  std::string files;                   // glob under the connection's path
+  std::string name;        // of the table: bronze.NAME
+  std::string connection;  // "" = left out
+  std::string files;       // glob under the connection's path
   formats::CsvDialect csv;
   TableProfile profile;
 };

@@ -18,21 +18,21 @@
 namespace sluice::sources {
 
 enum class FileFormat { kCsv, kNdjson, kParquet };
-enum class OnChangedFile { kFail, kIngest, kIgnore };   // a file already ingested whose size or etag differs since
+enum class OnChangedFile { kFail, kIngest, kIgnore };  // a file already ingested whose size or etag differs since
 
-struct CsvPins {                                        // only what the project pins; the rest is detected
+struct CsvPins {  // only what the project pins; the rest is detected
   std::optional<std::string> delimiter, quote, escape, comment;
   std::optional<bool> header;
-  std::optional<int> skip;                              // lines before the header or first record
+  std::optional<int> skip;  // lines before the header or first record
 };
 
 struct ReadSpec {
-  std::string files;                                    // glob under the connection's path
+  std::string files;  // glob under the connection's path
   FileFormat format = FileFormat::kCsv;
-  std::string compression = "auto";                     // auto | none | gzip | zstd
+  std::string compression = "auto";  // auto | none | gzip | zstd
   CsvPins csv;
   OnChangedFile on_changed_file = OnChangedFile::kFail;
-  int64_t settle_micros = 0;                            // files modified within this time are left for the next run
+  int64_t settle_micros = 0;  // files modified within this time are left for the next run
   Location where;
 };
 
@@ -42,14 +42,14 @@ struct Seen {
   std::string etag;
   bool operator==(const Seen&) const = default;
 };
-using Ledger = std::map<std::string, Seen>;             // by key under the connection's path
+using Ledger = std::map<std::string, Seen>;  // by key under the connection's path
 
 // One file of a batch, with all that was detected about it.
 struct InputFile {
-  store::ObjectMeta object;                             // key under the connection's path
-  std::string name;                                     // what _file and messages say; "" = the key
+  store::ObjectMeta object;  // key under the connection's path
+  std::string name;          // what _file and messages say; "" = the key
   formats::Compression compression = formats::Compression::kNone;
-  formats::CsvDialect csv;                              // format csv only
+  formats::CsvDialect csv;  // format csv only
 };
 
 struct Skipped {
@@ -58,11 +58,11 @@ struct Skipped {
 
 // What there is to ingest now.
 struct Offer {
-  std::vector<InputFile> files;                         // in the order that decides which row is "first": by key
-  std::vector<std::string> changed;                     // keys among `files` that were ingested before, with other contents
-  int64_t unchanged = 0;                                // ingested before and the same
-  std::vector<Skipped> skipped;                         // matched the glob but are left out, and why
-  std::vector<std::string> gone;                        // keys of the ledger that are not there any more
+  std::vector<InputFile> files;      // in the order that decides which row is "first": by key
+  std::vector<std::string> changed;  // keys among `files` that were ingested before, with other contents
+  int64_t unchanged = 0;             // ingested before and the same
+  std::vector<Skipped> skipped;      // matched the glob but are left out, and why
+  std::vector<std::string> gone;     // keys of the ledger that are not there any more
   std::vector<Error> warnings;
 };
 
@@ -84,10 +84,10 @@ class Source {
 
 // What a connector gets to know of the project. Referenced values must outlive the source.
 struct SourceSpec {
-  std::string connection_type;                          // "files"
-  std::string location;                                 // of the connection: its path
+  std::string connection_type;  // "files"
+  std::string location;         // of the connection: its path
   ReadSpec read;
-  const contract::Contract* contract = nullptr;         // names of columns help detection
+  const contract::Contract* contract = nullptr;  // names of columns help detection
 };
 
 // The connector of spec.connection_type, from the list in registry.cc. Errors: kUser "unknown-connection-type".

@@ -23,13 +23,13 @@ constexpr size_t kMaxDistinct = 60;
 constexpr size_t kMaxHashes = 2000000;
 constexpr size_t kMaxShapes = 8;
 constexpr size_t kSamples = 3;
-constexpr size_t kLongestTyped = 48;   // longer texts are prose
+constexpr size_t kLongestTyped = 48;  // longer texts are prose
 
 constexpr uint64_t kBoolean = 1, kInteger = 2, kDecimal = 4, kDouble = 8;
-constexpr int kFirstTime = 4;          // bits of time candidates start here
+constexpr int kFirstTime = 4;  // bits of time candidates start here
 
 struct TimeCandidate {
-  std::string format;                  // "": ISO 8601
+  std::string format;  // "": ISO 8601
   bool date = false;
   contract::TimeFormat compiled;
 };
@@ -71,9 +71,12 @@ uint64_t TimeBits(std::string_view text, int64_t* zoned) {
     contract::TimeText time;
     int32_t days = 0;
     bool fits = false;
-    if (!candidate.format.empty()) fits = candidate.compiled.Parse(text, &time) == contract::Decoded::kOk;
-    else if (candidate.date) fits = contract::DecodeIsoDate(text, &days) == contract::Decoded::kOk;
-    else fits = contract::DecodeIsoTime(text, &time) == contract::Decoded::kOk;
+    if (!candidate.format.empty())
+      fits = candidate.compiled.Parse(text, &time) == contract::Decoded::kOk;
+    else if (candidate.date)
+      fits = contract::DecodeIsoDate(text, &days) == contract::Decoded::kOk;
+    else
+      fits = contract::DecodeIsoTime(text, &time) == contract::Decoded::kOk;
     if (fits) bits |= TimeBit(i);
     if (fits && candidate.format.empty() && !candidate.date && time.has_zone) ++*zoned;
   }
@@ -138,9 +141,11 @@ void TextProfile::Add(std::string_view text, const std::function<ValuePlace()>& 
 void TextProfile::AddShape(std::string_view text) {
   const size_t digits = std::min(text.find_first_of("0123456789"), text.size());
   const std::string_view prefix = text.substr(0, digits);
-  const bool code = !prefix.empty() && prefix.size() <= 12 && digits < text.size() &&
-                    std::all_of(prefix.begin(), prefix.end(), [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_'; }) &&
-                    std::all_of(text.begin() + static_cast<int64_t>(digits), text.end(), IsDigit);
+  const bool code =
+      !prefix.empty() && prefix.size() <= 12 && digits < text.size() &&
+      std::all_of(
+          prefix.begin(), prefix.end(), [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_'; }) &&
+      std::all_of(text.begin() + static_cast<int64_t>(digits), text.end(), IsDigit);
   if (!code || (shapes_.size() >= kMaxShapes && !shapes_.contains(std::string(prefix)))) return;
   Shape& shape = shapes_[std::string(prefix)];
   const size_t length = text.size() - digits;
@@ -230,10 +235,18 @@ InferredType TextProfile::Infer(const InferOptions& options) const {
 int64_t TextProfile::CountMisfits(const InferredType& type, const std::string& column, std::vector<Misfit>* samples) const {
   uint64_t fits = 0;
   switch (type.type.kind) {
-    case TypeKind::kBoolean: fits = kBoolean; break;
-    case TypeKind::kBigint: fits = kInteger; break;
-    case TypeKind::kDecimal: fits = kDecimal; break;
-    case TypeKind::kDouble: fits = kDouble; break;
+    case TypeKind::kBoolean:
+      fits = kBoolean;
+      break;
+    case TypeKind::kBigint:
+      fits = kInteger;
+      break;
+    case TypeKind::kDecimal:
+      fits = kDecimal;
+      break;
+    case TypeKind::kDouble:
+      fits = kDouble;
+      break;
     case TypeKind::kDate:
     case TypeKind::kTimestamp:
       for (size_t i = 0; i < TimeCandidates().size(); ++i) {
@@ -246,7 +259,8 @@ int64_t TextProfile::CountMisfits(const InferredType& type, const std::string& c
         if (chosen) fits |= TimeBit(i);
       }
       break;
-    default: return 0;
+    default:
+      return 0;
   }
   int64_t count = 0;
   for (const auto& [bits, group] : groups_) {

@@ -25,16 +25,16 @@ struct Misfit {
 };
 
 struct InferOptions {
-  bool formats = true;       // other time formats than ISO 8601 may be proposed
-  double tolerance = 0.05;   // the share of values that may be misfits
+  bool formats = true;      // other time formats than ISO 8601 may be proposed
+  double tolerance = 0.05;  // the share of values that may be misfits
 };
 
 // The type that a column's texts are proposed to have.
 struct InferredType {
   contract::DataType type;
-  std::vector<std::string> formats;   // of dates and timestamps; empty: ISO 8601
-  bool without_zone = false;          // a timestamp whose texts say no zone
-  bool day_or_month_first = false;    // 01/02/2024: both orders fit every value
+  std::vector<std::string> formats;  // of dates and timestamps; empty: ISO 8601
+  bool without_zone = false;         // a timestamp whose texts say no zone
+  bool day_or_month_first = false;   // 01/02/2024: both orders fit every value
 };
 
 class TextProfile {
@@ -61,7 +61,7 @@ class TextProfile {
   bool any_negative() const { return negative_; }
 
  private:
-  struct Group {                      // values that fit the same candidates
+  struct Group {  // values that fit the same candidates
     int64_t count = 0;
     std::vector<Misfit> first;
   };
@@ -80,7 +80,7 @@ class TextProfile {
     int64_t count = 0;
     size_t min_digits = 0, max_digits = 0;
   };
-  std::map<std::string, Shape> shapes_;   // by the letters before the digits
+  std::map<std::string, Shape> shapes_;  // by the letters before the digits
 };
 
 bool IsNullWord(std::string_view text);

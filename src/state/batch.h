@@ -32,36 +32,36 @@ struct OpenRecord {
   int64_t n = 0;
   int attempt = 0;
   std::string run_id;
-  Instant clock;                    // the run's clock; later attempts take that of the first
-  std::string kind = "write";       // for people: write | replay | rollback | full-refresh
-  std::string inputs = "{}";        // planned: files with size and etag, offset or cursor start, input table ids and ranges
+  Instant clock;               // the run's clock; later attempts take that of the first
+  std::string kind = "write";  // for people: write | replay | rollback | full-refresh
+  std::string inputs = "{}";   // planned: files with size and etag, offset or cursor start, input table ids and ranges
   std::string parameters = "{}";
-  std::string fingerprint;          // of the node's SQL, contract and settings
+  std::string fingerprint;  // of the node's SQL, contract and settings
   bool operator==(const OpenRecord&) const = default;
 };
 
 // The change of one table within a batch. A table that does not change has none.
 struct TableChange {
-  std::string table;                        // "bronze.orders", for people
-  std::string root;                         // its key prefix in the lake
-  delta::PreparedCommit commit;             // with the table's id and the version it was prepared on; no actions: only the txn
-  std::optional<int64_t> expected_txn;      // the node's txn in the table at that version
-  std::vector<size_t> depends_on;           // earlier changes of this batch whose staged rows this one was computed from
+  std::string table;                    // "bronze.orders", for people
+  std::string root;                     // its key prefix in the lake
+  delta::PreparedCommit commit;         // with the table's id and the version it was prepared on; no actions: only the txn
+  std::optional<int64_t> expected_txn;  // the node's txn in the table at that version
+  std::vector<size_t> depends_on;       // earlier changes of this batch whose staged rows this one was computed from
   bool operator==(const TableChange&) const = default;
 };
 
 struct ReadyRecord {
   int64_t n = 0;
   int k = 1;
-  int attempt = 0;                          // whose staged files these are
+  int attempt = 0;  // whose staged files these are
   std::string run_id;
   std::string kind = "write";
-  std::vector<TableChange> changes;         // committed in this order; may be empty (only the cursor moves)
-  std::string inputs = "{}";                // what the batch consumed; see ledger.h for {"files": [...]}
-  std::string counts = "{}";                // read, written, quarantined, deduplicated, …
-  std::string cursor = "null";              // after this batch
+  std::vector<TableChange> changes;  // committed in this order; may be empty (only the cursor moves)
+  std::string inputs = "{}";         // what the batch consumed; see ledger.h for {"files": [...]}
+  std::string counts = "{}";         // read, written, quarantined, deduplicated, …
+  std::string cursor = "null";       // after this batch
   std::string fingerprint;
-  bool abandoned = false;                   // the checks of a re-preparation failed: n+1 is the rollback
+  bool abandoned = false;  // the checks of a re-preparation failed: n+1 is the rollback
   std::string abandoned_because;
   bool operator==(const ReadyRecord&) const = default;
 };
@@ -69,29 +69,29 @@ struct ReadyRecord {
 struct TableVersion {
   std::string table, root, id;
   int64_t version = 0;
-  int64_t batch = 0;                        // the last one that changed it
+  int64_t batch = 0;  // the last one that changed it
   bool operator==(const TableVersion&) const = default;
 };
 
 struct DoneRecord {
   int64_t n = 0;
-  int k = 1;                                // the ready that was committed
+  int k = 1;  // the ready that was committed
   bool abandoned = false;
-  std::vector<TableVersion> tables;         // of this batch and, carried forward, of the ones before
+  std::vector<TableVersion> tables;  // of this batch and, carried forward, of the ones before
   bool operator==(const DoneRecord&) const = default;
 };
 
 // What the records of a node say.
 struct NodeState {
-  int64_t last_done = 0;                    // 0: no batch yet
-  std::string cursor = "null";              // of the last done batch
-  std::string inputs = "{}", counts = "{}", fingerprint, run_id;   // of the last done batch
-  std::vector<TableVersion> tables;         // as of last_done
-  bool abandoned = false;                   // the last done batch was; Recover rolls it back
+  int64_t last_done = 0;                                          // 0: no batch yet
+  std::string cursor = "null";                                    // of the last done batch
+  std::string inputs = "{}", counts = "{}", fingerprint, run_id;  // of the last done batch
+  std::vector<TableVersion> tables;                               // as of last_done
+  bool abandoned = false;                                         // the last done batch was; Recover rolls it back
   // Of batch last_done + 1:
-  std::optional<ReadyRecord> pending;       // decided: Finish it before anything else
-  int highest_attempt = 0;                  // 0: not opened yet
-  std::optional<Instant> first_clock;       // of its first attempt
+  std::optional<ReadyRecord> pending;  // decided: Finish it before anything else
+  int highest_attempt = 0;             // 0: not opened yet
+  std::optional<Instant> first_clock;  // of its first attempt
 };
 
 struct OpenRequest {
@@ -99,8 +99,8 @@ struct OpenRequest {
 };
 
 struct Decision {
-  ReadyRecord ready;                        // the winner's
-  bool mine = false;                        // false: another attempt decided; what this one staged is void
+  ReadyRecord ready;  // the winner's
+  bool mine = false;  // false: another attempt decided; what this one staged is void
 };
 
 // What a re-preparation gives: a new change for each one asked for, or why the batch is abandoned (its checks fail).
@@ -115,8 +115,8 @@ using Reprepare = std::function<Result<Repreparation>(const ReadyRecord& base, c
 
 struct NodeIdentity {
   std::string project, node, run_id;
-  std::string engine_info = "sluice";       // into commitInfo
-  std::string app_id() const { return project + "/" + node; }   // of the txn in every commit
+  std::string engine_info = "sluice";                          // into commitInfo
+  std::string app_id() const { return project + "/" + node; }  // of the txn in every commit
 };
 
 // "bronze.orders-12.1": how names of files staged by attempt a of batch n start.

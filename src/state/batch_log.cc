@@ -12,7 +12,7 @@
 namespace sluice::state {
 namespace {
 
-constexpr int kMostAttempts = 10'000;   // of one batch: beyond, something opens attempts in a circle
+constexpr int kMostAttempts = 10'000;  // of one batch: beyond, something opens attempts in a circle
 
 void Take(NodeState& state, const HeadIndex& head) {
   state.last_done = head.done.n;
@@ -107,7 +107,7 @@ Result<NodeState> BatchLog::Load() {
   SLUICE_TRY(auto batches, ListBatches(lake_, node, head ? head->done.n : 0));
   const auto is_done = [](const BatchRecords& batch) { return batch.done; };
   auto last = std::find_if(batches.rbegin(), batches.rend(), is_done);
-  if (head && last == batches.rend()) {   // an index of records that are not there
+  if (head && last == batches.rend()) {  // an index of records that are not there
     head.reset();
     SLUICE_TRY(batches, ListBatches(lake_, node, 0));
     last = std::find_if(batches.rbegin(), batches.rend(), is_done);
@@ -162,7 +162,8 @@ Result<OpenRecord> BatchLog::Open(const NodeState& state, const OpenRequest& req
       clock_known = true;
     }
   }
-  return Fail(RetryableError("too-many-attempts", fmt::format("batch {} of {} was begun {} times", record.n, identity_.node, kMostAttempts)));
+  return Fail(
+      RetryableError("too-many-attempts", fmt::format("batch {} of {} was begun {} times", record.n, identity_.node, kMostAttempts)));
 }
 
 Result<Decision> BatchLog::Decide(const NodeState& state, ReadyRecord ready) {

@@ -1,9 +1,8 @@
 // The counterexamples of the protocol's exhaustive model (docs/exactly-once.md), played against the real code: the natural
 // readings of the rules that turned out wrong. Each test is the trace that broke the wrong reading, with the same two runs, faults
 // and foreign writers; its name carries the model's number. T0, T1: the batch's first and second table.
-#include <gtest/gtest.h>
-
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 
@@ -50,27 +49,27 @@ World AfterFirstBatch(Kind kind, int64_t records = 2, int64_t more = 2) {
 TEST(Counterexample, Cx01_AStaleRunCannotSetTheCursorBack) {
   World world(Kind::kIngest, 1);
   const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, kDone, [&] {
-    RunToRest(world);            // B finishes batch 1 …
-    world.end = 3;
-    RunToRest(world);            // … and does batch 2
-  }));
+                                RunToRest(world);  // B finishes batch 1 …
+                                world.end = 3;
+                                RunToRest(world);  // … and does batch 2
+                              }));
   EXPECT_TRUE(a.result) << Said(a.result);
   EXPECT_EQ(Runner(world, *world.lake).log().Load()->cursor, "3");
   world.end = 4;
-  RunToRest(world);              // batch 3 begins behind batch 2
+  RunToRest(world);  // batch 3 begins behind batch 2
   ExpectExactlyOnce(world, "cx01");
   EXPECT_EQ(Runner(world, *world.lake).log().Load()->last_done, 3);
 }
 
 TEST(Counterexample, Cx02_ATableWithoutRowsGetsNoCommitAndStopsNothing) {
   World world(Kind::kIngest, 1);
-  RunToRest(world);              // record 0 is quarantined: bronze is not made
+  RunToRest(world);  // record 0 is quarantined: bronze is not made
   EXPECT_EQ(delta::LoadSnapshotIfExists(*world.lake, kRoots[1])->has_value(), false);
   world.end = 2;
-  RunToRest(world);              // record 1 goes to bronze: its first txn is 2
+  RunToRest(world);  // record 1 goes to bronze: its first txn is 2
   world.end = 3;
   RunToRest(world);
-  EXPECT_EQ(Commits(world, 0).size(), 2u);   // batches 1 and 3
+  EXPECT_EQ(Commits(world, 0).size(), 2u);  // batches 1 and 3
   EXPECT_EQ(Commits(world, 1).size(), 1u);
   ExpectExactlyOnce(world, "cx02");
 }
@@ -78,10 +77,10 @@ TEST(Counterexample, Cx02_ATableWithoutRowsGetsNoCommitAndStopsNothing) {
 TEST(Counterexample, Cx03_AVoidIngestIsPreparedFromItsStagedRowsNotFromTheSource) {
   World world = AfterFirstBatch(Kind::kIngest, 2, 1);
   const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(0, 1), [&] {
-    world.end = 4;               // record 3 appears, contents change, and T0's entry becomes void
-    world.flavour = 1;
-    ForeignConflict(world, 0);
-  }));
+                                world.end = 4;  // record 3 appears, contents change, and T0's entry becomes void
+                                world.flavour = 1;
+                                ForeignConflict(world, 0);
+                              }));
   EXPECT_TRUE(a.result) << Said(a.result);
   EXPECT_EQ(HighestReady(world, 2)->k, 2);
   EXPECT_EQ(HighestReady(world, 2)->cursor, "3");
@@ -112,7 +111,7 @@ TEST(Counterexample, Cx05_BatchNumbersDoNotComeFromATxnThatExpires) {
   RunToRest(world);
   ForgetTransactions(world, 0);
   ForgetTransactions(world, 1);
-  RunToRest(world);              // nothing to do: the records say so
+  RunToRest(world);  // nothing to do: the records say so
   EXPECT_EQ(Runner(world, *world.lake).log().Load()->last_done, 1);
   world.end = 4;
   RunToRest(world);
@@ -127,7 +126,7 @@ TEST(Counterexample, Cx06_ATableDroppedAndMadeAgainStopsTheNode) {
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().code, "table-replaced");
   EXPECT_FALSE(stopped.error().hint.empty());
-  EXPECT_EQ(Commits(world, 0).size(), 1u);   // only the stranger's: none of ours names files that went with the drop
+  EXPECT_EQ(Commits(world, 0).size(), 1u);  // only the stranger's: none of ours names files that went with the drop
 }
 
 TEST(Counterexample, Cx06_ATableDroppedAfterTheDecisionStopsTheNodeToo) {
@@ -154,7 +153,7 @@ TEST(Counterexample, Cx07_ACreationIsNeverRebasedOnAForeignTable) {
   EXPECT_TRUE(a.result) << Said(a.result);
   ExpectExactlyOnce(world, "cx07");
   const delta::Snapshot table = delta::LoadSnapshot(*world.lake, kRoots[0]).value();
-  EXPECT_EQ(table.metadata.id, "foreign-id-1");          // its metadata stands: ours was prepared again as an append
+  EXPECT_EQ(table.metadata.id, "foreign-id-1");  // its metadata stands: ours was prepared again as an append
   EXPECT_EQ(Rows(world, 0), (std::vector<std::string>{"0", "f0"}));
   EXPECT_EQ(HighestReady(world, 1)->k, 2);
 }
@@ -179,7 +178,7 @@ TEST(Counterexample, Cx08_IfThatLogIsGoneTooTheNodeStops) {
   const Status stopped = TryRunToRest(world);
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().code, "log-gone");
-  EXPECT_EQ(Rows(world, 0), (std::vector<std::string>{"0", "f0"}));   // not twice
+  EXPECT_EQ(Rows(world, 0), (std::vector<std::string>{"0", "f0"}));  // not twice
 }
 
 TEST(Counterexample, Cx09_APutIntoACleanedSlotIsNotBelieved) {
@@ -187,11 +186,11 @@ TEST(Counterexample, Cx09_APutIntoACleanedSlotIsNotBelieved) {
   // While A is about to put T1/0, a stranger makes T1, goes on, and the log before its checkpoint is cleaned away: A's put of
   // 0.json succeeds, and no reader will ever see it.
   const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(1, 0), [&] {
-    ForeignAppend(world, 1);
-    ForeignAppend(world, 1);
-    CleanLog(world, 1);
-  }));
-  ASSERT_FALSE(a.result);        // the log since cannot be had, nor can a txn: a person must look
+                                ForeignAppend(world, 1);
+                                ForeignAppend(world, 1);
+                                CleanLog(world, 1);
+                              }));
+  ASSERT_FALSE(a.result);  // the log since cannot be had, nor can a txn: a person must look
   EXPECT_EQ(a.result.error().code, "log-gone");
   EXPECT_FALSE(ListBatch(*world.lake, kNode, 1)->done);
   EXPECT_EQ(Rows(world, 1), (std::vector<std::string>{"f0", "f1"}));
@@ -200,13 +199,13 @@ TEST(Counterexample, Cx09_APutIntoACleanedSlotIsNotBelieved) {
 TEST(Counterexample, Cx09_InATableThatKnowsTheNodeItIsPutAgain) {
   World world = AfterFirstBatch(Kind::kIngest);
   const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(1, 1), [&] {
-    ForeignAppend(world, 1);
-    ForeignAppend(world, 1);
-    CleanLog(world, 1);          // its checkpoint still holds the txn of batch 1
-  }));
+                                ForeignAppend(world, 1);
+                                ForeignAppend(world, 1);
+                                CleanLog(world, 1);  // its checkpoint still holds the txn of batch 1
+                              }));
   EXPECT_TRUE(a.result) << Said(a.result);
   ExpectExactlyOnce(world, "cx09", false);
-  EXPECT_EQ(HighestReady(world, 2)->k, 2);   // part of the log was gone: void, and prepared again
+  EXPECT_EQ(HighestReady(world, 2)->k, 2);  // part of the log was gone: void, and prepared again
 }
 
 TEST(Counterexample, Cx10_WhoeverFindsTheDoneRecordMissingWritesIt) {
@@ -227,10 +226,10 @@ TEST(Counterexample, Cx11_NothingOfTheNextBatchIsWrittenBeforeDone) {
   world.end = 2;
   bool next_began = false;
   const RunReport b = RunWith(world, {.before = [&](const Operation& operation) {
-    if (operation.kind != OperationKind::kPutIfAbsent || !operation.key.ends_with(".open")) return;
-    next_began = true;
-    EXPECT_TRUE(ListBatch(*world.lake, kNode, 1)->done);
-  }});
+                                if (operation.kind != OperationKind::kPutIfAbsent || !operation.key.ends_with(".open")) return;
+                                next_began = true;
+                                EXPECT_TRUE(ListBatch(*world.lake, kNode, 1)->done);
+                              }});
   EXPECT_TRUE(b.result) << Said(b.result);
   EXPECT_TRUE(next_began);
   ExpectExactlyOnce(world, "cx11");
@@ -241,10 +240,10 @@ TEST(Counterexample, Cx11_NothingOfTheNextBatchIsWrittenBeforeDone) {
 TEST(Counterexample, Cx11_AStaleRunFindsDoneBeforeItLooksAtTablesThatWentOn) {
   World world(Kind::kGroup, 1);
   const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, kDone, [&] {
-    RunToRest(world);
-    world.end = 2;
-    RunToRest(world);
-  }));
+                                RunToRest(world);
+                                world.end = 2;
+                                RunToRest(world);
+                              }));
   EXPECT_TRUE(a.result) << Said(a.result);
   ExpectExactlyOnce(world, "cx11");
 }
@@ -260,8 +259,8 @@ TEST(Counterexample, Cx12_TwoRunsThatPrepareAgainFollowTheOneThatWasFirst) {
   store::FaultyOptions options = Before(OperationKind::kPutIfAbsent, LogFile(0, 1), [&] { ForeignConflict(world, 0); });
   const auto conflict_first = options.before;
   const auto b_comes = Before(OperationKind::kPutIfAbsent, ".ready.2", [&] {
-    (void)RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(1, 1), [] {}));
-  }).before;
+                         (void)RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(1, 1), [] {}));
+                       }).before;
   options.before = [=](const Operation& operation) {
     conflict_first(operation);
     b_comes(operation);
@@ -279,12 +278,12 @@ TEST(Counterexample, Cx12_WithTheWinnerDyingAtEveryPoint) {
     World world = AfterFirstBatch(Kind::kGroup);
     const auto conflict = Before(OperationKind::kPutIfAbsent, LogFile(0, 1), [&] { ForeignConflict(world, 0); }).before;
     const auto b_comes = Before(OperationKind::kPutIfAbsent, ".ready.2", [&] {
-      (void)RunWith(world, {.faults = {{.at = death, .kind = FaultKind::kKillAfter}}});
-    }).before;
+                           (void)RunWith(world, {.faults = {{.at = death, .kind = FaultKind::kKillAfter}}});
+                         }).before;
     const RunReport a = RunWith(world, {.before = [=](const Operation& operation) {
-      conflict(operation);
-      b_comes(operation);
-    }});
+                                  conflict(operation);
+                                  b_comes(operation);
+                                }});
     EXPECT_TRUE(a.result) << death << ": " << Said(a.result);
     RunToRest(world);
     ExpectExactlyOnce(world, fmt::format("cx12, B died after {}", death));
@@ -297,7 +296,7 @@ TEST(Counterexample, Cx13_WhatWasComputedFromAVoidChangeIsPreparedAgainWithIt) {
   EXPECT_TRUE(a.result) << Said(a.result);
   const ReadyRecord first = ReadReady(*world.lake, kNode, 2, 1).value(), second = ReadReady(*world.lake, kNode, 2, 2).value();
   EXPECT_NE(first.changes[0].commit, second.changes[0].commit);
-  EXPECT_NE(first.changes[1].commit, second.changes[1].commit);   // T1 too, though nobody touched T1
+  EXPECT_NE(first.changes[1].commit, second.changes[1].commit);  // T1 too, though nobody touched T1
   EXPECT_EQ(first.cursor, second.cursor);
   EXPECT_EQ(first.inputs, second.inputs);
   ExpectExactlyOnce(world, "cx13");
@@ -315,21 +314,21 @@ TEST(Counterexample, Cx13_WhatIsCommittedOrIndependentStaysAsItWas) {
 
 TEST(Counterexample, Cx14_AFailedCheckOfARepreparationAbandonsTheBatchAndTheNextRollsItBack) {
   World world = AfterFirstBatch(Kind::kGroup);
-  const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(1, 1), [&] {   // T0 is committed by then
-    ForeignConflict(world, 1);
-    world.bad_checks = true;
-  }));
+  const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(1, 1), [&] {  // T0 is committed by then
+                                ForeignConflict(world, 1);
+                                world.bad_checks = true;
+                              }));
   EXPECT_TRUE(a.result) << Said(a.result);
   EXPECT_TRUE(ReadDone(*world.lake, kNode, 2)->abandoned);
   EXPECT_EQ(Runner(world, *world.lake).log().Load()->abandoned, true);
-  EXPECT_EQ(Rows(world, 1), (std::vector<std::string>{"0", "1"}));   // T1 got no rows, only the txn
+  EXPECT_EQ(Rows(world, 1), (std::vector<std::string>{"0", "1"}));  // T1 got no rows, only the txn
   EXPECT_EQ(delta::LoadSnapshot(*world.lake, kRoots[1])->TxnVersion(kProject + "/" + kNode), 2);
   world.bad_checks = false;
 
   const NodeState rolled_back = Runner(world, *world.lake).log().Recover(Runner(world, *world.lake).reprepare()).value();
   EXPECT_EQ(rolled_back.last_done, 3);
   EXPECT_EQ(rolled_back.cursor, "2");
-  EXPECT_EQ(Rows(world, 0), (std::vector<std::string>{"0", "1"}));   // as before batch 2, from a copy
+  EXPECT_EQ(Rows(world, 0), (std::vector<std::string>{"0", "1"}));  // as before batch 2, from a copy
   RunToRest(world);
   for (const int table : {0, 1}) EXPECT_EQ(Rows(world, table), (std::vector<std::string>{"0", "1", "2", "3"}));
 }
@@ -361,15 +360,15 @@ TEST(Counterexample, Cx14_KilledAnywhereOnThatWay) {
 }
 
 TEST(Counterexample, Cx20_ARollbackCoversEveryTableOfTheBatch) {
-  World world = AfterFirstBatch(Kind::kIngest);   // records 2 and 3: one for each table
+  World world = AfterFirstBatch(Kind::kIngest);  // records 2 and 3: one for each table
   const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(1, 1), [&] {
-    ForeignConflict(world, 1);
-    world.bad_checks = true;
-  }));
+                                ForeignConflict(world, 1);
+                                world.bad_checks = true;
+                              }));
   EXPECT_TRUE(a.result) << Said(a.result);
-  EXPECT_EQ(Rows(world, 0), (std::vector<std::string>{"0", "2"}));   // the quarantine's part is committed …
+  EXPECT_EQ(Rows(world, 0), (std::vector<std::string>{"0", "2"}));  // the quarantine's part is committed …
   world.bad_checks = false;
-  RunToRest(world);                                                  // … taken back, and batch 4 brings both
+  RunToRest(world);  // … taken back, and batch 4 brings both
   EXPECT_EQ(Rows(world, 0), (std::vector<std::string>{"0", "2"}));
   EXPECT_EQ(Rows(world, 1), (std::vector<std::string>{"1", "3"}));
   EXPECT_EQ(Runner(world, *world.lake).log().Load()->last_done, 4);
@@ -377,25 +376,26 @@ TEST(Counterexample, Cx20_ARollbackCoversEveryTableOfTheBatch) {
 
 TEST(Counterexample, Cx22_ARefreshIsTheNextBatchSoAStaleRunClosesNothingOfIt) {
   World world(Kind::kIngest, 2);
-  const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, kDone, [&] {
-    RunToRest(world);
-    Runner b(world, *world.lake);                                    // the refresh: numbers go on, records stay
-    const NodeState state = b.log().Recover(b.reprepare()).value();
-    const OpenRecord open = b.log().Open(state, {.kind = kFullRefreshKind}).value();
-    EXPECT_EQ(open.n, 2);
-    ReadyRecord ready{.n = open.n, .attempt = open.attempt, .kind = kFullRefreshKind, .cursor = "0"};
-    for (const std::string& root : kRoots) {
-      const delta::Snapshot table = delta::LoadSnapshot(*world.lake, root).value();
-      delta::PreparedCommit empty{.table_id = table.metadata.id, .read_version = table.version, .reads = delta::ReadScope::kWholeTable};
-      for (const delta::Add& file : table.files)
-        empty.actions.emplace_back(delta::Remove{.path = file.path, .deletion_timestamp = world.clock.Now().millis()});
-      ready.changes.push_back(MakeChange(b.log().identity(), root, root, std::move(empty), &table));
-    }
-    EXPECT_TRUE(b.log().Decide(state, std::move(ready))->mine);      // and B dies here: only decided
-  }));
-  EXPECT_TRUE(a.result) << Said(a.result);                           // A's done is of batch 1, which it is
+  const RunReport a = RunWith(
+      world, Before(OperationKind::kPutIfAbsent, kDone, [&] {
+        RunToRest(world);
+        Runner b(world, *world.lake);  // the refresh: numbers go on, records stay
+        const NodeState state = b.log().Recover(b.reprepare()).value();
+        const OpenRecord open = b.log().Open(state, {.kind = kFullRefreshKind}).value();
+        EXPECT_EQ(open.n, 2);
+        ReadyRecord ready{.n = open.n, .attempt = open.attempt, .kind = kFullRefreshKind, .cursor = "0"};
+        for (const std::string& root : kRoots) {
+          const delta::Snapshot table = delta::LoadSnapshot(*world.lake, root).value();
+          delta::PreparedCommit empty{.table_id = table.metadata.id, .read_version = table.version, .reads = delta::ReadScope::kWholeTable};
+          for (const delta::Add& file : table.files)
+            empty.actions.emplace_back(delta::Remove{.path = file.path, .deletion_timestamp = world.clock.Now().millis()});
+          ready.changes.push_back(MakeChange(b.log().identity(), root, root, std::move(empty), &table));
+        }
+        EXPECT_TRUE(b.log().Decide(state, std::move(ready))->mine);  // and B dies here: only decided
+      }));
+  EXPECT_TRUE(a.result) << Said(a.result);  // A's done is of batch 1, which it is
   EXPECT_FALSE(ListBatch(*world.lake, kNode, 2)->done);
-  RunToRest(world);                                                  // empties the tables, and takes the source anew
+  RunToRest(world);  // empties the tables, and takes the source anew
   ExpectExactlyOnce(world, "cx22");
   EXPECT_EQ(Runner(world, *world.lake).log().Load()->last_done, 3);
 }
@@ -403,10 +403,10 @@ TEST(Counterexample, Cx22_ARefreshIsTheNextBatchSoAStaleRunClosesNothingOfIt) {
 TEST(Counterexample, Cx23_AConflictHiddenByALogCleanUpStillVoids) {
   World world = AfterFirstBatch(Kind::kGroup);
   const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(0, 1), [&] {
-    ForeignConflict(world, 0);   // rewrites the files that the batch removes
-    ForeignAppend(world, 0);
-    CleanLog(world, 0);          // and the commit that did it is gone
-  }));
+                                ForeignConflict(world, 0);  // rewrites the files that the batch removes
+                                ForeignAppend(world, 0);
+                                CleanLog(world, 0);  // and the commit that did it is gone
+                              }));
   EXPECT_TRUE(a.result) << Said(a.result);
   EXPECT_GE(HighestReady(world, 2)->k, 2);
   RunToRest(world);
@@ -416,7 +416,7 @@ TEST(Counterexample, Cx23_AConflictHiddenByALogCleanUpStillVoids) {
 TEST(Counterexample, Rx24_ADropBetweenTheLookAndThePutIsNoticedAfterwards) {
   World world = AfterFirstBatch(Kind::kIngest);
   const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(0, 1), [&] { DropAndMakeAgain(world, 0); }));
-  ASSERT_FALSE(a.result);        // the put cannot be stopped, but the node stops and says so
+  ASSERT_FALSE(a.result);  // the put cannot be stopped, but the node stops and says so
   EXPECT_EQ(a.result.error().code, "table-replaced");
   EXPECT_FALSE(ListBatch(*world.lake, kNode, 2)->done);
 }

@@ -1,8 +1,7 @@
 // Every store operation of a run, struck in every way: killed, failed, cut off from its answer, paused while another run goes
 // through whole, overtaken by foreign writers. After each, a lone run brings everything to rest, with every record exactly once.
-#include <gtest/gtest.h>
-
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -81,7 +80,7 @@ TEST_P(Sweep, KilledTwice) {
   for (const auto& [first, second] : Pairs(operations, operations)) {
     World world = Fresh();
     (void)RunWith(world, {.faults = {{.at = first, .kind = FaultKind::kKillAfter}}});
-    world.end += 1;   // the source has gone on meanwhile
+    world.end += 1;  // the source has gone on meanwhile
     (void)RunWith(world, {.faults = {{.at = second, .kind = FaultKind::kKillBefore}}});
     RunToRest(world);
     ExpectExactlyOnce(world, fmt::format("killed after {}, then before {}", first, second));
@@ -105,7 +104,7 @@ TEST_P(Sweep, AnyAnswerIsLost) {
       const std::string what = fmt::format("{} lost at {}", kind == FaultKind::kLoseAnswer ? "answer" : "request",
                                            report.operations.at(static_cast<size_t>(at - 1)).ToString());
       if (report.operations.at(static_cast<size_t>(at - 1)).kind == store::OperationKind::kPutIfAbsent) {
-        EXPECT_TRUE(report.result) << what << ": " << Said(report.result);   // every put of the protocol settles its own answer
+        EXPECT_TRUE(report.result) << what << ": " << Said(report.result);  // every put of the protocol settles its own answer
       }
       if (report.result) ExpectExactlyOnce(world, what);
       RunToRest(world);
@@ -136,13 +135,13 @@ TEST_P(Sweep, AnyPutLandsLate) {
 TEST_P(Sweep, ThePutOfADeadRunLandsLate) {
   for (int64_t at = 1; at <= operations; ++at) {
     World world = Fresh();
-    store::FaultyStore store(*world.lake, {.faults = {{.at = at, .kind = FaultKind::kLate, .late_by = 1000},
-                                                      {.at = at + 1, .kind = FaultKind::kKillBefore}}});
+    store::FaultyStore store(
+        *world.lake, {.faults = {{.at = at, .kind = FaultKind::kLate, .late_by = 1000}, {.at = at + 1, .kind = FaultKind::kKillBefore}}});
     (void)Runner(world, store).RunOnce();
-    for (int64_t middle : {3, 12, 1000}) {   // it lands while the next run is at work, or after it
+    for (int64_t middle : {3, 12, 1000}) {  // it lands while the next run is at work, or after it
       World again = Fresh();
-      store::FaultyStore dead(*again.lake, {.faults = {{.at = at, .kind = FaultKind::kLate, .late_by = 1000},
-                                                       {.at = at + 1, .kind = FaultKind::kKillBefore}}});
+      store::FaultyStore dead(
+          *again.lake, {.faults = {{.at = at, .kind = FaultKind::kLate, .late_by = 1000}, {.at = at + 1, .kind = FaultKind::kKillBefore}}});
       (void)Runner(again, dead).RunOnce();
       (void)RunWith(again, At(middle, [&] { dead.LandLate(); }));
       dead.LandLate();
@@ -157,11 +156,11 @@ TEST_P(Sweep, AnotherRunGoesThroughWhileThisOneSleeps) {
   for (int64_t at = 1; at <= operations; ++at) {
     World world = Fresh();
     const RunReport sleeper = RunWith(world, At(at, [&] {
-      RunToRest(world);
-      world.end += 1;
-      world.flavour = 1 - world.flavour;   // and the source gives other contents when read again
-      RunToRest(world);
-    }));
+                                        RunToRest(world);
+                                        world.end += 1;
+                                        world.flavour = 1 - world.flavour;  // and the source gives other contents when read again
+                                        RunToRest(world);
+                                      }));
     const std::string what = fmt::format("slept before {}", sleeper.operations.at(static_cast<size_t>(at - 1)).ToString());
     EXPECT_TRUE(sleeper.result) << what << ": " << Said(sleeper.result);
     ExpectExactlyOnce(world, what);
@@ -174,10 +173,10 @@ TEST_P(Sweep, AnotherRunDiesWhileThisOneSleeps) {
   for (const auto& [at, death] : Pairs(operations, operations)) {
     World world = Fresh();
     const RunReport sleeper = RunWith(world, At(at, [&, death = death] {
-      world.flavour = 1 - world.flavour;
-      (void)RunWith(world, {.faults = {{.at = death, .kind = FaultKind::kKillAfter}}});
-      world.end += 1;
-    }));
+                                        world.flavour = 1 - world.flavour;
+                                        (void)RunWith(world, {.faults = {{.at = death, .kind = FaultKind::kKillAfter}}});
+                                        world.end += 1;
+                                      }));
     const std::string what = fmt::format("slept before {}, the other died after {}", at, death);
     EXPECT_TRUE(sleeper.result) << what << ": " << Said(sleeper.result);
     RunToRest(world);
@@ -191,8 +190,13 @@ TEST_P(Sweep, ThreeRunsOneWithinTheOther) {
     World world = Fresh();
     Result<std::string> said_by_b = "";
     const RunReport a_report = RunWith(world, At(a, [&, b = b] {
-      said_by_b = RunWith(world, At(b, [&] { world.flavour = 1 - world.flavour; (void)RunWith(world); })).result;
-    }));
+                                         said_by_b = RunWith(world, At(b,
+                                                                       [&] {
+                                                                         world.flavour = 1 - world.flavour;
+                                                                         (void)RunWith(world);
+                                                                       }))
+                                                         .result;
+                                       }));
     const std::string what = fmt::format("turns at {} and {}", a, b);
     EXPECT_TRUE(said_by_b) << what << ": " << Said(said_by_b);
     EXPECT_TRUE(a_report.result) << what << ": " << Said(a_report.result);
@@ -212,15 +216,15 @@ std::vector<ForeignAct> ForeignActs() {
     acts.push_back({fmt::format("append to T{}", table), [table](World& world) { ForeignAppend(world, table); }});
     acts.push_back({fmt::format("conflict on T{}", table), [table](World& world) { ForeignConflict(world, table); }});
     acts.push_back({fmt::format("append to and conflict on T{}", table), [table](World& world) {
-      ForeignAppend(world, table);
-      ForeignConflict(world, table);
-    }});
+                      ForeignAppend(world, table);
+                      ForeignConflict(world, table);
+                    }});
     acts.push_back({fmt::format("T{} forgets its txns", table), [table](World& world) { ForgetTransactions(world, table); }});
   }
   acts.push_back({"conflicts on both", [](World& world) {
-    ForeignConflict(world, 0);
-    ForeignConflict(world, 1);
-  }});
+                    ForeignConflict(world, 0);
+                    ForeignConflict(world, 1);
+                  }});
   return acts;
 }
 
@@ -256,10 +260,10 @@ TEST_P(Sweep, ForeignWritersComeBetweenTwoRuns) {
     for (int64_t at = 1; at <= operations; ++at) {
       World world = Fresh();
       const RunReport sleeper = RunWith(world, At(at, [&] {
-        foreign.act(world);
-        RunToRest(world);
-        foreign.act(world);
-      }));
+                                          foreign.act(world);
+                                          RunToRest(world);
+                                          foreign.act(world);
+                                        }));
       const std::string what = fmt::format("{} while asleep before {}", foreign.name, at);
       EXPECT_TRUE(sleeper.result) << what << ": " << Said(sleeper.result);
       RunToRest(world);
@@ -276,12 +280,12 @@ TEST_P(Sweep, ForeignWritersCleanTheLog) {
       for (int64_t at = 1; at <= operations; ++at) {
         World world = Fresh();
         const RunReport report = RunWith(world, At(at, [&] {
-          ForeignAppend(world, table);
-          if (forget) ForgetTransactions(world, table);
-          ForeignConflict(world, table);
-          if (!forget) CleanLog(world, table);
-          if (forget) (void)world.lake->Delete(kRoots[table] + "/_delta_log/" + delta::CommitFileName(0));
-        }));
+                                           ForeignAppend(world, table);
+                                           if (forget) ForgetTransactions(world, table);
+                                           ForeignConflict(world, table);
+                                           if (!forget) CleanLog(world, table);
+                                           if (forget) (void)world.lake->Delete(kRoots[table] + "/_delta_log/" + delta::CommitFileName(0));
+                                         }));
         const std::string what = fmt::format("T{} cleaned before {}{}", table, at, forget ? ", txns forgotten" : "");
         // (A log file may also vanish while it is read, when planning: that run fails, the next does not.)
         const bool try_again = report.result || report.result.error().code == "no-such-object";
@@ -312,7 +316,8 @@ TEST_P(Sweep, ATableIsDroppedAtAnyRecord) {
       const Status rest = report.result ? TryRunToRest(world) : Fail(report.result.error());
       if (!rest) {
         // (Staged files of a table that was not made yet go with the folder too.)
-        EXPECT_TRUE(rest.error().code == "table-replaced" || rest.error().code == "staged-file-missing") << what << ": " << rest.error().ToString();
+        EXPECT_TRUE(rest.error().code == "table-replaced" || rest.error().code == "staged-file-missing")
+            << what << ": " << rest.error().ToString();
       }
       ExpectNothingTwice(world, what);
     }

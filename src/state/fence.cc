@@ -41,8 +41,8 @@ bool IsInTable(const delta::LogCommit& commit, const delta::Snapshot& table) {
 
 // The node's txn and what the log says beside it.
 struct Trace {
-  bool committed = false;   // batch n is in the table
-  bool log_whole = false;   // every commit since the prepared version was seen
+  bool committed = false;  // batch n is in the table
+  bool log_whole = false;  // every commit since the prepared version was seen
 };
 
 Trace FollowLog(const TableChange& change, const std::string& app_id, int64_t n, const TableLook& look, std::optional<int64_t> txn) {
@@ -53,7 +53,7 @@ Trace FollowLog(const TableChange& change, const std::string& app_id, int64_t n,
   if (ours == since.end()) return {.committed = false, .log_whole = whole};
   // An older txn in the table says that ours never came after it; without one it has expired, and the files tell.
   if (!txn && IsInTable(*ours, *look.snapshot)) return {.committed = true, .log_whole = whole};
-  return {.committed = false, .log_whole = false};   // what really stood in that slot is gone
+  return {.committed = false, .log_whole = false};  // what really stood in that slot is gone
 }
 
 Stopped Stop(std::string code, std::string message, std::string hint) {

@@ -18,10 +18,18 @@ struct TableLook {
   delta::LogRange since;
 };
 
-struct AlreadyCommitted { int64_t version = 0; };   // the snapshot's version
-struct PutAt { int64_t version = 0; };              // exactly there: if it is taken, look again
-struct Voided { std::string why; };                 // a foreign commit conflicts: prepare again
-struct Stopped { Error error; };                    // neither: a person must decide
+struct AlreadyCommitted {
+  int64_t version = 0;
+};  // the snapshot's version
+struct PutAt {
+  int64_t version = 0;
+};  // exactly there: if it is taken, look again
+struct Voided {
+  std::string why;
+};  // a foreign commit conflicts: prepare again
+struct Stopped {
+  Error error;
+};  // neither: a person must decide
 using Verdict = std::variant<AlreadyCommitted, PutAt, Voided, Stopped>;
 
 // Pure. `app_id` and `n` name the txn that the commit carries.

@@ -13,9 +13,9 @@
 namespace sluice::state {
 namespace {
 
-constexpr int kMostSteps = 2000;              // of one Finish: each lost race, and each re-preparation, is one
+constexpr int kMostSteps = 2000;  // of one Finish: each lost race, and each re-preparation, is one
 constexpr int kMostLooks = 5;
-constexpr int64_t kCheckpointInterval = 10;   // as other writers do by default
+constexpr int64_t kCheckpointInterval = 10;  // as other writers do by default
 
 std::string JsonString(const std::string& plain) { return nlohmann::json(plain).dump(); }
 
@@ -24,7 +24,8 @@ std::vector<size_t> WithDependents(const std::vector<TableChange>& changes, size
   std::vector<size_t> redo{first};
   for (size_t i = first + 1; i < changes.size(); ++i) {
     const auto& on = changes[i].depends_on;
-    if (std::any_of(on.begin(), on.end(), [&](size_t j) { return std::find(redo.begin(), redo.end(), j) != redo.end(); })) redo.push_back(i);
+    if (std::any_of(on.begin(), on.end(), [&](size_t j) { return std::find(redo.begin(), redo.end(), j) != redo.end(); }))
+      redo.push_back(i);
   }
   return redo;
 }
@@ -32,8 +33,7 @@ std::vector<size_t> WithDependents(const std::vector<TableChange>& changes, size
 int64_t CheckpointInterval(const delta::Metadata& metadata) {
   const auto found = metadata.configuration.find("delta.checkpointInterval");
   int64_t interval = 0;
-  if (found != metadata.configuration.end())
-    std::from_chars(found->second.data(), found->second.data() + found->second.size(), interval);
+  if (found != metadata.configuration.end()) std::from_chars(found->second.data(), found->second.data() + found->second.size(), interval);
   return interval > 0 ? interval : kCheckpointInterval;
 }
 
@@ -77,8 +77,8 @@ Result<DoneRecord> Finisher::Run() {
       return Fail(std::move(status).error());
     }
   }
-  return Fail(RetryableError("commit-contention", fmt::format("other writers were always first at the tables of {} (batch {})",
-                                                              identity_.node, n_)));
+  return Fail(RetryableError("commit-contention",
+                             fmt::format("other writers were always first at the tables of {} (batch {})", identity_.node, n_)));
 }
 
 Result<bool> Finisher::ReadRecords() {
@@ -105,7 +105,7 @@ Status Finisher::Arrived(const delta::Snapshot& table) {
   const TableChange& change = ready_->changes[committed_.size()];
   committed_.push_back({change.table, change.root, table.metadata.id, table.version, n_});
   if (wrote_root_ == change.root && table.version > 0 && table.version % CheckpointInterval(table.metadata) == 0)
-    (void)delta::WriteCheckpoint(lake_, change.root, table, clock_);   // only for speed: the next tenth version tries again
+    (void)delta::WriteCheckpoint(lake_, change.root, table, clock_);  // only for speed: the next tenth version tries again
   return Ok();
 }
 

@@ -10,7 +10,7 @@ namespace sluice::state {
 struct Heartbeat::State {
   mutable std::mutex mutex;
   std::condition_variable changed;
-  bool stop = false;               // guarded by mutex, as failure is
+  bool stop = false;  // guarded by mutex, as failure is
   std::optional<Error> failure;
   std::thread thread;
 };

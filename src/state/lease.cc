@@ -31,7 +31,7 @@ std::string RenderLease(const LeaseHolder& holder, bool released) {
 }
 
 struct Seen {
-  std::optional<LeaseHolder> holder;   // null: released, or not readable: nobody can claim it
+  std::optional<LeaseHolder> holder;  // null: released, or not readable: nobody can claim it
   std::string bytes, etag;
 };
 
@@ -102,7 +102,7 @@ class HeldLease : public Lease {
       etag_ = now->etag;
       return Ok();
     }
-    if (outcome == store::PutOutcome::kUnknown && now && now->etag == etag_) return Ok();   // it did not happen: the next beat comes
+    if (outcome == store::PutOutcome::kUnknown && now && now->etag == etag_) return Ok();  // it did not happen: the next beat comes
     ended_ = true;
     return Fail(Lost());
   }
@@ -111,7 +111,7 @@ class HeldLease : public Lease {
   const std::string key_;
   Clock& clock_;
   std::mutex mutex_;
-  LeaseHolder self_;      // guarded by mutex_, as all below
+  LeaseHolder self_;  // guarded by mutex_, as all below
   std::string etag_;
   bool ended_ = false;
 };

@@ -16,10 +16,10 @@ namespace sluice::state {
 struct LeaseHolder {
   std::string host;
   int64_t pid = 0;
-  std::string process_start;        // tells a process from a later one with its number
+  std::string process_start;  // tells a process from a later one with its number
   std::string run_id;
   Instant since, heartbeat;
-  std::string ToString() const;     // "host box, process 4711, run 0190…, since 2024-01-31T10:00:00Z"
+  std::string ToString() const;  // "host box, process 4711, run 0190…, since 2024-01-31T10:00:00Z"
   bool operator==(const LeaseHolder&) const = default;
 };
 
@@ -32,16 +32,16 @@ class ProcessTable {
   // When the process began, in the machine's own terms; nullopt if there is none of that number.
   virtual std::optional<std::string> StartOf(int64_t pid) = 0;
 };
-ProcessTable& SystemProcesses();    // /proc
+ProcessTable& SystemProcesses();  // /proc
 
 struct LeaseOptions {
   std::string run_id;
-  bool wait = false;                                       // until it is free
-  std::function<void(const LeaseHolder&)> waiting;         // called once for each holder waited for
+  bool wait = false;                                // until it is free
+  std::function<void(const LeaseHolder&)> waiting;  // called once for each holder waited for
   std::function<bool()> cancelled;
 };
 
-constexpr int64_t kLeaseSeconds = 60;      // without a heartbeat it is free
+constexpr int64_t kLeaseSeconds = 60;  // without a heartbeat it is free
 constexpr int64_t kHeartbeatSeconds = 15;
 
 // A lease held. Thread-safe. Destroying it releases it, as well as it can.

@@ -64,12 +64,14 @@ TEST_F(LeaseTest, ReleasedOrDestroyedItIsFree) {
   auto held = Acquire(a, "run-a").value();
   EXPECT_TRUE(held->Release());
   EXPECT_EQ(HolderOf(*lake, "run", clock, b).value(), std::nullopt);
-  { const auto next = Acquire(b, "run-b").value(); }
+  {
+    const auto next = Acquire(b, "run-b").value();
+  }
   EXPECT_TRUE(Acquire(a, "run-c"));
 }
 
 TEST_F(LeaseTest, ADeadProcessOfThisHostHoldsNothing) {
-  const auto held = Acquire(a, "run-a");   // b's machine is the same, and has no process 100
+  const auto held = Acquire(a, "run-a");  // b's machine is the same, and has no process 100
   EXPECT_TRUE(Acquire(b, "run-b"));
 }
 
@@ -94,7 +96,7 @@ TEST_F(LeaseTest, WhoLostItIsToldAtTheNextBeat) {
   Pass(61);
   auto taken = Acquire(elsewhere, "run-b").value();
   EXPECT_EQ(held->Beat().error().code, "lease-lost");
-  held.reset();   // and its end does not free the other's
+  held.reset();  // and its end does not free the other's
   EXPECT_EQ(HolderOf(*lake, "run", clock, elsewhere).value()->run_id, "run-b");
   EXPECT_TRUE(taken->Beat());
 }
@@ -102,23 +104,25 @@ TEST_F(LeaseTest, WhoLostItIsToldAtTheNextBeat) {
 TEST_F(LeaseTest, WaitingEndsWhenTheHolderFallsSilent) {
   const auto held = Acquire(a, "run-a");
   std::vector<std::string> waited_for;
-  const auto lease = AcquireLease(*lake, "run", clock, elsewhere,
-                                  {.run_id = "run-b", .wait = true, .waiting = [&](const LeaseHolder& holder) { waited_for.push_back(holder.run_id); }});
+  const auto lease =
+      AcquireLease(*lake, "run", clock, elsewhere,
+                   {.run_id = "run-b", .wait = true, .waiting = [&](const LeaseHolder& holder) { waited_for.push_back(holder.run_id); }});
   EXPECT_TRUE(lease);
-  EXPECT_EQ(waited_for, std::vector<std::string>{"run-a"});   // said once
+  EXPECT_EQ(waited_for, std::vector<std::string>{"run-a"});  // said once
   EXPECT_GE(clock.Now().micros, 1'700'000'060'000'000);
 }
 
 TEST_F(LeaseTest, WaitingCanBeCancelled) {
   const auto held = Acquire(a, "run-a");
   int polls = 0;
-  const auto lease = AcquireLease(*lake, "run", clock, elsewhere, {.run_id = "run-b", .wait = true, .cancelled = [&] { return ++polls > 3; }});
+  const auto lease =
+      AcquireLease(*lake, "run", clock, elsewhere, {.run_id = "run-b", .wait = true, .cancelled = [&] { return ++polls > 3; }});
   EXPECT_EQ(lease.error().kind, ErrorKind::kCancelled);
 }
 
 TEST_F(LeaseTest, LostAnswersAreSettledByReadingBack) {
   for (const auto kind : {store::FaultKind::kLoseAnswer, store::FaultKind::kLoseRequest}) {
-    for (const int64_t at : {2, 5}) {   // the taking (after a look); the first beat (after another)
+    for (const int64_t at : {2, 5}) {  // the taking (after a look); the first beat (after another)
       lake = store::NewMemoryStore(clock);
       store::FaultyStore faulty(*lake, {.faults = {{.at = at, .kind = kind}}});
       auto lease = AcquireLease(faulty, "run", clock, a, {.run_id = "run-a"});

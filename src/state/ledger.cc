@@ -17,7 +17,7 @@ using nlohmann::json;
 // Two kinds of index objects: the files of one batch, and the whole ledger through a batch. Lines of tab-separated text:
 // path (percent-encoded), size, etag (percent-encoded), batch. The first line says the kind.
 constexpr std::string_view kAdds = "sluice-ledger 1 adds", kReplaces = "sluice-ledger 1 replaces";
-constexpr int64_t kJoinEvery = 32;   // batches
+constexpr int64_t kJoinEvery = 32;  // batches
 
 std::string FilesKey(const std::string& node, int64_t n) { return IndexFolder(node) + "files-" + PaddedNumber(n); }
 std::string LedgerPrefix(const std::string& node) { return IndexFolder(node) + "ledger-"; }

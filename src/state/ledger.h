@@ -18,12 +18,12 @@ struct LedgerEntry {
   std::string path;
   int64_t size = 0;
   std::string etag;
-  int64_t batch = 0;                // the latest that consumed it
+  int64_t batch = 0;  // the latest that consumed it
   bool operator==(const LedgerEntry&) const = default;
 };
 
 struct FileLedger {
-  int64_t through = 0;              // holds the batches up to this one
+  int64_t through = 0;  // holds the batches up to this one
   std::map<std::string, LedgerEntry> files;
 };
 

@@ -60,7 +60,7 @@ TEST_F(LedgerTest, IsTheSameWithAndWithoutItsIndexes) {
   for (int i = 0; i < 70; ++i) Batch({File(i), File(i / 2)});
   const FileLedger with = Ledger();
   EXPECT_EQ(with.files.size(), 70u);
-  EXPECT_LT(lake->List("_sluice/index/")->size(), 40u);   // joined now and then
+  EXPECT_LT(lake->List("_sluice/index/")->size(), 40u);  // joined now and then
   DropIndexes();
   const FileLedger without = Ledger();
   EXPECT_EQ(with.files, without.files);

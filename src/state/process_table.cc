@@ -10,7 +10,7 @@
 namespace sluice::state {
 namespace {
 
-constexpr size_t kStartTimeAfterName = 19;   // proc(5): starttime is field 22; the name, in parentheses, is field 2
+constexpr size_t kStartTimeAfterName = 19;  // proc(5): starttime is field 22; the name, in parentheses, is field 2
 
 std::string ReadLine(const std::string& path) {
   std::ifstream file(path);
@@ -31,7 +31,7 @@ class ProcProcesses : public ProcessTable {
   // Ticks since the machine started, and which start of the machine that was.
   std::optional<std::string> StartOf(int64_t pid) override {
     const std::string stat = ReadLine(fmt::format("/proc/{}/stat", pid));
-    const size_t name_end = stat.rfind(')');   // a name may hold spaces and parentheses itself
+    const size_t name_end = stat.rfind(')');  // a name may hold spaces and parentheses itself
     if (name_end == std::string::npos) return std::nullopt;
     const auto fields = Split(Trim(std::string_view(stat).substr(name_end + 1)), ' ');
     if (fields.size() <= kStartTimeAfterName || fields[0] == "Z") return std::nullopt;

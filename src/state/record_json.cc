@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kFormat = 1;   // of all records; a reader refuses a newer one
+constexpr int kFormat = 1;  // of all records; a reader refuses a newer one
 
 Error BadRecord(const std::string& key, std::string_view why) {
   return UnsupportedError("bad-record", fmt::format("the record {} cannot be read: {}", key, why))
@@ -24,7 +24,8 @@ Result<T> Parse(std::string_view bytes, const std::string& key, Decode decode) {
   const json value = json::parse(bytes, nullptr, false);
   if (!value.is_object()) return Fail(BadRecord(key, "it is not a JSON object"));
   try {
-    if (const int format = value.at("format").get<int>(); format != kFormat) return Fail(BadRecord(key, fmt::format("its format is {}", format)));
+    if (const int format = value.at("format").get<int>(); format != kFormat)
+      return Fail(BadRecord(key, fmt::format("its format is {}", format)));
     return decode(value);
   } catch (const json::exception& problem) {
     return Fail(BadRecord(key, problem.what()));
@@ -87,10 +88,14 @@ DoneRecord DoneFromJson(const json& value) {
 Result<std::string> Render(const OpenRecord& record) {
   SLUICE_TRY(json inputs, Embedded(record.inputs, "inputs"));
   SLUICE_TRY(json parameters, Embedded(record.parameters, "parameters"));
-  const json value{{"format", kFormat},     {"n", record.n},
-                   {"attempt", record.attempt}, {"run_id", record.run_id},
-                   {"clock", FormatInstant(record.clock)}, {"kind", record.kind},
-                   {"inputs", std::move(inputs)}, {"parameters", std::move(parameters)},
+  const json value{{"format", kFormat},
+                   {"n", record.n},
+                   {"attempt", record.attempt},
+                   {"run_id", record.run_id},
+                   {"clock", FormatInstant(record.clock)},
+                   {"kind", record.kind},
+                   {"inputs", std::move(inputs)},
+                   {"parameters", std::move(parameters)},
                    {"fingerprint", record.fingerprint}};
   return value.dump() + "\n";
 }
@@ -118,10 +123,17 @@ Result<std::string> Render(const ReadyRecord& record) {
     SLUICE_TRY(json one, ToJson(change));
     changes.push_back(std::move(one));
   }
-  json value{{"format", kFormat},       {"n", record.n},           {"k", record.k},
-             {"attempt", record.attempt}, {"run_id", record.run_id}, {"kind", record.kind},
-             {"inputs", std::move(inputs)}, {"counts", std::move(counts)}, {"cursor", std::move(cursor)},
-             {"fingerprint", record.fingerprint}, {"changes", std::move(changes)}};
+  json value{{"format", kFormat},
+             {"n", record.n},
+             {"k", record.k},
+             {"attempt", record.attempt},
+             {"run_id", record.run_id},
+             {"kind", record.kind},
+             {"inputs", std::move(inputs)},
+             {"counts", std::move(counts)},
+             {"cursor", std::move(cursor)},
+             {"fingerprint", record.fingerprint},
+             {"changes", std::move(changes)}};
   if (record.abandoned) value["abandoned"] = record.abandoned_because;
   return value.dump() + "\n";
 }
@@ -155,7 +167,11 @@ Result<DoneRecord> ParseDone(std::string_view bytes, const std::string& key) {
 }
 
 HeadIndex MakeHead(const DoneRecord& done, const ReadyRecord& ready) {
-  return {.done = done, .cursor = ready.cursor, .inputs = ready.inputs, .counts = ready.counts, .fingerprint = ready.fingerprint,
+  return {.done = done,
+          .cursor = ready.cursor,
+          .inputs = ready.inputs,
+          .counts = ready.counts,
+          .fingerprint = ready.fingerprint,
           .run_id = ready.run_id};
 }
 
@@ -163,8 +179,9 @@ Result<std::string> Render(const HeadIndex& head) {
   SLUICE_TRY(json cursor, Embedded(head.cursor, "cursor"));
   SLUICE_TRY(json inputs, Embedded(head.inputs, "inputs"));
   SLUICE_TRY(json counts, Embedded(head.counts, "counts"));
-  const json value{{"format", kFormat}, {"done", ToJson(head.done)}, {"cursor", std::move(cursor)}, {"inputs", std::move(inputs)},
-                   {"counts", std::move(counts)}, {"fingerprint", head.fingerprint}, {"run_id", head.run_id}};
+  const json value{{"format", kFormat},           {"done", ToJson(head.done)},   {"cursor", std::move(cursor)},
+                   {"inputs", std::move(inputs)}, {"counts", std::move(counts)}, {"fingerprint", head.fingerprint},
+                   {"run_id", head.run_id}};
   return value.dump() + "\n";
 }
 

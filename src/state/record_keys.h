@@ -7,19 +7,19 @@
 
 namespace sluice::state {
 
-std::string RecordsFolder(const std::string& node);             // "_sluice/batches/bronze.orders/"
-std::string IndexFolder(const std::string& node);               // "_sluice/index/bronze.orders/"
-std::string BatchPrefix(const std::string& node, int64_t n);    // without what follows the number: lists just before its records
+std::string RecordsFolder(const std::string& node);           // "_sluice/batches/bronze.orders/"
+std::string IndexFolder(const std::string& node);             // "_sluice/index/bronze.orders/"
+std::string BatchPrefix(const std::string& node, int64_t n);  // without what follows the number: lists just before its records
 std::string OpenKey(const std::string& node, int64_t n, int attempt);
 std::string ReadyKey(const std::string& node, int64_t n, int k);
 std::string DoneKey(const std::string& node, int64_t n);
-std::string PaddedNumber(int64_t n);                            // 20 digits
+std::string PaddedNumber(int64_t n);  // 20 digits
 
 enum class RecordKind { kOpen, kReady, kDone };
 struct RecordName {
   int64_t n = 0;
   RecordKind kind = RecordKind::kOpen;
-  int part = 0;                                                 // attempt of an open, k of a ready
+  int part = 0;  // attempt of an open, k of a ready
 };
 // nullopt for names that are no record's.
 std::optional<RecordName> ParseRecordKey(std::string_view key);

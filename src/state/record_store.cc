@@ -8,7 +8,7 @@ namespace sluice::state {
 namespace {
 
 constexpr int kSettleTries = 8;
-constexpr int64_t kSettleMillis = 20;   // doubled each time: two and a half seconds in all
+constexpr int64_t kSettleMillis = 20;  // doubled each time: two and a half seconds in all
 
 void Note(BatchRecords& batch, const RecordName& record) {
   switch (record.kind) {

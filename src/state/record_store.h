@@ -14,8 +14,8 @@ namespace sluice::state {
 // The records of one batch that a listing showed.
 struct BatchRecords {
   int64_t n = 0;
-  int lowest_attempt = 0, highest_attempt = 0;   // 0: none
-  int highest_k = 0;                             // 0: not decided
+  int lowest_attempt = 0, highest_attempt = 0;  // 0: none
+  int highest_k = 0;                            // 0: not decided
   bool done = false;
 };
 

@@ -12,8 +12,8 @@ namespace sluice::state {
 namespace {
 
 Error Impossible(const TableChange& change, int64_t n, std::string_view why) {
-  return ConflictError("rollback-impossible", fmt::format("batch {} was abandoned, but its change of {} cannot be taken back: {}", n,
-                                                          change.table, why))
+  return ConflictError("rollback-impossible",
+                       fmt::format("batch {} was abandoned, but its change of {} cannot be taken back: {}", n, change.table, why))
       .Hint("rebuild the node with --full-refresh");
 }
 
@@ -25,10 +25,8 @@ class Undo {
       : lake_(lake), change_(change), abandoned_(abandoned), file_prefix_(std::move(file_prefix)) {}
 
   Result<delta::PreparedCommit> On(const delta::Snapshot& table) {
-    delta::PreparedCommit commit{.table_id = table.metadata.id,
-                                 .read_version = table.version,
-                                 .reads = delta::ReadScope::kNothing,
-                                 .operation = "RESTORE"};
+    delta::PreparedCommit commit{
+        .table_id = table.metadata.id, .read_version = table.version, .reads = delta::ReadScope::kNothing, .operation = "RESTORE"};
     for (const delta::Action& action : change_.commit.actions) {
       if (const auto* add = std::get_if<delta::Add>(&action)) {
         SLUICE_TRY(delta::Remove gone, Remove(*add, table));
@@ -90,8 +88,7 @@ bool ChangesData(const TableChange& change) {
 Result<TableChange> UndoChange(store::ObjectStore& lake, const NodeIdentity& identity, const TableChange& change, int64_t abandoned,
                                const std::string& file_prefix) {
   SLUICE_TRY(const auto table, delta::LoadSnapshotIfExists(lake, change.root));
-  if (!table || table->metadata.id != change.commit.table_id)
-    return Fail(Impossible(change, abandoned, "the table was dropped"));
+  if (!table || table->metadata.id != change.commit.table_id) return Fail(Impossible(change, abandoned, "the table was dropped"));
   SLUICE_TRY(delta::PreparedCommit commit, Undo(lake, change, abandoned, file_prefix).On(*table));
   return MakeChange(identity, change.table, change.root, std::move(commit), &*table);
 }
@@ -135,7 +132,8 @@ Result<Repreparation> PrepareRollbackAgain(store::ObjectStore& lake, const NodeI
   Repreparation again;
   for (const size_t i : redo) {
     const std::string& root = rollback.changes[i].root;
-    const auto change = std::find_if(abandoned.changes.begin(), abandoned.changes.end(), [&](const TableChange& one) { return one.root == root; });
+    const auto change =
+        std::find_if(abandoned.changes.begin(), abandoned.changes.end(), [&](const TableChange& one) { return one.root == root; });
     if (change == abandoned.changes.end()) return Fail(BugError("a rollback changes a table that its batch did not"));
     SLUICE_TRY(TableChange undo, UndoChange(lake, identity, *change, abandoned.n, prefix));
     again.changes.push_back(std::move(undo));

@@ -32,11 +32,11 @@ struct World {
   FixedClock clock{Instant{1'700'000'000'000'000}};
   SeededRandom random{7};
   std::unique_ptr<store::ObjectStore> lake = store::NewMemoryStore(clock);
-  int64_t end;                    // the source's records are 0 … end-1
-  int64_t flavour = 0;            // which table a record goes to when it is read
-  bool bad_checks = false;        // checks of a re-preparation fail
-  int foreign = 0;                // foreign commits so far
-  bool log_was_cleaned = false;   // then a commit file may stand in a slot that nobody reads
+  int64_t end;                   // the source's records are 0 … end-1
+  int64_t flavour = 0;           // which table a record goes to when it is read
+  bool bad_checks = false;       // checks of a re-preparation fail
+  int foreign = 0;               // foreign commits so far
+  bool log_was_cleaned = false;  // then a commit file may stand in a slot that nobody reads
   int run_count = 0;
 };
 
@@ -74,14 +74,14 @@ void RunToRest(World& world);
 Status TryRunToRest(World& world);
 
 // ---- foreign writers
-void ForeignAppend(World& world, int table);            // creates the table if it is not there
-void ForeignConflict(World& world, int table);          // ingest: properties; group: the files are rewritten
-void ForgetTransactions(World& world, int table);       // a foreign commit, and a checkpoint that dropped all txns
-void CleanLog(World& world, int table);                 // a checkpoint at the head, and no commit file before it
+void ForeignAppend(World& world, int table);       // creates the table if it is not there
+void ForeignConflict(World& world, int table);     // ingest: properties; group: the files are rewritten
+void ForgetTransactions(World& world, int table);  // a foreign commit, and a checkpoint that dropped all txns
+void CleanLog(World& world, int table);            // a checkpoint at the head, and no commit file before it
 void DropAndMakeAgain(World& world, int table);
 
 // ---- what must hold
-std::vector<std::string> Rows(World& world, int table);          // sorted; foreign rows start with 'f'
+std::vector<std::string> Rows(World& world, int table);  // sorted; foreign rows start with 'f'
 std::vector<delta::LogCommit> Commits(World& world, int table);
 // Every record of the source exactly once; each batch's T1 computed from the T0 that was committed; each done record names
 // versions that hold its batch; no batch twice in a log; every live file exists.

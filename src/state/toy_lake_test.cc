@@ -12,15 +12,15 @@
 namespace sluice::state::toy {
 namespace {
 
-constexpr std::string_view kSchema =
-    R"({"type":"struct","fields":[{"name":"record","type":"long","nullable":true,"metadata":{}}]})";
+constexpr std::string_view kSchema = R"({"type":"struct","fields":[{"name":"record","type":"long","nullable":true,"metadata":{}}]})";
 
 delta::Add FileOf(const std::string& name, std::string_view rows) {
   return {.path = name, .size = static_cast<int64_t>(rows.size()), .modification_time = 1'700'000'000'000, .stats = ""};
 }
 
 std::vector<delta::Action> CreationActions(const std::string& id) {
-  return {delta::Protocol{}, delta::Metadata{.id = id, .schema_string = std::string(kSchema), .partition_columns = {}, .configuration = {}}};
+  return {delta::Protocol{},
+          delta::Metadata{.id = id, .schema_string = std::string(kSchema), .partition_columns = {}, .configuration = {}}};
 }
 
 std::vector<std::string> Lines(const std::string& text) {
@@ -91,7 +91,8 @@ std::string Runner::NewFile(int64_t n, int attempt) {
 
 Result<ReadyRecord> Runner::Stage(const OpenRecord& open, int64_t from) {
   const int64_t to = world_.end, flavour = world_.flavour;
-  ReadyRecord ready{.n = open.n, .attempt = open.attempt, .inputs = fmt::format("[{},{},{}]", from, to, flavour), .cursor = std::to_string(to)};
+  ReadyRecord ready{
+      .n = open.n, .attempt = open.attempt, .inputs = fmt::format("[{},{},{}]", from, to, flavour), .cursor = std::to_string(to)};
   if (world_.kind == Kind::kIngest) {
     for (int table : {0, 1}) {
       const std::string rows = Numbers(from, to, [&](int64_t r) { return (r + flavour) % 2 == table; });
@@ -137,14 +138,14 @@ Result<TableChange> Runner::Prepared(int table, std::vector<delta::Add> adds, bo
 Result<Repreparation> Runner::PrepareAgain(const ReadyRecord& base, const std::vector<size_t>& redo) {
   if (world_.bad_checks) return Repreparation{.changes = {}, .abandon = "the checks fail"};
   Repreparation again;
-  std::string staged_first;   // of a group's T0, if it is prepared again too
+  std::string staged_first;  // of a group's T0, if it is prepared again too
   for (const size_t i : redo) {
     const int table = base.changes[i].root == kRoots[0] ? 0 : 1;
     std::vector<delta::Add> staged;
     for (const delta::Action& action : base.changes[i].commit.actions) {
       if (const auto* add = std::get_if<delta::Add>(&action)) staged.push_back(*add);
     }
-    if (world_.kind == Kind::kIngest) {   // the rows already staged, never the source
+    if (world_.kind == Kind::kIngest) {  // the rows already staged, never the source
       SLUICE_TRY(TableChange change, Prepared(table, std::move(staged), false));
       again.changes.push_back(std::move(change));
       continue;
@@ -286,7 +287,8 @@ std::map<int64_t, std::string> FilesOfBatches(World& world, int table, const std
       if (const auto* add = std::get_if<delta::Add>(&action)) file = add->path;
     }
     if (batch == 0) continue;
-    EXPECT_TRUE(seen.insert(batch).second || world.log_was_cleaned) << what << ": batch " << batch << " is twice in the log of " << kRoots[table];
+    EXPECT_TRUE(seen.insert(batch).second || world.log_was_cleaned)
+        << what << ": batch " << batch << " is twice in the log of " << kRoots[table];
     files[batch] = file;
   }
   return files;
@@ -299,7 +301,7 @@ void ExpectLineage(World& world, const std::string& what) {
   for (const auto& [batch, file] : derived) {
     if (file.empty() || !bases.contains(batch) || bases.at(batch).empty()) continue;
     const auto text = world.lake->Get(kRoots[1] + "/" + file);
-    if (!text) continue;   // of a batch long replaced
+    if (!text) continue;  // of a batch long replaced
     EXPECT_EQ(Lines(*text).at(0), "from " + bases.at(batch)) << what << ": batch " << batch;
   }
 }

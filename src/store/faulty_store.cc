@@ -30,17 +30,28 @@ R Lost(const Operation& operation) {
 
 std::string_view Name(OperationKind kind) {
   switch (kind) {
-    case OperationKind::kList: return "list";
-    case OperationKind::kHead: return "head";
-    case OperationKind::kGet: return "get";
-    case OperationKind::kGetRange: return "get-range";
-    case OperationKind::kPut: return "put";
-    case OperationKind::kPutIfAbsent: return "put-if-absent";
-    case OperationKind::kPutIfMatch: return "put-if-match";
-    case OperationKind::kOpenWriter: return "open-writer";
-    case OperationKind::kWrite: return "write";
-    case OperationKind::kClose: return "close";
-    case OperationKind::kDelete: return "delete";
+    case OperationKind::kList:
+      return "list";
+    case OperationKind::kHead:
+      return "head";
+    case OperationKind::kGet:
+      return "get";
+    case OperationKind::kGetRange:
+      return "get-range";
+    case OperationKind::kPut:
+      return "put";
+    case OperationKind::kPutIfAbsent:
+      return "put-if-absent";
+    case OperationKind::kPutIfMatch:
+      return "put-if-match";
+    case OperationKind::kOpenWriter:
+      return "open-writer";
+    case OperationKind::kWrite:
+      return "write";
+    case OperationKind::kClose:
+      return "close";
+    case OperationKind::kDelete:
+      return "delete";
   }
   return "?";
 }
@@ -132,10 +143,10 @@ struct FaultyStore::Injector {
   FaultyOptions options;
   std::map<int64_t, Fault> faults;
   std::shared_mutex alive;
-  bool killed = false;                                  // guarded by alive
+  bool killed = false;  // guarded by alive
   mutable std::mutex mutex;
-  std::vector<Operation> log;                           // guarded by mutex
-  std::multimap<int64_t, std::function<void()>> late;   // guarded by mutex
+  std::vector<Operation> log;                          // guarded by mutex
+  std::multimap<int64_t, std::function<void()>> late;  // guarded by mutex
 };
 
 // A piece or a close that is lost or late leaves a stream that cannot be published: there is no second Close.
@@ -148,9 +159,9 @@ class FaultyWriter : public ObjectWriter {
     return injector_->Run<Status>(OperationKind::kWrite, key_, [&] { return inner_->Write(bytes); }, Never());
   }
   Status Close() override {
-    return injector_->Run<Status>(OperationKind::kClose, key_, [&] { return inner_->Close(); }, [this] {
-      return [inner = std::shared_ptr<ObjectWriter>(std::move(inner_))] { (void)inner->Close(); };
-    });
+    return injector_->Run<Status>(
+        OperationKind::kClose, key_, [&] { return inner_->Close(); },
+        [this] { return [inner = std::shared_ptr<ObjectWriter>(std::move(inner_))] { (void)inner->Close(); }; });
   }
 
  private:
@@ -201,8 +212,8 @@ void FaultyStore::Kill() {
 void FaultyStore::LandLate() { injector_->LandDue(INT64_MAX); }
 
 Result<std::vector<ObjectMeta>> FaultyStore::List(std::string_view prefix, std::string_view start_after) {
-  return injector_->Run<Result<std::vector<ObjectMeta>>>(OperationKind::kList, prefix, [&] { return inner_.List(prefix, start_after); },
-                                                         Nothing());
+  return injector_->Run<Result<std::vector<ObjectMeta>>>(
+      OperationKind::kList, prefix, [&] { return inner_.List(prefix, start_after); }, Nothing());
 }
 
 Result<ObjectMeta> FaultyStore::Head(std::string_view key) {
@@ -214,39 +225,43 @@ Result<std::string> FaultyStore::Get(std::string_view key) {
 }
 
 Result<std::string> FaultyStore::GetRange(std::string_view key, int64_t offset, int64_t length) {
-  return injector_->Run<Result<std::string>>(OperationKind::kGetRange, key, [&] { return inner_.GetRange(key, offset, length); }, Nothing());
+  return injector_->Run<Result<std::string>>(
+      OperationKind::kGetRange, key, [&] { return inner_.GetRange(key, offset, length); }, Nothing());
 }
 
 Status FaultyStore::Put(std::string_view key, std::string_view bytes) {
-  return injector_->Run<Status>(OperationKind::kPut, key, [&] { return inner_.Put(key, bytes); }, [&] {
-    return [this, k = std::string(key), b = std::string(bytes)] { (void)inner_.Put(k, b); };
-  });
+  return injector_->Run<Status>(
+      OperationKind::kPut, key, [&] { return inner_.Put(key, bytes); },
+      [&] { return [this, k = std::string(key), b = std::string(bytes)] { (void)inner_.Put(k, b); }; });
 }
 
 Result<PutOutcome> FaultyStore::PutIfAbsent(std::string_view key, std::string_view bytes) {
-  return injector_->Run<Result<PutOutcome>>(OperationKind::kPutIfAbsent, key, [&] { return inner_.PutIfAbsent(key, bytes); }, [&] {
-    return [this, k = std::string(key), b = std::string(bytes)] { (void)inner_.PutIfAbsent(k, b); };
-  });
+  return injector_->Run<Result<PutOutcome>>(
+      OperationKind::kPutIfAbsent, key, [&] { return inner_.PutIfAbsent(key, bytes); },
+      [&] { return [this, k = std::string(key), b = std::string(bytes)] { (void)inner_.PutIfAbsent(k, b); }; });
 }
 
 Result<PutOutcome> FaultyStore::PutIfMatch(std::string_view key, std::string_view bytes, std::string_view etag) {
-  return injector_->Run<Result<PutOutcome>>(OperationKind::kPutIfMatch, key, [&] { return inner_.PutIfMatch(key, bytes, etag); }, [&] {
-    return [this, k = std::string(key), b = std::string(bytes), e = std::string(etag)] { (void)inner_.PutIfMatch(k, b, e); };
-  });
+  return injector_->Run<Result<PutOutcome>>(
+      OperationKind::kPutIfMatch, key, [&] { return inner_.PutIfMatch(key, bytes, etag); },
+      [&] { return [this, k = std::string(key), b = std::string(bytes), e = std::string(etag)] { (void)inner_.PutIfMatch(k, b, e); }; });
 }
 
 Result<std::unique_ptr<ObjectWriter>> FaultyStore::OpenWriter(std::string_view key) {
   using R = Result<std::unique_ptr<ObjectWriter>>;
-  return injector_->Run<R>(OperationKind::kOpenWriter, key, [&]() -> R {
-    SLUICE_TRY(auto writer, inner_.OpenWriter(key));
-    return std::make_unique<FaultyWriter>(std::move(writer), injector_, key);
-  }, Nothing());
+  return injector_->Run<R>(
+      OperationKind::kOpenWriter, key,
+      [&]() -> R {
+        SLUICE_TRY(auto writer, inner_.OpenWriter(key));
+        return std::make_unique<FaultyWriter>(std::move(writer), injector_, key);
+      },
+      Nothing());
 }
 
 Status FaultyStore::Delete(std::string_view key) {
-  return injector_->Run<Status>(OperationKind::kDelete, key, [&] { return inner_.Delete(key); }, [&] {
-    return [this, k = std::string(key)] { (void)inner_.Delete(k); };
-  });
+  return injector_->Run<Status>(
+      OperationKind::kDelete, key, [&] { return inner_.Delete(key); },
+      [&] { return [this, k = std::string(key)] { (void)inner_.Delete(k); }; });
 }
 
 }  // namespace sluice::store

@@ -29,7 +29,7 @@ enum class FaultKind {
 // store any more. What a killed writer had written is not visible.
 
 struct Fault {
-  int64_t at = 0;        // the number of the operation, from 1
+  int64_t at = 0;  // the number of the operation, from 1
   FaultKind kind = FaultKind::kFail;
   int64_t late_by = 1;
 };
@@ -39,10 +39,10 @@ std::string_view Name(OperationKind kind);
 bool IsRead(OperationKind kind);
 
 struct Operation {
-  int64_t number = 0;    // from 1, in the order in which they began
+  int64_t number = 0;  // from 1, in the order in which they began
   OperationKind kind = OperationKind::kGet;
-  std::string key;       // the prefix, for a list
-  std::string ToString() const;   // "17 put-if-absent _sluice/…"
+  std::string key;               // the prefix, for a list
+  std::string ToString() const;  // "17 put-if-absent _sluice/…"
 };
 
 struct FaultyOptions {

@@ -70,8 +70,8 @@ TEST_F(FaultyStoreTest, LosesTheRequest) {
 TEST_F(FaultyStoreTest, LandsLate) {
   auto store = With(FaultKind::kLate, 1, 2);
   EXPECT_EQ(store.PutIfAbsent("a", "late").value(), PutOutcome::kUnknown);
-  EXPECT_FALSE(store.Get("a"));                        // operation 2
-  EXPECT_EQ(store.Get("a").value(), "late");           // operation 3: it landed just before
+  EXPECT_FALSE(store.Get("a"));               // operation 2
+  EXPECT_EQ(store.Get("a").value(), "late");  // operation 3: it landed just before
 }
 
 TEST_F(FaultyStoreTest, ALatePutIfAbsentLosesToWhoWasThereFirst) {
@@ -158,7 +158,7 @@ TEST_F(FaultyStoreTest, NothingReachesTheInnerStoreOnceKilledFromAnotherThread) 
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(store.operation_count(), 400);
   const size_t reached = inner->List("")->size();
-  EXPECT_GE(reached, 46u);   // 49 began before it, of which the three other threads may each hold one
+  EXPECT_GE(reached, 46u);  // 49 began before it, of which the three other threads may each hold one
   EXPECT_LT(reached, 400u);
 }
 

@@ -65,11 +65,11 @@ class Unsynced {
   }
 
  private:
-  static constexpr size_t kOneByOne = 8;   // beyond, one sync of the file system costs less
+  static constexpr size_t kOneByOne = 8;  // beyond, one sync of the file system costs less
 
   static Status SyncOne(const std::string& path) {
     FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd.open()) return errno == ENOENT ? Ok() : Fail(FileError(errno, "sync", path));   // deleted since
+    if (!fd.open()) return errno == ENOENT ? Ok() : Fail(FileError(errno, "sync", path));  // deleted since
     return ::fsync(fd.get()) == 0 ? Ok() : Fail(FileError(errno, "sync", path));
   }
 
@@ -149,7 +149,7 @@ class Lister {
       return Fail(FileError(errno, "list", path));
     }
     const std::unique_ptr<DIR, int (*)(DIR*)> closer(dir, ::closedir);
-    struct stat self {};
+    struct stat self{};
     if (::fstat(::dirfd(dir), &self) != 0) return Fail(FileError(errno, "list", path));
     ancestors_.emplace_back(self.st_dev, self.st_ino);
     std::vector<std::string> folders;
@@ -174,9 +174,9 @@ class Lister {
     }
     const bool wanted = key.starts_with(prefix_) && key > start_after_;
     if (entry.d_type == DT_REG && !wanted) return Ok();
-    struct stat info {};
+    struct stat info{};
     if (::fstatat(dir, entry.d_name, &info, 0) != 0) {
-      if (errno == ENOENT || errno == ELOOP) return Ok();   // deleted since the listing, or a link to nowhere
+      if (errno == ENOENT || errno == ELOOP) return Ok();  // deleted since the listing, or a link to nowhere
       return Fail(FileError(errno, "list", root_ + "/" + key));
     }
     if (S_ISDIR(info.st_mode)) {
@@ -201,7 +201,7 @@ class Lister {
 
   std::string root_, prefix_, start_after_;
   std::vector<ObjectMeta> found_;
-  std::vector<std::pair<dev_t, ino_t>> ancestors_;   // the folders that the walk is in
+  std::vector<std::pair<dev_t, ino_t>> ancestors_;  // the folders that the walk is in
 };
 
 class LocalStore : public ObjectStore {
@@ -214,7 +214,7 @@ class LocalStore : public ObjectStore {
 
   Result<ObjectMeta> Head(std::string_view key) override {
     SLUICE_TRY(const std::string path, PathOf(key));
-    struct stat info {};
+    struct stat info{};
     if (::stat(path.c_str(), &info) != 0) return Fail(ReadError(errno, path));
     if (!S_ISREG(info.st_mode)) return Fail(NoSuchObject(path));
     return MetaOf(std::string(key), info);
@@ -230,7 +230,7 @@ class LocalStore : public ObjectStore {
   Result<std::string> GetRange(std::string_view key, int64_t offset, int64_t length) override {
     SLUICE_TRY(const std::string path, PathOf(key));
     FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat info {};
+    struct stat info{};
     if (!fd.open() || ::fstat(fd.get(), &info) != 0) return Fail(ReadError(errno, path));
     if (S_ISDIR(info.st_mode)) return Fail(NoSuchObject(path));
     const int64_t start = offset < 0 ? std::max<int64_t>(0, info.st_size + offset) : offset;
@@ -256,7 +256,7 @@ class LocalStore : public ObjectStore {
 
   Result<PutOutcome> PutIfAbsent(std::string_view key, std::string_view bytes) override {
     SLUICE_TRY(const std::string path, PathOf(key));
-    struct stat info {};
+    struct stat info{};
     if (::lstat(path.c_str(), &info) == 0) return PutOutcome::kExists;
     SLUICE_TRY(TemporaryFile file, Stage(path, bytes));
     SLUICE_TRY(const bool named, file.Link(path));
@@ -271,7 +271,7 @@ class LocalStore : public ObjectStore {
     while (::flock(lock.get(), LOCK_EX) != 0) {
       if (errno != EINTR) return Fail(FileError(errno, "lock", path));
     }
-    struct stat info {};
+    struct stat info{};
     if (::stat(path.c_str(), &info) != 0 || MetaOf(std::string(key), info).etag != etag) return PutOutcome::kExists;
     SLUICE_TRY(TemporaryFile file, Stage(path, bytes));
     SLUICE_CHECK(file.Rename(path));

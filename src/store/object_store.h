@@ -15,15 +15,15 @@ namespace sluice::store {
 struct ObjectMeta {
   std::string key;
   int64_t size = 0;
-  std::string etag;      // changes whenever the contents change
+  std::string etag;  // changes whenever the contents change
   Instant modified;
   bool operator==(const ObjectMeta&) const = default;
 };
 
 enum class PutOutcome {
   kWritten,
-  kExists,    // the precondition failed: nothing was written
-  kUnknown,   // the answer was lost: it was written, or was not, or will be yet
+  kExists,   // the precondition failed: nothing was written
+  kUnknown,  // the answer was lost: it was written, or was not, or will be yet
 };
 
 // An object being written. Nothing is visible under its key before Close() returned ok; destroying it without Close discards it.
@@ -52,7 +52,7 @@ class ObjectStore {
   virtual Result<PutOutcome> PutIfAbsent(std::string_view key, std::string_view bytes) = 0;
   virtual Result<PutOutcome> PutIfMatch(std::string_view key, std::string_view bytes, std::string_view etag) = 0;
   virtual Result<std::unique_ptr<ObjectWriter>> OpenWriter(std::string_view key) = 0;
-  virtual Status Delete(std::string_view key) = 0;   // deleting an absent key is ok
+  virtual Status Delete(std::string_view key) = 0;  // deleting an absent key is ok
 
   // What DuckDB and people call this object: an absolute path, or s3://bucket/key.
   virtual std::string Uri(std::string_view key) const = 0;

@@ -298,7 +298,9 @@ TEST_F(LocalStoreTest, LeavesNoTemporaryFileBehind) {
   ASSERT_TRUE(store->PutIfAbsent("d/b", "1"));
   ASSERT_TRUE(store->PutIfAbsent("d/b", "2"));
   ASSERT_TRUE(store->PutIfMatch("d/b", "3", store->Head("d/b")->etag));
-  { ASSERT_TRUE(store->OpenWriter("d/c").value()->Write("x")); }
+  {
+    ASSERT_TRUE(store->OpenWriter("d/c").value()->Write("x"));
+  }
   int files = 0;
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder.path() + "/d")) ++files;
   EXPECT_EQ(files, 2);
@@ -327,7 +329,7 @@ TEST_F(LocalStoreTest, FollowsLinksButNotInCircles) {
 TEST_F(LocalStoreTest, SaysWhereItMayNotWrite) {
   ASSERT_TRUE(store->Put("d/a", "1"));
   ASSERT_EQ(::chmod((folder.path() + "/d").c_str(), 0500), 0);
-  const bool root = ::geteuid() == 0;   // root may write everywhere: this thread is nobody for a moment
+  const bool root = ::geteuid() == 0;  // root may write everywhere: this thread is nobody for a moment
   if (root) ::setfsuid(65534);
   const Error error = store->Put("d/b", "1").error();
   if (root) ::setfsuid(0);
@@ -352,7 +354,7 @@ TEST_F(LocalStoreTest, SaysThatTheDiskIsFull) {
 }
 
 TEST_F(LocalStoreTest, AStreamThatFailedOnceIsNeverPublished) {
-  struct rlimit before {};
+  struct rlimit before{};
   ::getrlimit(RLIMIT_FSIZE, &before);
   const auto ignored = ::signal(SIGXFSZ, SIG_IGN);
   auto writer = store->OpenWriter("w").value();

@@ -17,7 +17,7 @@ namespace sluice::store {
 namespace {
 
 constexpr std::string_view kTemporaryPrefix = ".sluice-tmp-";
-constexpr mode_t kFileMode = 0666, kFolderMode = 0777;   // narrowed by the umask
+constexpr mode_t kFileMode = 0666, kFolderMode = 0777;  // narrowed by the umask
 
 int OpenRetrying(const char* path, int flags, mode_t mode = 0) {
   int fd;
@@ -128,7 +128,7 @@ Result<bool> TemporaryFile::Link(const std::string& path) {
     Discard();
   } else if (errno == EEXIST) {
     return false;
-  } else if (errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK) {   // a file system without hard links
+  } else if (errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK) {  // a file system without hard links
     if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
       if (errno == EEXIST) return false;
       return Fail(FileError(errno, "name", path));
@@ -155,7 +155,7 @@ Status MakeFolders(const std::string& folder, bool durable) {
     return durable && slash != std::string::npos && slash > 0 ? SyncFolder(folder.substr(0, slash)) : Ok();
   }
   if (errno == EEXIST) {
-    struct stat info {};
+    struct stat info{};
     if (::stat(folder.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return Ok();
     return Fail(FileError(ENOTDIR, "make folder", folder));
   }
@@ -169,11 +169,11 @@ Status MakeFolders(const std::string& folder, bool durable) {
 Result<std::string> ReadFile(const std::string& path) {
   FileDescriptor fd(OpenRetrying(path.c_str(), O_RDONLY));
   if (!fd.open()) return Fail(FileError(errno, "read", path));
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return Fail(FileError(errno, "read", path));
   std::string bytes(static_cast<size_t>(info.st_size), '\0');
   size_t filled = 0;
-  while (true) {   // a file may grow while it is read (or say size 0, as in /proc): the end decides
+  while (true) {  // a file may grow while it is read (or say size 0, as in /proc): the end decides
     if (filled == bytes.size()) bytes.resize(filled + 4096);
     const ssize_t n = ::read(fd.get(), bytes.data() + filled, bytes.size() - filled);
     if (n < 0 && errno == EINTR) continue;

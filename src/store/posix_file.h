@@ -47,7 +47,7 @@ class TemporaryFile {
   void Discard();
 
   FileDescriptor fd_;
-  std::string folder_, path_;   // path_ is empty once there is nothing left to remove
+  std::string folder_, path_;  // path_ is empty once there is nothing left to remove
   bool durable_;
 };
 

@@ -27,44 +27,44 @@ namespace sluice::tables {
 // The table as it is and as it is wanted.
 struct TableTarget {
   store::ObjectStore* store = nullptr;
-  std::string root;                                  // key prefix: "silver/orders"
-  std::string name;                                  // for messages and surrogate keys: "silver.orders"
-  std::optional<delta::Snapshot> snapshot;           // nullopt: the table is created
-  contract::Schema schema;                           // wanted: metadata columns included, generated partition columns not
-  std::vector<std::string> partition_by;             // as the project says it: "month(order_date)", "country"
-  std::map<std::string, std::string> properties;     // Delta table properties wanted
+  std::string root;                               // key prefix: "silver/orders"
+  std::string name;                               // for messages and surrogate keys: "silver.orders"
+  std::optional<delta::Snapshot> snapshot;        // nullopt: the table is created
+  contract::Schema schema;                        // wanted: metadata columns included, generated partition columns not
+  std::vector<std::string> partition_by;          // as the project says it: "month(order_date)", "country"
+  std::map<std::string, std::string> properties;  // Delta table properties wanted
   std::string description;
-  bool replace_schema = false;                       // --full-refresh, on_change: rebuild: any schema change is allowed (StageOverwrite)
+  bool replace_schema = false;  // --full-refresh, on_change: rebuild: any schema change is allowed (StageOverwrite)
 };
 
 struct StageOptions {
-  std::string file_prefix;                           // "silver.orders-12.1": node, n, a
-  std::string scratch_dir;                           // local folder for spilling
-  int64_t memory_bytes = 256LL << 20;                // of rows buffered by the writer (the engine has its own limit)
+  std::string file_prefix;             // "silver.orders-12.1": node, n, a
+  std::string scratch_dir;             // local folder for spilling
+  int64_t memory_bytes = 256LL << 20;  // of rows buffered by the writer (the engine has its own limit)
   int64_t target_file_bytes = 256LL << 20;
-  Clock* clock = nullptr;                            // default: SystemClock
-  Random* random = nullptr;                          // default: SystemRandom (table ids, file names)
+  Clock* clock = nullptr;    // default: SystemClock
+  Random* random = nullptr;  // default: SystemRandom (table ids, file names)
 };
 
 struct ChangeCounts {
-  int64_t read = 0;      // source rows
-  int64_t added = 0;     // rows (merge: keys; scd2: versions) that were not there
-  int64_t changed = 0;   // keys (scd2: versions) with other values
-  int64_t same = 0;      // source rows that change nothing
-  int64_t older = 0;     // merge: source rows that lost against a higher sequence, in the batch or in the table
-  int64_t deleted = 0;   // keys deleted (scd2: closed)
-  int64_t removed = 0;   // rows that an overwrite or a window replaced
+  int64_t read = 0;     // source rows
+  int64_t added = 0;    // rows (merge: keys; scd2: versions) that were not there
+  int64_t changed = 0;  // keys (scd2: versions) with other values
+  int64_t same = 0;     // source rows that change nothing
+  int64_t older = 0;    // merge: source rows that lost against a higher sequence, in the batch or in the table
+  int64_t deleted = 0;  // keys deleted (scd2: closed)
+  int64_t removed = 0;  // rows that an overwrite or a window replaced
 };
 
 // What would be committed: a value. Where `empty`, there is nothing to commit and nothing was staged.
 struct StagedChange {
   bool empty = true;
-  delta::PreparedCommit commit;                      // a creation: protocol and metaData with a new id, read_version -1
+  delta::PreparedCommit commit;  // a creation: protocol and metaData with a new id, read_version -1
   std::vector<StagedFile> added;
-  std::vector<std::string> removed_paths;            // as the log has them
+  std::vector<std::string> removed_paths;  // as the log has them
   ChangeCounts counts;
-  contract::Schema schema;                           // of the table after the commit
-  std::vector<std::string> partition_columns;        // after the commit
+  contract::Schema schema;                     // of the table after the commit
+  std::vector<std::string> partition_columns;  // after the commit
 };
 
 // The whole table as it will be (`this` of a check); for an empty change as it is.
@@ -101,11 +101,11 @@ Result<StagedChange> StageFiles(const TableTarget& target, std::vector<StagedFil
 // the table), "duplicate-key" (the table itself has a key twice). Metadata columns are not compared. NULL in sequence_by is the lowest.
 struct MergeSpec {
   std::vector<std::string> key;
-  std::vector<std::string> sequence_by;              // empty: arrival, the later batch wins; then two different rows of a key in one
-                                                     // batch are "ambiguous-sequence"
-  std::string delete_when;                           // SQL over the source's columns
-  std::vector<std::string> update;                   // what an update may change (sequence_by always may); empty: all
-  bool delete_missing = false;                       // on_missing: delete. The source is a whole snapshot
+  std::vector<std::string> sequence_by;  // empty: arrival, the later batch wins; then two different rows of a key in one
+                                         // batch are "ambiguous-sequence"
+  std::string delete_when;               // SQL over the source's columns
+  std::vector<std::string> update;       // what an update may change (sequence_by always may); empty: all
+  bool delete_missing = false;           // on_missing: delete. The source is a whole snapshot
 };
 Result<StagedChange> StageMerge(const TableTarget& target, engines::Connection& connection, const Source& source, const MergeSpec& spec,
                                 const StageOptions& options);
@@ -115,11 +115,11 @@ Result<StagedChange> StageMerge(const TableTarget& target, engines::Connection& 
 // adds nothing. Errors as StageMerge; and "null-sequence".
 struct Scd2Spec {
   std::vector<std::string> key;
-  std::vector<std::string> sequence_by;              // the first is valid_from; the others decide between rows of one instant
-  std::vector<std::string> track;                    // empty: all but key, sequence_by and metadata columns
-  std::string delete_when;                           // such a row closes its key's interval …
-  bool ignore_deletes = false;                       // … or, on_delete: ignore, is passed over
-  std::optional<std::string> close_missing_at;       // the source is a whole snapshot: keys absent from it are closed at this literal
+  std::vector<std::string> sequence_by;         // the first is valid_from; the others decide between rows of one instant
+  std::vector<std::string> track;               // empty: all but key, sequence_by and metadata columns
+  std::string delete_when;                      // such a row closes its key's interval …
+  bool ignore_deletes = false;                  // … or, on_delete: ignore, is passed over
+  std::optional<std::string> close_missing_at;  // the source is a whole snapshot: keys absent from it are closed at this literal
 };
 // What StageScd2 adds to the model's columns: "<table>_sk" string (md5 over key and valid_from, the same in every engine),
 // valid_from and valid_to (type of sequence_by[0]), is_current boolean. Errors: "unknown-column", "duplicate-column".
@@ -130,7 +130,7 @@ Result<StagedChange> StageScd2(const TableTarget& target, engines::Connection& c
 
 // Replaces exactly the rows of the windows. A source row outside them (or with NULL) is kData "row-outside-window".
 struct Window {
-  std::string from, to;                              // half-open; literals of the column's type: "2024-01-01", "2024-01-01T00:00:00Z"
+  std::string from, to;  // half-open; literals of the column's type: "2024-01-01", "2024-01-01T00:00:00Z"
 };
 struct IntervalSpec {
   std::string column;
@@ -142,8 +142,8 @@ Result<StagedChange> StageInterval(const TableTarget& target, engines::Connectio
 // How a table's schema must change to become the wanted one. Metadata of fields is not compared.
 struct SchemaChange {
   std::vector<std::string> added;
-  std::vector<std::string> widened;                  // "amount: integer → bigint"
-  std::vector<std::string> breaking;                 // dropped, narrowed, retyped, newly not null; or the partitioning: texts for people
+  std::vector<std::string> widened;   // "amount: integer → bigint"
+  std::vector<std::string> breaking;  // dropped, narrowed, retyped, newly not null; or the partitioning: texts for people
   bool none() const { return added.empty() && widened.empty() && breaking.empty(); }
 };
 SchemaChange CompareSchemas(const contract::Schema& before, const contract::Schema& after);

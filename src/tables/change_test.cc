@@ -131,7 +131,8 @@ TEST_F(ChangeTest, BreakingChangesAreRefusedByName) {
   EXPECT_EQ(refused("id: bigint", "SELECT 1::BIGINT AS id"), "schema-change: silver.t: the table's readers would break: name is dropped");
   EXPECT_EQ(refused("id: integer, name: string", "SELECT 1::INTEGER AS id, '' AS name"),
             "schema-change: silver.t: the table's readers would break: id: bigint → integer");
-  EXPECT_NE(refused("id: bigint, name: string", "SELECT 1::BIGINT AS id, '' AS name", {"name"}).find("partitioned by name"), std::string::npos);
+  EXPECT_NE(refused("id: bigint, name: string", "SELECT 1::BIGINT AS id, '' AS name", {"name"}).find("partitioned by name"),
+            std::string::npos);
   TableTarget target = Target("id: integer", {});
   target.replace_schema = true;
   Commit(Must(StageOverwrite(target, *lake_.Read("SELECT 7::INTEGER AS id"), {}, Options())));
@@ -151,7 +152,8 @@ TEST_F(ChangeTest, OverwriteReplacesAll) {
 TEST_F(ChangeTest, OverwriteWhereReplacesItsPartitionsOnly) {
   const std::string schema = "id: bigint, c: string, d: date";
   Commit(Append(Target(schema, {"c", "d"}),
-                "SELECT range AS id, CASE range % 3 WHEN 0 THEN 'a' WHEN 1 THEN 'b' END AS c, DATE '2024-01-01' + (range % 2)::INTEGER AS d FROM range(12)"));
+                "SELECT range AS id, CASE range % 3 WHEN 0 THEN 'a' WHEN 1 THEN 'b' END AS c, DATE '2024-01-01' + (range % 2)::INTEGER AS "
+                "d FROM range(12)"));
   const auto target = Target(schema, {"c", "d"});
   const auto where = [&](const std::string& sql) {
     return StageOverwrite(target, *lake_.Read(sql), {"c = 'a' AND d >= DATE '2024-01-02'"}, Options(), &lake_.connection());
@@ -168,7 +170,8 @@ TEST_F(ChangeTest, OverwriteWhereReplacesItsPartitionsOnly) {
 const char* kOrders = "id: bigint, status: string, at: bigint, _batch_id: bigint";
 
 std::string Orders(const std::string& values) {
-  return "SELECT id::BIGINT AS id, status::VARCHAR AS status, \"at\"::BIGINT AS \"at\", b::BIGINT AS _batch_id FROM (VALUES " + values + ") v(id, status, \"at\", b)";
+  return "SELECT id::BIGINT AS id, status::VARCHAR AS status, \"at\"::BIGINT AS \"at\", b::BIGINT AS _batch_id FROM (VALUES " + values +
+         ") v(id, status, \"at\", b)";
 }
 
 MergeSpec BySequence() {
@@ -179,7 +182,8 @@ MergeSpec BySequence() {
 }
 
 TEST_F(ChangeTest, MergeTakesTheHighestSequence) {
-  auto change = Merged(Target(kOrders), Orders("(1, 'new', 1, 1), (2, 'new', 1, 1), (1, 'paid', 3, 1), (1, 'late', 2, 1), (2, 'new', 1, 1)"), BySequence());
+  auto change = Merged(Target(kOrders),
+                       Orders("(1, 'new', 1, 1), (2, 'new', 1, 1), (1, 'paid', 3, 1), (1, 'late', 2, 1), (2, 'new', 1, 1)"), BySequence());
   EXPECT_EQ(change.counts.read, 5);
   EXPECT_EQ(change.counts.added, 2);
   EXPECT_EQ(change.counts.older, 2);
@@ -266,7 +270,8 @@ TEST_F(ChangeTest, MergeByArrivalLetsTheLaterBatchWin) {
 TEST_F(ChangeTest, MergeUpdatesOnlyTheNamedColumns) {
   const std::string schema = "id: bigint, a: string, b: string, at: bigint, _batch_id: bigint";
   const auto rows = [](const std::string& values) {
-    return "SELECT id::BIGINT AS id, a, b, \"at\"::BIGINT AS \"at\", n::BIGINT AS _batch_id FROM (VALUES " + values + ") v(id, a, b, \"at\", n)";
+    return "SELECT id::BIGINT AS id, a, b, \"at\"::BIGINT AS \"at\", n::BIGINT AS _batch_id FROM (VALUES " + values +
+           ") v(id, a, b, \"at\", n)";
   };
   MergeSpec spec = BySequence();
   spec.update = {"b"};
@@ -288,26 +293,31 @@ TEST_F(ChangeTest, MergeOverPartitionsAndEvolution) {
 }
 
 TEST_F(ChangeTest, ParametersReachTheSource) {
-  const auto change = Must(StageMerge(Target(kOrders), lake_.connection(),
-                                      {"SELECT 1::BIGINT AS id, $name AS status, 1::BIGINT AS \"at\", 1::BIGINT AS _batch_id", {{"name", "string", "it's"}}},
-                                      BySequence(), Options()));
+  const auto change = Must(
+      StageMerge(Target(kOrders), lake_.connection(),
+                 {"SELECT 1::BIGINT AS id, $name AS status, 1::BIGINT AS \"at\", 1::BIGINT AS _batch_id", {{"name", "string", "it's"}}},
+                 BySequence(), Options()));
   Commit(change);
   EXPECT_EQ(Table("status"), (Lines{"it's"}));
 }
 
 TEST_F(ChangeTest, IntervalReplacesExactlyItsWindows) {
   const std::string schema = "day: date, n: bigint";
-  const auto days = [](const std::string& n) { return "SELECT DATE '2024-01-01' + range::INTEGER AS day, " + n + "::BIGINT AS n FROM range(10)"; };
+  const auto days = [](const std::string& n) {
+    return "SELECT DATE '2024-01-01' + range::INTEGER AS day, " + n + "::BIGINT AS n FROM range(10)";
+  };
   const auto stage = [&](const std::string& sql, std::vector<Window> windows) {
     return StageInterval(Target(schema), lake_.connection(), {sql, {}}, {"day", std::move(windows)}, Options());
   };
   Commit(Must(stage(days("1"), {{"2024-01-01", "2024-01-11"}})));
   const auto target = Target(schema);
-  const auto change = Must(stage(days("2") + " WHERE range < 2 OR range = 5", {{"2024-01-01", "2024-01-04"}, {"2024-01-06", "2024-01-07"}}));
+  const auto change =
+      Must(stage(days("2") + " WHERE range < 2 OR range = 5", {{"2024-01-01", "2024-01-04"}, {"2024-01-06", "2024-01-07"}}));
   EXPECT_EQ(change.counts.removed, 4);
   EXPECT_EQ(change.counts.added, 3);
   CommitAsScanned(target, change);
-  EXPECT_EQ(Table(), (Lines{"2024-01-01|2", "2024-01-02|2", "2024-01-04|1", "2024-01-05|1", "2024-01-06|2", "2024-01-07|1", "2024-01-08|1", "2024-01-09|1", "2024-01-10|1"}));
+  EXPECT_EQ(Table(), (Lines{"2024-01-01|2", "2024-01-02|2", "2024-01-04|1", "2024-01-05|1", "2024-01-06|2", "2024-01-07|1", "2024-01-08|1",
+                            "2024-01-09|1", "2024-01-10|1"}));
   const auto outside = stage(days("3"), {{"2024-01-01", "2024-01-04"}});
   ASSERT_FALSE(outside.has_value());
   EXPECT_EQ(outside.error().code, "row-outside-window");

@@ -50,7 +50,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> Conform(const arrow::RecordBatch& ba
     const auto& field = *schema->field(i);
     SLUICE_TRY(auto column, Conform(batch.column(i), field.type(), field.name()));
     if (!field.nullable() && column->null_count() > 0)
-      return Fail(DataError("not-null", fmt::format("column \"{}\" must not be NULL, but {} rows have a NULL there", field.name(), column->null_count())));
+      return Fail(DataError(
+          "not-null", fmt::format("column \"{}\" must not be NULL, but {} rows have a NULL there", field.name(), column->null_count())));
     columns.push_back(std::move(column));
   }
   return arrow::RecordBatch::Make(schema, batch.num_rows(), std::move(columns));

@@ -258,19 +258,19 @@ class ScatteringWriter : public DataFileWriter {
   const WriterOptions options_;
   Random& random_;
 
-  contract::Schema input_;                  // the columns that batches must bring: all but generated ones
-  std::vector<int> input_places_;           // of these, in the whole schema
-  std::vector<int> data_places_;            // of the data columns, in input_
+  contract::Schema input_;         // the columns that batches must bring: all but generated ones
+  std::vector<int> input_places_;  // of these, in the whole schema
+  std::vector<int> data_places_;   // of the data columns, in input_
   std::shared_ptr<arrow::Schema> input_schema_;
   FileShape shape_;
-  std::optional<PartitionIndex> index_;     // none: one partition, number 0
+  std::optional<PartitionIndex> index_;  // none: one partition, number 0
 
-  std::vector<Batch> pending_;              // waiting to be scattered together
+  std::vector<Batch> pending_;  // waiting to be scattered together
   int64_t pending_bytes_ = 0;
   std::vector<Partition> partitions_;
   std::unique_ptr<SpillFile> spill_;
   int open_files_ = 0;
-  int64_t buffered_bytes_ = 0;              // over all open files
+  int64_t buffered_bytes_ = 0;  // over all open files
   int64_t rows_ = 0, next_file_ = 0;
   std::vector<StagedFile> staged_;
 };

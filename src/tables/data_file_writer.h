@@ -19,16 +19,16 @@ class RecordBatch;
 namespace sluice::tables {
 
 struct WriterOptions {
-  contract::Schema schema;                   // all columns, generated partition columns included
+  contract::Schema schema;  // all columns, generated partition columns included
   std::vector<std::string> partition_columns;
-  std::string file_prefix;                   // "bronze.orders-12.1": node, n, a; the writer adds a random part and a sequence number
+  std::string file_prefix;  // "bronze.orders-12.1": node, n, a; the writer adds a random part and a sequence number
   int64_t target_file_bytes = 256LL << 20;
   int64_t row_group_rows = 1 << 20;
-  int max_open_partitions = 64;              // beyond: row groups spill to one scratch file and are joined at the end
-  int64_t memory_bytes = 256LL << 20;        // of rows waiting or encoded; a batch given to Write comes on top
-  std::string scratch_dir;                   // local folder for spilling; must exist
-  int indexed_columns = 32;                  // leaf columns with statistics (delta.dataSkippingNumIndexedCols)
-  Clock* clock = nullptr;                    // of modification times; default: SystemClock
+  int max_open_partitions = 64;        // beyond: row groups spill to one scratch file and are joined at the end
+  int64_t memory_bytes = 256LL << 20;  // of rows waiting or encoded; a batch given to Write comes on top
+  std::string scratch_dir;             // local folder for spilling; must exist
+  int indexed_columns = 32;            // leaf columns with statistics (delta.dataSkippingNumIndexedCols)
+  Clock* clock = nullptr;              // of modification times; default: SystemClock
 };
 
 // Not thread-safe: one writer per thread, or one behind a lock.
@@ -36,7 +36,7 @@ class DataFileWriter {
  public:
   static Result<std::unique_ptr<DataFileWriter>> Open(store::ObjectStore& store, std::string table_root, WriterOptions options,
                                                       Random& random);
-  virtual ~DataFileWriter() = default;       // without Finish: discards what is unfinished (staged files already closed stay)
+  virtual ~DataFileWriter() = default;  // without Finish: discards what is unfinished (staged files already closed stay)
   // The batch has the schema's columns in order; generated partition columns may be missing from it: the writer computes them
   // from the column's metadata (delta.generationExpression date_format(c, 'yyyy-MM') and its kin).
   virtual Status Write(const arrow::RecordBatch& batch) = 0;

@@ -21,32 +21,40 @@ json StatsOf(const StagedFile& file) { return json::parse(file.add.stats); }
 
 TEST_F(DataFileWriterTest, EveryTypeComesBackAsItWas) {
   const auto schema = MakeSchema(
-      "b: boolean, t: tinyint, s: smallint, i: integer, l: bigint, f: float, d: double, m: decimal(7,2), n: decimal(18,4), h: decimal(38,10), "
-      "x: string, y: binary, da: date, ts: timestamp, tn: timestamp_ntz, li: list<string>, mp: map<string, bigint>, st: struct<a: bigint, c: list<date>>");
+      "b: boolean, t: tinyint, s: smallint, i: integer, l: bigint, f: float, d: double, m: decimal(7,2), n: decimal(18,4), h: "
+      "decimal(38,10), "
+      "x: string, y: binary, da: date, ts: timestamp, tn: timestamp_ntz, li: list<string>, mp: map<string, bigint>, st: struct<a: bigint, "
+      "c: list<date>>");
   const std::string sql =
       "SELECT * FROM (VALUES (true, 1::TINYINT, -2::SMALLINT, 3::INTEGER, 4::BIGINT, 1.5::FLOAT, -0.25::DOUBLE, 12345.67::DECIMAL(7,2), "
       "-0.0001::DECIMAL(18,4), 1234567890123456789012345678.0123456789::DECIMAL(38,10), 'ü\n', '\\x00\\xFF'::BLOB, DATE '0001-01-01', "
       "TIMESTAMPTZ '2024-02-29 23:59:59.999999+00', TIMESTAMP '1969-12-31 23:59:59.000001', ['a', NULL], MAP {'k': 1::BIGINT}, "
-      "{'a': 7::BIGINT, 'c': [DATE '2024-01-01']}), (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "
+      "{'a': 7::BIGINT, 'c': [DATE '2024-01-01']}), (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "
+      "NULL, "
       "NULL, NULL, NULL)) t(b, t, s, i, l, f, d, m, n, h, x, y, da, ts, tn, li, mp, st)";
   const auto files = lake_.WriteFiles(lake_.Options(schema), sql);
   ASSERT_EQ(files.size(), 1u);
   const Scan scan = Must(ScanStaged(lake_.store(), "t", schema, {}, files));
   EXPECT_EQ(lake_.Rows(scan), lake_.Rows(sql));
-  EXPECT_EQ(lake_.Rows("SELECT typeof(COLUMNS(*)) FROM " + scan.sql + " LIMIT 1"), lake_.Rows("SELECT typeof(COLUMNS(*)) FROM (" + sql + ") LIMIT 1"));
+  EXPECT_EQ(lake_.Rows("SELECT typeof(COLUMNS(*)) FROM " + scan.sql + " LIMIT 1"),
+            lake_.Rows("SELECT typeof(COLUMNS(*)) FROM (" + sql + ") LIMIT 1"));
   // The file itself says so, without our casts.
   const std::string path = lake_.store().Uri("t/" + files[0].add.path);
-  EXPECT_EQ(lake_.Rows("SELECT typeof(COLUMNS(*)) FROM '" + path + "' LIMIT 1"), lake_.Rows("SELECT typeof(COLUMNS(*)) FROM (" + sql + ") LIMIT 1"));
+  EXPECT_EQ(lake_.Rows("SELECT typeof(COLUMNS(*)) FROM '" + path + "' LIMIT 1"),
+            lake_.Rows("SELECT typeof(COLUMNS(*)) FROM (" + sql + ") LIMIT 1"));
 }
 
 TEST_F(DataFileWriterTest, StatisticsFollowTheProtocol) {
   const auto schema = MakeSchema(
-      "i: integer, d: double, nan: double, zero: double, m: decimal(20,10), s: string, da: date, ts: timestamp, tn: timestamp_ntz, y: binary, b: boolean, "
+      "i: integer, d: double, nan: double, zero: double, m: decimal(20,10), s: string, da: date, ts: timestamp, tn: timestamp_ntz, y: "
+      "binary, b: boolean, "
       "none: bigint, st: struct<a: bigint, l: list<bigint>>");
   const auto files = lake_.WriteFiles(
       lake_.Options(schema),
-      "SELECT * FROM (VALUES (-5::INTEGER, 0.1::DOUBLE, 'nan'::DOUBLE, 0.0::DOUBLE, 0.0000000001::DECIMAL(20,10), repeat('b', 40), DATE '2024-01-31', "
-      "TIMESTAMPTZ '2024-01-01 00:00:00.000999+00', TIMESTAMP '2024-01-01 00:00:00', 'x'::BLOB, true, NULL::BIGINT, {'a': 3::BIGINT, 'l': NULL::BIGINT[]}), "
+      "SELECT * FROM (VALUES (-5::INTEGER, 0.1::DOUBLE, 'nan'::DOUBLE, 0.0::DOUBLE, 0.0000000001::DECIMAL(20,10), repeat('b', 40), DATE "
+      "'2024-01-31', "
+      "TIMESTAMPTZ '2024-01-01 00:00:00.000999+00', TIMESTAMP '2024-01-01 00:00:00', 'x'::BLOB, true, NULL::BIGINT, {'a': 3::BIGINT, 'l': "
+      "NULL::BIGINT[]}), "
       "(NULL, 1e300, 1.0, -0.0, 1234567890.0123456789, 'a', DATE '1969-12-31', TIMESTAMPTZ '2024-01-01 00:00:00.001001+00', "
       "TIMESTAMP '2024-01-01 00:00:00.5', NULL, NULL, NULL, NULL)) t(i, d, nan, zero, m, s, da, ts, tn, y, b, none, st)");
   const json stats = StatsOf(files[0]);
@@ -89,7 +97,8 @@ TEST_F(DataFileWriterTest, StatisticsCoverOnlyTheFirstLeaves) {
 TEST_F(DataFileWriterTest, ScattersByPartitionWithoutTheColumnInTheFile) {
   const auto schema = MakeSchema("id: bigint, country: string, n: integer");
   const std::string sql =
-      "SELECT range AS id, CASE range % 4 WHEN 0 THEN 'D/E = %' WHEN 1 THEN '*[ü]?' WHEN 2 THEN '' END AS country, (range % 2)::INTEGER AS n "
+      "SELECT range AS id, CASE range % 4 WHEN 0 THEN 'D/E = %' WHEN 1 THEN '*[ü]?' WHEN 2 THEN '' END AS country, (range % 2)::INTEGER AS "
+      "n "
       "FROM range(1000)";
   const auto files = lake_.WriteFiles(lake_.Options(schema, {"country", "n"}), sql);
   ASSERT_EQ(files.size(), 4u);
@@ -113,7 +122,8 @@ TEST_F(DataFileWriterTest, ComputesGeneratedPartitionColumns) {
       "TIMESTAMPTZ '2023-12-31 23:30:00+00' + to_minutes(range % 90) AS moment FROM range(500)";
   const auto files = lake_.WriteFiles(lake_.Options(schema, columns), sql);
   const Scan scan = Must(ScanStaged(lake_.store(), "t", schema, columns, files));
-  EXPECT_EQ(lake_.Rows(scan), lake_.Rows("SELECT *, strftime(day, '%Y-%m') AS day_month, strftime(moment, '%Y-%m-%d-%H') AS moment_hour FROM (" + sql + ")"));
+  EXPECT_EQ(lake_.Rows(scan),
+            lake_.Rows("SELECT *, strftime(day, '%Y-%m') AS day_month, strftime(moment, '%Y-%m-%d-%H') AS moment_hour FROM (" + sql + ")"));
   // A rewrite gives the generated columns too: they are computed again.
   const auto again = lake_.WriteFiles(lake_.Options(schema, columns), "SELECT * REPLACE ('wrong' AS day_month) FROM " + scan.sql, "u");
   EXPECT_EQ(lake_.Rows(Must(ScanStaged(lake_.store(), "u", schema, columns, again))), lake_.Rows(scan));
@@ -121,7 +131,8 @@ TEST_F(DataFileWriterTest, ComputesGeneratedPartitionColumns) {
 
 TEST_F(DataFileWriterTest, PartitionsOfEveryTypeRoundTrip) {
   const auto schema = MakeSchema(
-      "v: bigint, b: boolean, t: tinyint, l: bigint, d: double, m: decimal(12,2), da: date, ts: timestamp, tn: timestamp_ntz, y: binary, s: string");
+      "v: bigint, b: boolean, t: tinyint, l: bigint, d: double, m: decimal(12,2), da: date, ts: timestamp, tn: timestamp_ntz, y: binary, "
+      "s: string");
   const std::vector<std::string> columns = {"b", "t", "l", "d", "m", "da", "ts", "tn", "y", "s"};
   const std::string sql =
       "SELECT * FROM (VALUES (1::BIGINT, true, -1::TINYINT, 9223372036854775807, 0.1::DOUBLE, -0.05::DECIMAL(12,2), DATE '1969-12-31', "
@@ -159,7 +170,8 @@ TEST_F(DataFileWriterTest, RollsFilesAtTheTargetSize) {
   EXPECT_GT(files.size(), 3u);
   for (size_t i = 0; i + 1 < files.size(); ++i) EXPECT_LT(files[i].add.size, 2 << 20);
   const Scan scan = Must(ScanStaged(lake_.store(), "t", schema, {}, files));
-  EXPECT_EQ(lake_.Rows("SELECT count(*), sum(id), bit_xor(h) FROM " + scan.sql), lake_.Rows("SELECT count(*), sum(id), bit_xor(h) FROM (" + sql + ")"));
+  EXPECT_EQ(lake_.Rows("SELECT count(*), sum(id), bit_xor(h) FROM " + scan.sql),
+            lake_.Rows("SELECT count(*), sum(id), bit_xor(h) FROM (" + sql + ")"));
 }
 
 TEST_F(DataFileWriterTest, NoRowsMakeNoFile) {

@@ -69,7 +69,8 @@ TableSummary Summarise(const delta::Snapshot& snapshot) {
   summary.min_reader_version = snapshot.protocol.min_reader_version;
   summary.min_writer_version = snapshot.protocol.min_writer_version;
   std::set<std::string> features = snapshot.protocol.writer_features.value_or(std::set<std::string>{});
-  if (snapshot.protocol.reader_features) features.insert(snapshot.protocol.reader_features->begin(), snapshot.protocol.reader_features->end());
+  if (snapshot.protocol.reader_features)
+    features.insert(snapshot.protocol.reader_features->begin(), snapshot.protocol.reader_features->end());
   summary.features.assign(features.begin(), features.end());
   summary.partition_columns = snapshot.metadata.partition_columns;
   summary.properties = snapshot.metadata.configuration;

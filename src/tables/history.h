@@ -10,16 +10,17 @@ namespace sluice::tables {
 
 struct HistoryEntry {
   int64_t version = 0;
-  int64_t timestamp = 0;             // milliseconds; commitInfo's, else the commit file's
-  std::string operation;             // "" where the commit says none
+  int64_t timestamp = 0;  // milliseconds; commitInfo's, else the commit file's
+  std::string operation;  // "" where the commit says none
   std::string engine;
-  std::string run_id, batch, node;   // of our own commits
+  std::string run_id, batch, node;  // of our own commits
   int64_t files_added = 0, files_removed = 0;
-  int64_t rows_added = -1;           // -1: a file has no statistics
+  int64_t rows_added = -1;  // -1: a file has no statistics
   bool schema_changed = false, protocol_changed = false;
 };
 // Newest first, at most `limit`; the commits whose files are still there.
-Result<std::vector<HistoryEntry>> History(store::ObjectStore& store, std::string_view table_root, std::optional<int64_t> limit = std::nullopt);
+Result<std::vector<HistoryEntry>> History(store::ObjectStore& store, std::string_view table_root,
+                                          std::optional<int64_t> limit = std::nullopt);
 
 struct TableSummary {
   std::string id, description;

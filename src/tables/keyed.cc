@@ -33,7 +33,8 @@ Result<std::string> TargetRows(const TableTarget& target, const TablePlan& plan,
   ScanOptions options;
   options.file_column = kFileColumn;
   options.row_column = kRowColumn;
-  const auto mapping = target.snapshot ? delta::ColumnMappingOf(target.snapshot->protocol, target.snapshot->metadata) : delta::ColumnMapping::kNone;
+  const auto mapping =
+      target.snapshot ? delta::ColumnMappingOf(target.snapshot->protocol, target.snapshot->metadata) : delta::ColumnMapping::kNone;
   SLUICE_TRY(Scan scan, ScanFiles(*target.store, target.root, {plan.schema, plan.partition_columns, mapping, files}, options));
   return std::move(scan.sql);
 }
@@ -53,18 +54,21 @@ std::vector<const delta::Add*> FilesNamed(const TableTarget& target, const std::
   return files;
 }
 
-Result<std::vector<std::string>> KnownColumns(const contract::Schema& schema, const std::vector<std::string>& names, const std::string& what) {
+Result<std::vector<std::string>> KnownColumns(const contract::Schema& schema, const std::vector<std::string>& names,
+                                              const std::string& what) {
   std::vector<std::string> known;
   for (const std::string& name : names) {
     const contract::Field* field = schema.Find(name);
     if (field == nullptr)
-      return Fail(UserError("unknown-column", fmt::format("{} \"{}\" is not a column of this model{}", what, name, DidYouMean(name, schema.Names()))));
+      return Fail(UserError("unknown-column",
+                            fmt::format("{} \"{}\" is not a column of this model{}", what, name, DidYouMean(name, schema.Names()))));
     known.push_back(field->name);
   }
   return known;
 }
 
-std::string TypedSource(const Source& source, const contract::Schema& schema, const std::vector<std::string>& columns, const std::string& delete_when) {
+std::string TypedSource(const Source& source, const contract::Schema& schema, const std::vector<std::string>& columns,
+                        const std::string& delete_when) {
   std::vector<std::string> items;
   for (const std::string& name : columns)
     items.push_back(fmt::format("CAST({0} AS {1}) AS {0}", QuoteIdentifier(name), schema.Find(name)->type.ToDuckDb()));
@@ -97,7 +101,8 @@ std::string AnyNull(const std::vector<std::string>& names) {
   return items.empty() ? "false" : Join(items, " OR ");
 }
 
-Result<std::optional<std::string>> FirstKey(engines::Connection& connection, const std::vector<std::string>& key, const std::string& select) {
+Result<std::optional<std::string>> FirstKey(engines::Connection& connection, const std::vector<std::string>& key,
+                                            const std::string& select) {
   SLUICE_TRY(const auto rows, connection.Rows(fmt::format("SELECT * FROM ({}) ORDER BY ALL LIMIT 1", select)));
   if (rows.empty()) return std::optional<std::string>();
   std::vector<std::string> parts;
@@ -105,11 +110,13 @@ Result<std::optional<std::string>> FirstKey(engines::Connection& connection, con
   return std::optional<std::string>(Join(parts, ", "));
 }
 
-Status CheckKeys(engines::Connection& connection, const TableTarget& target, const std::vector<std::string>& key, const std::string& table) {
+Status CheckKeys(engines::Connection& connection, const TableTarget& target, const std::vector<std::string>& key,
+                 const std::string& table) {
   SLUICE_TRY(const auto nulls, connection.Scalar(fmt::format("SELECT count(*) FROM {} WHERE {}", table, AnyNull(key))));
   if (nulls.value_or("0") == "0") return Ok();
   SLUICE_TRY(const auto first, FirstKey(connection, key, fmt::format("SELECT {} FROM {} WHERE {}", Columns("", key), table, AnyNull(key))));
-  return Fail(DataError("null-key", fmt::format("{}: {} rows have NULL in the key, the first with {}", target.name, *nulls, first.value_or(""))));
+  return Fail(
+      DataError("null-key", fmt::format("{}: {} rows have NULL in the key, the first with {}", target.name, *nulls, first.value_or(""))));
 }
 
 }  // namespace sluice::tables

@@ -18,7 +18,7 @@ class TempTables {
   std::string Name(const std::string& suffix) const { return prefix_ + suffix; }
   // CREATE TEMP TABLE Name(suffix) AS select.
   Status Create(const std::string& suffix, const std::string& select, const std::vector<engines::Parameter>& params = {});
-  Result<int64_t> Count(const std::string& select);   // SELECT count(*) FROM (select)
+  Result<int64_t> Count(const std::string& select);  // SELECT count(*) FROM (select)
 
  private:
   engines::Connection& connection_;
@@ -37,10 +37,12 @@ std::vector<const delta::Add*> FilesOf(const TableTarget& target);
 std::vector<const delta::Add*> FilesNamed(const TableTarget& target, const std::vector<std::vector<std::optional<std::string>>>& paths);
 
 // Errors "unknown-column" naming `what`; gives the names as the schema spells them.
-Result<std::vector<std::string>> KnownColumns(const contract::Schema& schema, const std::vector<std::string>& names, const std::string& what);
+Result<std::vector<std::string>> KnownColumns(const contract::Schema& schema, const std::vector<std::string>& names,
+                                              const std::string& what);
 
 // `SELECT casts, deleted FROM source`: the columns with the plan's types, and `__deleted`, true where delete_when is.
-std::string TypedSource(const Source& source, const contract::Schema& schema, const std::vector<std::string>& columns, const std::string& delete_when);
+std::string TypedSource(const Source& source, const contract::Schema& schema, const std::vector<std::string>& columns,
+                        const std::string& delete_when);
 
 // Column lists as SQL; `alias` "" for none.
 std::string Columns(const std::string& alias, const std::vector<std::string>& names);
@@ -51,7 +53,8 @@ std::string SameKey(const std::string& a, const std::string& b, const std::vecto
 std::string AnyNull(const std::vector<std::string>& names);
 
 // "order_id = 17, region = EU" of the first row of `select`, whose columns are the key's.
-Result<std::optional<std::string>> FirstKey(engines::Connection& connection, const std::vector<std::string>& key, const std::string& select);
+Result<std::optional<std::string>> FirstKey(engines::Connection& connection, const std::vector<std::string>& key,
+                                            const std::string& select);
 
 // Fails with "null-key" if `table` has NULL in a key column.
 Status CheckKeys(engines::Connection& connection, const TableTarget& target, const std::vector<std::string>& key, const std::string& table);

@@ -14,7 +14,9 @@
 namespace sluice::tables {
 namespace {
 
-Error WriteError(const arrow::Status& status) { return RetryableError("parquet-write", fmt::format("writing Parquet: {}", status.ToString())); }
+Error WriteError(const arrow::Status& status) {
+  return RetryableError("parquet-write", fmt::format("writing Parquet: {}", status.ToString()));
+}
 
 // An object of a store as the stream that the Parquet writer writes to. Keeps the store's own error.
 class ObjectStream : public arrow::io::OutputStream {

@@ -17,8 +17,8 @@ namespace sluice::tables {
 
 // What all files of one writer share.
 struct FileShape {
-  std::vector<contract::Field> fields;            // the data columns: all but the partition columns
-  std::shared_ptr<arrow::Schema> arrow_schema;    // of the batches that Write takes
+  std::vector<contract::Field> fields;          // the data columns: all but the partition columns
+  std::shared_ptr<arrow::Schema> arrow_schema;  // of the batches that Write takes
   int indexed_columns = 32;
 };
 FileShape MakeFileShape(std::vector<contract::Field> fields, int indexed_columns);
@@ -31,12 +31,12 @@ class ParquetFile {
   };
   // `shape` outlives the file.
   static Result<std::unique_ptr<ParquetFile>> Open(const FileShape& shape, std::unique_ptr<store::ObjectWriter> object);
-  virtual ~ParquetFile() = default;               // without Close: the object is discarded
+  virtual ~ParquetFile() = default;  // without Close: the object is discarded
   virtual Status Write(const arrow::RecordBatch& batch) = 0;
-  virtual Status EndRowGroup() = 0;               // its bytes go out; call it only where rows will follow
+  virtual Status EndRowGroup() = 0;  // its bytes go out; call it only where rows will follow
   virtual int64_t rows_in_group() const = 0;
-  virtual int64_t buffered_bytes() const = 0;     // estimate of what the open row group holds in memory
-  virtual int64_t size() const = 0;               // estimate of the file's bytes so far
+  virtual int64_t buffered_bytes() const = 0;  // estimate of what the open row group holds in memory
+  virtual int64_t size() const = 0;            // estimate of the file's bytes so far
   virtual Result<Finished> Close() = 0;
 };
 

@@ -9,7 +9,6 @@
 namespace sluice::tables {
 namespace {
 
-
 constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 
 // Numbers of small integers in a table, of others in a hash map.
@@ -163,16 +162,24 @@ class TextIndex : public IndexBase {
 std::unique_ptr<ColumnIndex> MakeIndex(contract::TypeKind kind) {
   using contract::TypeKind;
   switch (kind) {
-    case TypeKind::kTinyint: return std::make_unique<IntegerIndex<arrow::Int8Array>>();
-    case TypeKind::kSmallint: return std::make_unique<IntegerIndex<arrow::Int16Array>>();
-    case TypeKind::kInteger: return std::make_unique<IntegerIndex<arrow::Int32Array>>();
-    case TypeKind::kBigint: return std::make_unique<IntegerIndex<arrow::Int64Array>>();
-    case TypeKind::kDate: return std::make_unique<IntegerIndex<arrow::Date32Array>>();
+    case TypeKind::kTinyint:
+      return std::make_unique<IntegerIndex<arrow::Int8Array>>();
+    case TypeKind::kSmallint:
+      return std::make_unique<IntegerIndex<arrow::Int16Array>>();
+    case TypeKind::kInteger:
+      return std::make_unique<IntegerIndex<arrow::Int32Array>>();
+    case TypeKind::kBigint:
+      return std::make_unique<IntegerIndex<arrow::Int64Array>>();
+    case TypeKind::kDate:
+      return std::make_unique<IntegerIndex<arrow::Date32Array>>();
     case TypeKind::kTimestamp:
-    case TypeKind::kTimestampNtz: return std::make_unique<IntegerIndex<arrow::TimestampArray>>();
+    case TypeKind::kTimestampNtz:
+      return std::make_unique<IntegerIndex<arrow::TimestampArray>>();
     case TypeKind::kString:
-    case TypeKind::kBinary: return std::make_unique<BytesIndex>();
-    default: return std::make_unique<TextIndex>();
+    case TypeKind::kBinary:
+      return std::make_unique<BytesIndex>();
+    default:
+      return std::make_unique<TextIndex>();
   }
 }
 

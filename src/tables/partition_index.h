@@ -42,7 +42,7 @@ class PartitionIndex {
  private:
   struct Column {
     std::string name;
-    int source;                               // place in the batch of the column it is computed from (itself if plain)
+    int source;  // place in the batch of the column it is computed from (itself if plain)
     std::unique_ptr<ColumnIndex> index;
   };
   uint32_t Pair(uint32_t prefix, uint32_t number, size_t depth);

@@ -33,7 +33,8 @@ constexpr std::array kUnits = {UnitName{DateUnit::kYear, "year", "yyyy"}, UnitNa
 const UnitName& NameOf(DateUnit unit) { return kUnits[static_cast<size_t>(unit)]; }
 
 std::string Expression(const Generated& generated) {
-  const bool plain = generated.source.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == std::string::npos;
+  const bool plain =
+      generated.source.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == std::string::npos;
   return fmt::format("date_format({}, '{}')", plain ? generated.source : "`" + generated.source + "`", NameOf(generated.unit).format);
 }
 
@@ -85,7 +86,8 @@ void AppendEscaped(std::string_view text, std::string* out) {
   for (char c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || kEscaped.find(c) != std::string_view::npos)
       *out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    else *out += c;
+    else
+      *out += c;
   }
 }
 
@@ -165,12 +167,14 @@ int64_t UnitOfMicros(DateUnit unit, int64_t micros) {
 std::string UnitText(DateUnit unit, int64_t number) {
   const auto floor_div = [](int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); };
   switch (unit) {
-    case DateUnit::kYear: return fmt::format("{:04}", 1970 + number);
+    case DateUnit::kYear:
+      return fmt::format("{:04}", 1970 + number);
     case DateUnit::kMonth: {
       const int64_t year = floor_div(number, 12);
       return fmt::format("{:04}-{:02}", 1970 + year, number - year * 12 + 1);
     }
-    case DateUnit::kDay: return FormatDate(static_cast<int32_t>(number));
+    case DateUnit::kDay:
+      return FormatDate(static_cast<int32_t>(number));
     case DateUnit::kHour: {
       const int64_t day = floor_div(number, 24);
       return fmt::format("{}-{:02}", FormatDate(static_cast<int32_t>(day)), number - day * 24);
@@ -192,15 +196,24 @@ Result<std::optional<std::string>> PartitionTextAt(const arrow::Array& array, in
   using Text = std::optional<std::string>;
   if (array.IsNull(row)) return Text();
   switch (array.type_id()) {
-    case arrow::Type::BOOL: return Text(static_cast<const arrow::BooleanArray&>(array).Value(row) ? "true" : "false");
-    case arrow::Type::INT8: return Text(NumberAt<arrow::Int8Array>(array, row));
-    case arrow::Type::INT16: return Text(NumberAt<arrow::Int16Array>(array, row));
-    case arrow::Type::INT32: return Text(NumberAt<arrow::Int32Array>(array, row));
-    case arrow::Type::INT64: return Text(NumberAt<arrow::Int64Array>(array, row));
-    case arrow::Type::FLOAT: return Text(FloatAt<arrow::FloatArray>(array, row));
-    case arrow::Type::DOUBLE: return Text(FloatAt<arrow::DoubleArray>(array, row));
-    case arrow::Type::DATE32: return Text(FormatDate(static_cast<const arrow::Date32Array&>(array).Value(row)));
-    case arrow::Type::TIMESTAMP: return Text(FormatTimestamp(static_cast<const arrow::TimestampArray&>(array).Value(row)));
+    case arrow::Type::BOOL:
+      return Text(static_cast<const arrow::BooleanArray&>(array).Value(row) ? "true" : "false");
+    case arrow::Type::INT8:
+      return Text(NumberAt<arrow::Int8Array>(array, row));
+    case arrow::Type::INT16:
+      return Text(NumberAt<arrow::Int16Array>(array, row));
+    case arrow::Type::INT32:
+      return Text(NumberAt<arrow::Int32Array>(array, row));
+    case arrow::Type::INT64:
+      return Text(NumberAt<arrow::Int64Array>(array, row));
+    case arrow::Type::FLOAT:
+      return Text(FloatAt<arrow::FloatArray>(array, row));
+    case arrow::Type::DOUBLE:
+      return Text(FloatAt<arrow::DoubleArray>(array, row));
+    case arrow::Type::DATE32:
+      return Text(FormatDate(static_cast<const arrow::Date32Array&>(array).Value(row)));
+    case arrow::Type::TIMESTAMP:
+      return Text(FormatTimestamp(static_cast<const arrow::TimestampArray&>(array).Value(row)));
     case arrow::Type::DECIMAL128: {
       const auto& decimals = static_cast<const arrow::Decimal128Array&>(array);
       const int scale = static_cast<const arrow::Decimal128Type&>(*array.type()).scale();
@@ -213,7 +226,8 @@ Result<std::optional<std::string>> PartitionTextAt(const arrow::Array& array, in
       if (!IsValidUtf8(bytes)) return Fail(DataError("bad-partition", "a partition value is binary that is no UTF-8 text"));
       return Text(std::string(bytes));
     }
-    default: return Fail(BugError(fmt::format("a partition column of type {}", array.type()->ToString())));
+    default:
+      return Fail(BugError(fmt::format("a partition column of type {}", array.type()->ToString())));
   }
 }
 
@@ -224,8 +238,10 @@ std::string PartitionFolder(const std::vector<std::string>& columns, const delta
     AppendEscaped(column, &folder);
     folder += '=';
     const auto value = values.find(column);
-    if (value == values.end() || !value->second) folder += kNullFolder;
-    else AppendEscaped(*value->second, &folder);
+    if (value == values.end() || !value->second)
+      folder += kNullFolder;
+    else
+      AppendEscaped(*value->second, &folder);
     if (!path.empty()) path += '/';
     path += folder.size() > kMaxFolderBytes ? CutFolder(folder) : folder;
   }

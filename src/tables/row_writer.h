@@ -15,7 +15,7 @@ class RowWriter {
   Result<std::vector<StagedFile>> Finish() { return writer_->Finish(); }
 
  private:
-  std::vector<std::string> columns_;        // that the writer wants, in order
+  std::vector<std::string> columns_;  // that the writer wants, in order
   std::unique_ptr<DataFileWriter> writer_;
 };
 

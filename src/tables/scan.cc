@@ -25,8 +25,10 @@ constexpr size_t kFilesAskedForColumns = 16;
 std::string EscapeGlob(const std::string& path) {
   std::string out;
   for (char c : path) {
-    if (c == '*' || c == '?' || c == '[') out += fmt::format("[{}]", c);
-    else out += c;
+    if (c == '*' || c == '?' || c == '[')
+      out += fmt::format("[{}]", c);
+    else
+      out += c;
   }
   return out;
 }
@@ -92,8 +94,8 @@ class ScanWriter {
       for (const std::string& name : *options_.columns) {
         const int at = source_.schema.IndexOf(name);
         if (at < 0)
-          return Fail(UserError("unknown-column", fmt::format("table {} has no column \"{}\"{}", root_, name,
-                                                              DidYouMean(name, source_.schema.Names()))));
+          return Fail(UserError("unknown-column",
+                                fmt::format("table {} has no column \"{}\"{}", root_, name, DidYouMean(name, source_.schema.Names()))));
         wanted.insert(at);
       }
     } else {
@@ -142,7 +144,8 @@ class ScanWriter {
 
   std::string Empty() const {
     std::vector<std::string> items;
-    for (const Field& field : scan_.schema.fields) items.push_back(fmt::format("{} AS {}", TypedNull(field.type), QuoteIdentifier(field.name)));
+    for (const Field& field : scan_.schema.fields)
+      items.push_back(fmt::format("{} AS {}", TypedNull(field.type), QuoteIdentifier(field.name)));
     return fmt::format("(SELECT {} WHERE false)", Join(items, ", "));
   }
 
@@ -155,7 +158,8 @@ class ScanWriter {
     const bool joined = !options_.file_column.empty() || !joined_.empty();
     std::string from = Data(joined || !deleted_.empty()) + " AS d";
     if (joined) from += fmt::format(" JOIN {} AS p ON d.{} = p.file", PerFile(), kFileName);
-    if (!deleted_.empty()) from += fmt::format(" ANTI JOIN {} AS x ON d.{} = x.file AND d.file_row_number = x.row_number", Deleted(), kFileName);
+    if (!deleted_.empty())
+      from += fmt::format(" ANTI JOIN {} AS x ON d.{} = x.file AND d.file_row_number = x.row_number", Deleted(), kFileName);
     return fmt::format("(SELECT {} FROM {})", Join(items, ", "), from);
   }
 
@@ -163,7 +167,8 @@ class ScanWriter {
   std::string Column(int at) {
     const Field& field = source_.schema.fields[at];
     if (!IsPartition(at)) {
-      const std::string own = fmt::format("CAST(d.{} AS {})", QuoteIdentifier(physical_.fields[at].name), physical_.fields[at].type.ToDuckDb());
+      const std::string own =
+          fmt::format("CAST(d.{} AS {})", QuoteIdentifier(physical_.fields[at].name), physical_.fields[at].type.ToDuckDb());
       return Renamed(own, field.type, physical_.fields[at].type, 0);
     }
     const std::string first = PartitionText(source_.files.front()->partition_values, physical_.fields[at].name);
@@ -189,9 +194,9 @@ class ScanWriter {
   std::string Data(bool with_file_name) const {
     std::vector<std::string> paths;
     for (const delta::Add* add : source_.files) paths.push_back(QuoteLiteral(EscapeGlob(delta::FileLocation(store_, root_, add->path))));
-    const std::string read = fmt::format("read_parquet({}, union_by_name = true, hive_partitioning = false{}{})", ListOf(paths),
-                                         with_file_name ? fmt::format(", filename = '{}'", kFileName) : "",
-                                         NumbersRows() ? ", file_row_number = true" : "");
+    const std::string read =
+        fmt::format("read_parquet({}, union_by_name = true, hive_partitioning = false{}{})", ListOf(paths),
+                    with_file_name ? fmt::format(", filename = '{}'", kFileName) : "", NumbersRows() ? ", file_row_number = true" : "");
     const auto missing = PerhapsMissing();
     if (missing.empty()) return read;
     std::vector<std::string> items;
@@ -225,8 +230,10 @@ class ScanWriter {
       locations.push_back(QuoteLiteral(location));
       texts.push_back(fmt::format("'{}'", fmt::join(numbers, ",")));
     }
-    return fmt::format("(SELECT file, CAST(unnest(string_split(numbers, ',')) AS BIGINT) AS row_number FROM (SELECT unnest({}) AS file, unnest({}) AS numbers))",
-                       ListOf(locations), ListOf(texts));
+    return fmt::format(
+        "(SELECT file, CAST(unnest(string_split(numbers, ',')) AS BIGINT) AS row_number FROM (SELECT unnest({}) AS file, unnest({}) AS "
+        "numbers))",
+        ListOf(locations), ListOf(texts));
   }
 
   store::ObjectStore& store_;
@@ -234,9 +241,9 @@ class ScanWriter {
   const ScanSource& source_;
   const ScanOptions& options_;
   const contract::Schema physical_;
-  std::vector<int> columns_;   // chosen, as places in the schema
-  std::vector<int> joined_;    // partition columns whose value differs between the files
-  std::vector<std::pair<std::string, std::vector<int64_t>>> deleted_;   // location → row numbers, of files with a deletion vector
+  std::vector<int> columns_;                                           // chosen, as places in the schema
+  std::vector<int> joined_;                                            // partition columns whose value differs between the files
+  std::vector<std::pair<std::string, std::vector<int64_t>>> deleted_;  // location → row numbers, of files with a deletion vector
   Scan scan_;
 };
 

@@ -69,13 +69,15 @@ TEST_F(ScanTest, PartitionValuesComeFromTheLogAlone) {
 }
 
 TEST_F(ScanTest, FileAndRowAreNamedAsTheLogDoes) {
-  const std::vector<StagedFile> files = {Foreign("a b.parquet", "SELECT range AS id FROM range(2)"), Foreign("c.parquet", "SELECT 7::BIGINT AS id")};
+  const std::vector<StagedFile> files = {Foreign("a b.parquet", "SELECT range AS id FROM range(2)"),
+                                         Foreign("c.parquet", "SELECT 7::BIGINT AS id")};
   const auto schema = MakeSchema("id: bigint");
   const Lines none;
   ScanOptions options;
   options.file_column = "path";
   options.row_column = "row";
-  const Scan scan = Must(ScanFiles(lake_.store(), "t", {schema, none, delta::ColumnMapping::kNone, {&files[0].add, &files[1].add}}, options));
+  const Scan scan =
+      Must(ScanFiles(lake_.store(), "t", {schema, none, delta::ColumnMapping::kNone, {&files[0].add, &files[1].add}}, options));
   EXPECT_EQ(lake_.Rows(scan), (Lines{"0|a%20b.parquet|0", "1|a%20b.parquet|1", "7|c.parquet|0"}));
 }
 
@@ -97,11 +99,14 @@ TEST_F(ScanTest, ChosenColumnsInSchemaOrder) {
 }
 
 TEST_F(ScanTest, MappedColumnsAreReadByTheirPhysicalNames) {
-  auto file = Foreign("1.parquet", "SELECT 1::BIGINT AS \"col-1\", {'col-3': 5::BIGINT} AS \"col-2\", [{'col-5': 'x'}] AS \"col-4\", "
-                                   "MAP {'k': {'col-7': 1.5::DOUBLE}} AS \"col-6\"");
+  auto file = Foreign("1.parquet",
+                      "SELECT 1::BIGINT AS \"col-1\", {'col-3': 5::BIGINT} AS \"col-2\", [{'col-5': 'x'}] AS \"col-4\", "
+                      "MAP {'k': {'col-7': 1.5::DOUBLE}} AS \"col-6\"");
   file.add.partition_values = {{"col-8", "2024"}};
   auto schema = MakeSchema("id: bigint, s: struct<a: bigint>, l: list<struct<b: string>>, m: map<string, struct<d: double>>, p: integer");
-  const auto name = [](contract::Field& field, const char* physical) { field.metadata["delta.columnMapping.physicalName"] = fmt::format("\"{}\"", physical); };
+  const auto name = [](contract::Field& field, const char* physical) {
+    field.metadata["delta.columnMapping.physicalName"] = fmt::format("\"{}\"", physical);
+  };
   name(schema.fields[0], "col-1"), name(schema.fields[1], "col-2"), name(schema.fields[1].type.children[0], "col-3");
   name(schema.fields[2], "col-4"), name(schema.fields[2].type.children[0].type.children[0], "col-5");
   name(schema.fields[3], "col-6"), name(schema.fields[3].type.children[1].type.children[0], "col-7"), name(schema.fields[4], "col-8");

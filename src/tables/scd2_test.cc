@@ -27,8 +27,10 @@ class Scd2Test : public ::testing::Test {
     target.schema = Must(Scd2Schema(target.name, model, spec_));
     target.schema.fields.push_back({"_batch_id", contract::DataType::Of(contract::TypeKind::kBigint)});
     target.snapshot = Must(delta::LoadSnapshotIfExists(lake_.store(), target.root));
-    const std::string sql = values.empty() ? "SELECT NULL::BIGINT AS id, '' AS city, '' AS note, NULL::DATE AS \"at\", 0::BIGINT AS _batch_id WHERE false"
-                                           : "SELECT id::BIGINT AS id, city, note, \"at\"::DATE AS \"at\", 1::BIGINT AS _batch_id FROM (VALUES " + values + ") v(id, city, note, \"at\")";
+    const std::string sql =
+        values.empty() ? "SELECT NULL::BIGINT AS id, '' AS city, '' AS note, NULL::DATE AS \"at\", 0::BIGINT AS _batch_id WHERE false"
+                       : "SELECT id::BIGINT AS id, city, note, \"at\"::DATE AS \"at\", 1::BIGINT AS _batch_id FROM (VALUES " + values +
+                             ") v(id, city, note, \"at\")";
     StageOptions options;
     options.file_prefix = "gold.dim_customers-1.1";
     options.scratch_dir = lake_.scratch();
@@ -53,7 +55,8 @@ class Scd2Test : public ::testing::Test {
 };
 
 TEST_F(Scd2Test, SeveralChangesOfOneBatchAreAllKept) {
-  const auto counts = Apply("(1, 'Rome', 'a', '2024-01-01'), (1, 'Bonn', 'b', '2024-03-01'), (1, 'Rome', 'c', '2024-02-01'), (2, 'Oslo', 'd', '2024-01-05')");
+  const auto counts = Apply(
+      "(1, 'Rome', 'a', '2024-01-01'), (1, 'Bonn', 'b', '2024-03-01'), (1, 'Rome', 'c', '2024-02-01'), (2, 'Oslo', 'd', '2024-01-05')");
   EXPECT_EQ(counts.added, 3);
   EXPECT_EQ(counts.same, 1);  // Rome again in February
   EXPECT_EQ(History(), (Lines{"1|2024-01-01|2024-03-01|false|Rome", "1|2024-03-01|-|true|Bonn", "2|2024-01-05|-|true|Oslo"}));
@@ -86,9 +89,11 @@ TEST_F(Scd2Test, LateRowsSplitTheirInterval) {
 }
 
 TEST_F(Scd2Test, OrderOfBatchesDoesNotMatter) {
-  const Lines rows = {"(1, 'Rome', 'a', '2024-01-01')", "(1, 'Bonn', 'b', '2024-02-01')", "(1, 'Oslo', 'c', '2024-03-01')", "(1, 'Rome', 'd', '2024-04-01')"};
+  const Lines rows = {"(1, 'Rome', 'a', '2024-01-01')", "(1, 'Bonn', 'b', '2024-02-01')", "(1, 'Oslo', 'c', '2024-03-01')",
+                      "(1, 'Rome', 'd', '2024-04-01')"};
   for (int i : {2, 0, 3, 1}) Apply(rows[i]);
-  EXPECT_EQ(History(), (Lines{"1|2024-01-01|2024-02-01|false|Rome", "1|2024-02-01|2024-03-01|false|Bonn", "1|2024-03-01|2024-04-01|false|Oslo", "1|2024-04-01|-|true|Rome"}));
+  EXPECT_EQ(History(), (Lines{"1|2024-01-01|2024-02-01|false|Rome", "1|2024-02-01|2024-03-01|false|Bonn",
+                              "1|2024-03-01|2024-04-01|false|Oslo", "1|2024-04-01|-|true|Rome"}));
 }
 
 TEST_F(Scd2Test, ALateRowMayAbsorbTheVersionAfterIt) {

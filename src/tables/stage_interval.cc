@@ -25,12 +25,14 @@ std::string Text(const IntervalSpec& spec) {
 
 Status RefuseOutside(const TableTarget& target, engines::Connection& connection, const IntervalSpec& spec, const std::string& column,
                      const std::string& rows, const std::string& inside) {
-  SLUICE_TRY(const auto outside, connection.Rows(fmt::format("SELECT CAST({} AS VARCHAR), count(*) OVER () FROM {} WHERE {} IS NOT TRUE ORDER BY ALL LIMIT 1",
-                                                             QuoteIdentifier(column), rows, inside)));
+  SLUICE_TRY(const auto outside,
+             connection.Rows(fmt::format("SELECT CAST({} AS VARCHAR), count(*) OVER () FROM {} WHERE {} IS NOT TRUE ORDER BY ALL LIMIT 1",
+                                         QuoteIdentifier(column), rows, inside)));
   if (outside.empty()) return Ok();
-  return Fail(DataError("row-outside-window", fmt::format("{}: {} rows lie outside the windows {}, the first with {} = {}", target.name,
-                                                          *outside[0][1], Text(spec), column, outside[0][0].value_or("NULL")))
-                  .Hint(fmt::format("filter the model by $window_start and $window_end: {0} >= $window_start AND {0} < $window_end", column)));
+  return Fail(
+      DataError("row-outside-window", fmt::format("{}: {} rows lie outside the windows {}, the first with {} = {}", target.name,
+                                                  *outside[0][1], Text(spec), column, outside[0][0].value_or("NULL")))
+          .Hint(fmt::format("filter the model by $window_start and $window_end: {0} >= $window_start AND {0} < $window_end", column)));
 }
 
 }  // namespace
@@ -49,14 +51,16 @@ Result<StagedChange> StageInterval(const TableTarget& target, engines::Connectio
   SLUICE_TRY(parts.counts.read, temp.Count("FROM " + temp.Name("src")));
   parts.counts.added = parts.counts.read;
   SLUICE_TRY(const std::string present, TargetRows(target, plan, FilesOf(target)));
-  SLUICE_TRY(const auto touched, connection.Rows(fmt::format("SELECT {0}, count(*) FROM {1} WHERE {2} GROUP BY {0}", kFileColumn, present, inside)));
+  SLUICE_TRY(const auto touched,
+             connection.Rows(fmt::format("SELECT {0}, count(*) FROM {1} WHERE {2} GROUP BY {0}", kFileColumn, present, inside)));
   for (const auto& row : touched) parts.counts.removed += std::stoll(*row[1]);
   parts.removed = plan.widened.empty() ? FilesNamed(target, touched) : FilesOf(target);
   if (parts.counts.read == 0 && parts.removed.empty() && !plan.schema_changed) return NoChange(plan, parts.counts);
 
   SLUICE_TRY(const auto writer, RowWriter::Open(target, plan, options));
   SLUICE_TRY(const std::string rewritten, TargetRows(target, plan, parts.removed));
-  SLUICE_TRY(const auto kept, connection.Query(fmt::format("SELECT {} FROM {} WHERE {} IS NOT TRUE", Columns("", columns), rewritten, inside)));
+  SLUICE_TRY(const auto kept,
+             connection.Query(fmt::format("SELECT {} FROM {} WHERE {} IS NOT TRUE", Columns("", columns), rewritten, inside)));
   SLUICE_TRY([[maybe_unused]] const int64_t old_rows, writer->WriteAll(*kept));
   SLUICE_TRY(const auto fresh, connection.Query(fmt::format("SELECT {} FROM {}", Columns("", columns), temp.Name("src"))));
   SLUICE_TRY([[maybe_unused]] const int64_t new_rows, writer->WriteAll(*fresh));

@@ -16,15 +16,18 @@ std::string CompareSequence(const std::string& a, const std::string& b, const st
   std::string sql = "0";
   for (size_t i = sequence.size(); i-- > 0;) {
     const std::string x = a + "." + QuoteIdentifier(sequence[i]), y = b + "." + QuoteIdentifier(sequence[i]);
-    sql = fmt::format("CASE WHEN {0} IS NOT DISTINCT FROM {1} THEN {2} WHEN {0} IS NULL THEN -1 WHEN {1} IS NULL THEN 1 WHEN {0} > {1} THEN 1 ELSE -1 END",
-                      x, y, sql);
+    sql = fmt::format(
+        "CASE WHEN {0} IS NOT DISTINCT FROM {1} THEN {2} WHEN {0} IS NULL THEN -1 WHEN {1} IS NULL THEN 1 WHEN {0} > {1} THEN 1 ELSE -1 "
+        "END",
+        x, y, sql);
   }
   return sql;
 }
 
 class Merge {
  public:
-  Merge(const TableTarget& target, engines::Connection& connection, const Source& source, const MergeSpec& spec, const StageOptions& options)
+  Merge(const TableTarget& target, engines::Connection& connection, const Source& source, const MergeSpec& spec,
+        const StageOptions& options)
       : target_(target), connection_(connection), source_(source), spec_(spec), options_(options), temp_(connection, options) {}
 
   Result<StagedChange> Stage() {
@@ -35,7 +38,8 @@ class Merge {
     SLUICE_CHECK(MatchTable());
     SLUICE_CHECK(FindMissing());
     SLUICE_CHECK(Count());
-    if (counts_.added + counts_.changed + counts_.deleted == 0 && plan_.widened.empty() && !plan_.schema_changed) return NoChange(plan_, counts_);
+    if (counts_.added + counts_.changed + counts_.deleted == 0 && plan_.widened.empty() && !plan_.schema_changed)
+      return NoChange(plan_, counts_);
     return Write();
   }
 
@@ -76,8 +80,10 @@ class Merge {
     if (duplicated == 0) return Ok();
     std::vector<std::string> order;
     for (const std::string& name : sequence_) order.push_back(QuoteIdentifier(name) + " DESC NULLS LAST");
-    const std::string highest = order.empty() ? "" : fmt::format(" QUALIFY rank() OVER (PARTITION BY {} ORDER BY {}) = 1", key, Join(order, ", "));
-    SLUICE_CHECK(temp_.Create("tied", fmt::format("SELECT s.* FROM {} s SEMI JOIN {} d USING ({}){}", src, temp_.Name("dup"), key, highest)));
+    const std::string highest =
+        order.empty() ? "" : fmt::format(" QUALIFY rank() OVER (PARTITION BY {} ORDER BY {}) = 1", key, Join(order, ", "));
+    SLUICE_CHECK(
+        temp_.Create("tied", fmt::format("SELECT s.* FROM {} s SEMI JOIN {} d USING ({}){}", src, temp_.Name("dup"), key, highest)));
     SLUICE_CHECK(RefuseTies());
     SLUICE_CHECK(temp_.Create("win", fmt::format("SELECT * FROM {0} s ANTI JOIN {1} d USING ({2}) UNION ALL "
                                                  "SELECT * FROM {3} QUALIFY row_number() OVER (PARTITION BY {2}) = 1",
@@ -86,23 +92,25 @@ class Merge {
     SLUICE_TRY(const int64_t tied, temp_.Count("FROM " + temp_.Name("tied")));
     SLUICE_TRY(const int64_t beaten, temp_.Count(fmt::format("FROM {} s SEMI JOIN {} d USING ({})", src, temp_.Name("dup"), key)));
     counts_.older += beaten - tied;
-    counts_.same += tied - duplicated;   // exact copies
+    counts_.same += tied - duplicated;  // exact copies
     return Ok();
   }
 
   Status RefuseTies() {
     std::vector<std::string> all = key_;
     all.insert(all.end(), compared_.begin(), compared_.end());
-    SLUICE_TRY(const auto key, FirstKey(connection_, key_,
-                                        fmt::format("SELECT {0} FROM (SELECT DISTINCT {1}, __deleted FROM {2}) GROUP BY {0} HAVING count(*) > 1",
-                                                    Columns("", key_), Columns("", all), temp_.Name("tied"))));
+    SLUICE_TRY(const auto key,
+               FirstKey(connection_, key_,
+                        fmt::format("SELECT {0} FROM (SELECT DISTINCT {1}, __deleted FROM {2}) GROUP BY {0} HAVING count(*) > 1",
+                                    Columns("", key_), Columns("", all), temp_.Name("tied"))));
     return key ? Status(Fail(Ambiguous(*key, "rows of this batch"))) : Ok();
   }
 
   Error Ambiguous(const std::string& key, const std::string& where) const {
     const std::string what = sequence_.empty() ? "there is no sequence_by to decide between them"
                                                : fmt::format("have the same {} and different values", Join(sequence_, ", "));
-    return DataError("ambiguous-sequence", fmt::format("{}: {} with {} {}{}", target_.name, where, key, sequence_.empty() ? ": " : "", what))
+    return DataError("ambiguous-sequence",
+                     fmt::format("{}: {} with {} {}{}", target_.name, where, key, sequence_.empty() ? ": " : "", what))
         .Hint("give sequence_by a column that orders the changes of a key");
   }
 
@@ -114,12 +122,14 @@ class Merge {
       if (Has(updated_, name)) updatable.push_back(name);
     const std::string same = SameValues("w", "t", updatable);
     const std::string changed = fmt::format("CASE WHEN w.__deleted THEN 'delete' WHEN {} THEN 'same' ELSE 'change' END", same);
-    const std::string action = sequence_.empty()
-                                   ? changed
-                                   : fmt::format("CASE {} WHEN -1 THEN 'older' WHEN 0 THEN CASE WHEN NOT w.__deleted AND {} THEN 'same' ELSE 'tie' END ELSE {} END",
-                                                 CompareSequence("w", "t", sequence_), same, changed);
-    SLUICE_CHECK(temp_.Create("hit", fmt::format("SELECT w.rowid AS id, t.{} AS file, t.{} AS row, {} AS action FROM {} w JOIN {} t ON {}", kFileColumn,
-                                                 kRowColumn, action, win_, rows_, SameKey("w", "t", key_))));
+    const std::string action =
+        sequence_.empty()
+            ? changed
+            : fmt::format(
+                  "CASE {} WHEN -1 THEN 'older' WHEN 0 THEN CASE WHEN NOT w.__deleted AND {} THEN 'same' ELSE 'tie' END ELSE {} END",
+                  CompareSequence("w", "t", sequence_), same, changed);
+    SLUICE_CHECK(temp_.Create("hit", fmt::format("SELECT w.rowid AS id, t.{} AS file, t.{} AS row, {} AS action FROM {} w JOIN {} t ON {}",
+                                                 kFileColumn, kRowColumn, action, win_, rows_, SameKey("w", "t", key_))));
     return CheckHits();
   }
 
@@ -128,7 +138,8 @@ class Merge {
     const auto keys_of = [&](const std::string& ids) {
       return fmt::format("SELECT {} FROM {} w WHERE w.rowid IN ({})", Columns("w", key_), win_, ids);
     };
-    SLUICE_TRY(const auto twice, FirstKey(connection_, key_, keys_of(fmt::format("SELECT id FROM {} GROUP BY id HAVING count(*) > 1", hit))));
+    SLUICE_TRY(const auto twice,
+               FirstKey(connection_, key_, keys_of(fmt::format("SELECT id FROM {} GROUP BY id HAVING count(*) > 1", hit))));
     if (twice) return Fail(DataError("duplicate-key", fmt::format("{}: the table itself has {} more than once", target_.name, *twice)));
     SLUICE_TRY(const auto tie, FirstKey(connection_, key_, keys_of(fmt::format("SELECT id FROM {} WHERE action = 'tie'", hit))));
     if (tie) return Fail(Ambiguous(*tie, "the table's row and this batch's"));
@@ -162,7 +173,8 @@ class Merge {
   }
 
   std::string Unmatched(const std::string& condition) const {
-    return fmt::format("SELECT {} FROM {} w WHERE {} AND w.rowid NOT IN (SELECT id FROM {})", Columns("w", columns_), win_, condition, temp_.Name("hit"));
+    return fmt::format("SELECT {} FROM {} w WHERE {} AND w.rowid NOT IN (SELECT id FROM {})", Columns("w", columns_), win_, condition,
+                       temp_.Name("hit"));
   }
 
   Result<StagedChange> Write() {
@@ -171,7 +183,8 @@ class Merge {
     SLUICE_TRY(const auto writer, RowWriter::Open(target_, plan_, options_));
     SLUICE_TRY(const std::string touched, TargetRows(target_, plan_, parts.removed));
     const std::string at_place = fmt::format("t.{} = g.file AND t.{} = g.row", kFileColumn, kRowColumn);
-    SLUICE_CHECK(Put(*writer, fmt::format("SELECT {} FROM {} t ANTI JOIN {} g ON {}", Columns("t", columns_), touched, temp_.Name("gone"), at_place)));
+    SLUICE_CHECK(Put(
+        *writer, fmt::format("SELECT {} FROM {} t ANTI JOIN {} g ON {}", Columns("t", columns_), touched, temp_.Name("gone"), at_place)));
     SLUICE_CHECK(Put(*writer, Changed(touched)));
     SLUICE_CHECK(Put(*writer, Unmatched("NOT w.__deleted")));
     SLUICE_TRY(parts.added, writer->Finish());
@@ -187,7 +200,8 @@ class Merge {
     std::vector<std::string> items;
     for (const std::string& name : columns_) items.push_back((Has(updated_, name) ? "w." : "t.") + QuoteIdentifier(name));
     if (updated_.size() == columns_.size()) return fmt::format("SELECT {} FROM {}", Columns("w", columns_), from);
-    return fmt::format("SELECT {} FROM {} JOIN {} t ON t.{} = g.file AND t.{} = g.row", Join(items, ", "), from, touched, kFileColumn, kRowColumn);
+    return fmt::format("SELECT {} FROM {} JOIN {} t ON t.{} = g.file AND t.{} = g.row", Join(items, ", "), from, touched, kFileColumn,
+                       kRowColumn);
   }
 
   Result<std::vector<const delta::Add*>> TouchedFiles() {
@@ -210,10 +224,10 @@ class Merge {
   TempTables temp_;
   TablePlan plan_;
   std::vector<std::string> columns_, key_, sequence_;
-  std::vector<std::string> updated_;    // what a change takes from the source
-  std::vector<std::string> compared_;   // neither key nor metadata
-  std::string win_;                     // the temporary table of winners
-  std::string rows_;                    // the target's rows, for FROM
+  std::vector<std::string> updated_;   // what a change takes from the source
+  std::vector<std::string> compared_;  // neither key nor metadata
+  std::string win_;                    // the temporary table of winners
+  std::string rows_;                   // the target's rows, for FROM
   ChangeCounts counts_;
 };
 

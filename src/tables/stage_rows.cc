@@ -41,7 +41,8 @@ Error NeedsConnection(const TableTarget& target, const std::vector<std::string>&
 
 // The rows that are there, as the new schema has them.
 Status RewriteAll(const TableTarget& target, const TablePlan& plan, engines::Connection& connection, RowWriter& writer) {
-  SLUICE_TRY(const Scan scan, ScanFiles(*target.store, target.root, {plan.schema, plan.partition_columns, MappingOf(target), AllFiles(target)}));
+  SLUICE_TRY(const Scan scan,
+             ScanFiles(*target.store, target.root, {plan.schema, plan.partition_columns, MappingOf(target), AllFiles(target)}));
   SLUICE_TRY(const auto reader, connection.Query("SELECT * FROM " + scan.sql));
   SLUICE_TRY([[maybe_unused]] const int64_t rows, writer.WriteAll(*reader));
   return Ok();
@@ -70,8 +71,9 @@ Result<std::vector<bool>> Matching(engines::Connection& connection, const TableP
   }
   for (const std::string& name : plan.partition_columns)
     typed.push_back(fmt::format("CAST({0} AS {1}) AS {0}", QuoteIdentifier(name), plan.schema.Find(name)->type.ToDuckDb()));
-  SLUICE_TRY(const auto rows, connection.Rows(fmt::format("SELECT __tuple FROM (SELECT __tuple, {} FROM (VALUES {}) v(__tuple, {})) WHERE {}",
-                                                          Join(typed, ", "), Join(values, ", "), Join(columns, ", "), where)));
+  SLUICE_TRY(const auto rows,
+             connection.Rows(fmt::format("SELECT __tuple FROM (SELECT __tuple, {} FROM (VALUES {}) v(__tuple, {})) WHERE {}",
+                                         Join(typed, ", "), Join(values, ", "), Join(columns, ", "), where)));
   for (const auto& row : rows) out[std::stoul(*row[0])] = true;
   return out;
 }
@@ -110,7 +112,9 @@ Result<Scan> ScanAfter(const TableTarget& target, const StagedChange& change, co
   for (const std::string& path : change.removed_paths) removed.insert(delta::PathKey(path));
   const bool as_it_is = change.empty && target.snapshot;
   const bool unknown = change.schema.fields.empty();
-  ScanSource source{as_it_is ? target.snapshot->schema : unknown ? target.schema : change.schema,
+  ScanSource source{as_it_is  ? target.snapshot->schema
+                    : unknown ? target.schema
+                              : change.schema,
                     as_it_is ? target.snapshot->metadata.partition_columns : change.partition_columns, MappingOf(target)};
   for (const delta::Add* add : AllFiles(target))
     if (removed.empty() || !removed.contains(delta::PathKey(add->path))) source.files.push_back(add);

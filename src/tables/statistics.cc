@@ -91,9 +91,12 @@ Bounds DecimalBounds(const parquet::FileMetaData& file, int column, const contra
   const auto write = [&](const arrow::Decimal128& value, bool) { return DecimalText(value.ToIntegerString(), type.scale); };
   const auto from_integer = [](int64_t value) { return arrow::Decimal128(value); };
   switch (file.schema()->Column(column)->physical_type()) {
-    case parquet::Type::INT32: return BoundsOf<parquet::Int32Type, arrow::Decimal128>(file, column, from_integer, write);
-    case parquet::Type::INT64: return BoundsOf<parquet::Int64Type, arrow::Decimal128>(file, column, from_integer, write);
-    default: break;
+    case parquet::Type::INT32:
+      return BoundsOf<parquet::Int32Type, arrow::Decimal128>(file, column, from_integer, write);
+    case parquet::Type::INT64:
+      return BoundsOf<parquet::Int64Type, arrow::Decimal128>(file, column, from_integer, write);
+    default:
+      break;
   }
   const int width = file.schema()->Column(column)->type_length();
   const auto from_bytes = [&](const parquet::FixedLenByteArray& bytes) {
@@ -118,22 +121,30 @@ Bounds BoundsOfColumn(const parquet::FileMetaData& file, int column, const contr
   switch (type.kind) {
     case TypeKind::kTinyint:
     case TypeKind::kSmallint:
-    case TypeKind::kInteger: return BoundsOf<parquet::Int32Type, int32_t>(file, column, same, number);
-    case TypeKind::kBigint: return BoundsOf<parquet::Int64Type, int64_t>(file, column, same, number);
+    case TypeKind::kInteger:
+      return BoundsOf<parquet::Int32Type, int32_t>(file, column, same, number);
+    case TypeKind::kBigint:
+      return BoundsOf<parquet::Int64Type, int64_t>(file, column, same, number);
     case TypeKind::kFloat:
       // A float's own shortest digits are not its value as a double, in which readers compare.
       return BoundsOf<parquet::FloatType, double>(file, column, [](float value) { return static_cast<double>(value); }, FloatText);
-    case TypeKind::kDouble: return BoundsOf<parquet::DoubleType, double>(file, column, same, FloatText);
-    case TypeKind::kDecimal: return DecimalBounds(file, column, type);
-    case TypeKind::kString: return StringBounds(file, column);
+    case TypeKind::kDouble:
+      return BoundsOf<parquet::DoubleType, double>(file, column, same, FloatText);
+    case TypeKind::kDecimal:
+      return DecimalBounds(file, column, type);
+    case TypeKind::kString:
+      return StringBounds(file, column);
     case TypeKind::kDate:
-      return BoundsOf<parquet::Int32Type, int32_t>(file, column, same, [](int32_t days, bool) { return delta::JsonString(FormatDate(days)); });
+      return BoundsOf<parquet::Int32Type, int32_t>(file, column, same,
+                                                   [](int32_t days, bool) { return delta::JsonString(FormatDate(days)); });
     case TypeKind::kTimestamp:
     case TypeKind::kTimestampNtz: {
       const bool utc = type.kind == TypeKind::kTimestamp;
-      return BoundsOf<parquet::Int64Type, int64_t>(file, column, same, [&](int64_t micros, bool max) { return TimestampText(micros, max, utc); });
+      return BoundsOf<parquet::Int64Type, int64_t>(file, column, same,
+                                                   [&](int64_t micros, bool max) { return TimestampText(micros, max, utc); });
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -243,11 +254,18 @@ void Statistics::Observe(const arrow::RecordBatch& batch) {
 void Statistics::Observe(int at, const arrow::Array& array) {
   Node& node = nodes_[at];
   switch (node.field->type.kind) {
-    case TypeKind::kFloat: node.has_nan = node.has_nan || AnyNan<arrow::FloatArray>(array); return;
-    case TypeKind::kDouble: node.has_nan = node.has_nan || AnyNan<arrow::DoubleArray>(array); return;
+    case TypeKind::kFloat:
+      node.has_nan = node.has_nan || AnyNan<arrow::FloatArray>(array);
+      return;
+    case TypeKind::kDouble:
+      node.has_nan = node.has_nan || AnyNan<arrow::DoubleArray>(array);
+      return;
     case TypeKind::kList:
-    case TypeKind::kMap: node.nulls += array.null_count(); return;
-    default: break;
+    case TypeKind::kMap:
+      node.nulls += array.null_count();
+      return;
+    default:
+      break;
   }
   const auto& parent = static_cast<const arrow::StructArray&>(array);
   for (size_t i = 0; i < node.children.size(); ++i) {

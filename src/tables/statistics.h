@@ -32,11 +32,11 @@ class Statistics {
   // One column of the tree, depth first.
   struct Node {
     const contract::Field* field = nullptr;
-    std::vector<int> children;   // of a struct
-    int parquet_column = -1;     // of a leaf that is neither list nor map
-    bool watched = false;        // has below it a float, list or map
+    std::vector<int> children;  // of a struct
+    int parquet_column = -1;    // of a leaf that is neither list nor map
+    bool watched = false;       // has below it a float, list or map
     bool has_nan = false;
-    int64_t nulls = 0;           // of a list or map
+    int64_t nulls = 0;  // of a list or map
   };
   // -1 once indexed_columns are used up.
   int AddNode(const contract::Field& field, int* parquet_column, int* left);
@@ -44,7 +44,7 @@ class Statistics {
 
   const std::vector<contract::Field>& fields_;
   std::vector<Node> nodes_;
-  std::vector<int> roots_;       // one per field
+  std::vector<int> roots_;  // one per field
 };
 
 // The longest prefix of at most 32 characters; a maximum is rounded up to one that no longer value exceeds, nullopt if there is none.

@@ -74,7 +74,8 @@ Result<contract::Schema> SchemaAfter(const TableTarget& target, const contract::
   const delta::Snapshot& before = *target.snapshot;
   SchemaChange change = CompareSchemas(before.schema, wanted);
   if (!SameNames(partitions, before.metadata.partition_columns))
-    change.breaking.push_back(fmt::format("it is {}, and would be {}", PartitionText(before.metadata.partition_columns), PartitionText(partitions)));
+    change.breaking.push_back(
+        fmt::format("it is {}, and would be {}", PartitionText(before.metadata.partition_columns), PartitionText(partitions)));
   if (freedom == Freedom::kReplace && (target.replace_schema || change.breaking.empty())) return wanted;
   if (!change.breaking.empty()) return Fail(Breaking(target, change.breaking));
   plan->widened = change.widened;
@@ -120,7 +121,8 @@ std::vector<std::string> TablePlan::InputColumns() const {
 
 delta::Protocol ProtocolFor(const contract::Schema& schema, const std::optional<delta::Protocol>& current) {
   delta::Protocol protocol = current.value_or(delta::Protocol{});
-  const bool ntz = std::any_of(schema.fields.begin(), schema.fields.end(), [](const Field& f) { return Uses(f.type, TypeKind::kTimestampNtz); });
+  const bool ntz =
+      std::any_of(schema.fields.begin(), schema.fields.end(), [](const Field& f) { return Uses(f.type, TypeKind::kTimestampNtz); });
   const bool generated = std::any_of(schema.fields.begin(), schema.fields.end(), IsGenerated);
   if (ntz && protocol.min_writer_version < 7) {
     protocol.writer_features = ImpliedByWriterVersion(protocol.min_writer_version);
@@ -137,8 +139,10 @@ delta::Protocol ProtocolFor(const contract::Schema& schema, const std::optional<
     protocol.writer_features->insert("timestampNtz");
   }
   if (generated) {
-    if (protocol.min_writer_version >= 7) protocol.writer_features->insert("generatedColumns");
-    else protocol.min_writer_version = std::max(protocol.min_writer_version, 4);
+    if (protocol.min_writer_version >= 7)
+      protocol.writer_features->insert("generatedColumns");
+    else
+      protocol.min_writer_version = std::max(protocol.min_writer_version, 4);
   }
   return protocol;
 }
@@ -166,7 +170,8 @@ Result<TablePlan> PlanTable(const TableTarget& target, Freedom freedom, const St
   if (plan.schema_changed) metadata.schema_string = delta::ToSchemaString(plan.schema);
   Describe(target, &metadata);
   if (!(metadata == before.metadata)) plan.metadata = std::move(metadata);
-  if (delta::Protocol protocol = ProtocolFor(plan.schema, before.protocol); !(protocol == before.protocol)) plan.protocol = std::move(protocol);
+  if (delta::Protocol protocol = ProtocolFor(plan.schema, before.protocol); !(protocol == before.protocol))
+    plan.protocol = std::move(protocol);
   return plan;
 }
 

@@ -10,16 +10,16 @@
 namespace sluice::tables {
 
 struct TablePlan {
-  contract::Schema schema;                       // generated partition columns included
+  contract::Schema schema;  // generated partition columns included
   std::vector<std::string> partition_columns;
-  std::optional<delta::Protocol> protocol;       // where it must change
-  std::optional<delta::Metadata> metadata;       // where it must change
+  std::optional<delta::Protocol> protocol;  // where it must change
+  std::optional<delta::Metadata> metadata;  // where it must change
   std::string table_id;
   int64_t read_version = -1;
-  bool schema_changed = false;                   // worth a commit even without rows (a creation is)
-  std::vector<std::string> widened;              // columns whose present files must be rewritten
+  bool schema_changed = false;       // worth a commit even without rows (a creation is)
+  std::vector<std::string> widened;  // columns whose present files must be rewritten
 
-  std::vector<std::string> InputColumns() const; // of the schema, without generated ones
+  std::vector<std::string> InputColumns() const;  // of the schema, without generated ones
 };
 
 enum class Freedom {
@@ -43,7 +43,7 @@ struct CommitParts {
   std::vector<const delta::Add*> removed;
   delta::ReadScope reads = delta::ReadScope::kNothing;
   std::string operation;
-  std::map<std::string, std::string> parameters;   // JSON texts
+  std::map<std::string, std::string> parameters;  // JSON texts
   ChangeCounts counts;
 };
 StagedChange MakeChange(const TableTarget& target, TablePlan plan, CommitParts parts, const StageOptions& options);

@@ -39,7 +39,8 @@ class Example {
     folder_ /= fmt::format("sluice-crash-{}", getpid());
     fs::create_directories(folder_);
     for (const char* part : {"sluice.yml", "sources", "models", "seeds", "macros"})
-      if (fs::exists(fs::path(SLUICE_SOURCE_DIR) / "examples/retail" / part)) fs::copy(fs::path(SLUICE_SOURCE_DIR) / "examples/retail" / part, folder_ / part, fs::copy_options::recursive);
+      if (fs::exists(fs::path(SLUICE_SOURCE_DIR) / "examples/retail" / part))
+        fs::copy(fs::path(SLUICE_SOURCE_DIR) / "examples/retail" / part, folder_ / part, fs::copy_options::recursive);
     cli::retail::RetailOptions options;
     options.out_dir = (folder_ / "landing").string();
     options.orders = 40;
@@ -62,7 +63,7 @@ class Example {
 
   // One run over a lake that fails as told. `store` sees the store before it goes.
   int Run(std::vector<Fault> faults, const std::function<void(store::FaultyStore&)>& look = {}) {
-    clock_.SleepMillis(120000);   // past the lease of a run that died: its process, this one, still lives
+    clock_.SleepMillis(120000);  // past the lease of a run that died: its process, this one, still lives
     cli::Hooks hooks;
     hooks.clock = &clock_;
     hooks.open_lake = [&](const std::string& lake) -> Result<std::unique_ptr<store::ObjectStore>> {
@@ -96,7 +97,8 @@ class Example {
         continue;
       }
       SLUICE_TRY(const tables::Scan scan, tables::ScanFor(session->lake(), run::Session::RootOf(table), *snapshot));
-      SLUICE_TRY(const auto row, connection->Rows(fmt::format("SELECT count(*), coalesce(sum(CAST(hash({}) AS HUGEINT)), 0) FROM {}", HashedColumns(scan.schema), scan.sql)));
+      SLUICE_TRY(const auto row, connection->Rows(fmt::format("SELECT count(*), coalesce(sum(CAST(hash({}) AS HUGEINT)), 0) FROM {}",
+                                                              HashedColumns(scan.schema), scan.sql)));
       contents[table] = row[0][0].value_or("?") + " rows, hash " + row[0][1].value_or("?");
     }
     return contents;
@@ -106,18 +108,25 @@ class Example {
   // Hands the faulty store to `look` when the run lets go of it.
   class Looked : public store::ObjectStore {
    public:
-    Looked(std::unique_ptr<store::FaultyStore> store, std::function<void(store::FaultyStore&)> look) : store_(std::move(store)), look_(std::move(look)) {}
+    Looked(std::unique_ptr<store::FaultyStore> store, std::function<void(store::FaultyStore&)> look)
+        : store_(std::move(store)), look_(std::move(look)) {}
     ~Looked() override {
       store_->LandLate();
       if (look_) look_(*store_);
     }
-    Result<std::vector<store::ObjectMeta>> List(std::string_view prefix, std::string_view after) override { return store_->List(prefix, after); }
+    Result<std::vector<store::ObjectMeta>> List(std::string_view prefix, std::string_view after) override {
+      return store_->List(prefix, after);
+    }
     Result<store::ObjectMeta> Head(std::string_view key) override { return store_->Head(key); }
     Result<std::string> Get(std::string_view key) override { return store_->Get(key); }
-    Result<std::string> GetRange(std::string_view key, int64_t offset, int64_t length) override { return store_->GetRange(key, offset, length); }
+    Result<std::string> GetRange(std::string_view key, int64_t offset, int64_t length) override {
+      return store_->GetRange(key, offset, length);
+    }
     Status Put(std::string_view key, std::string_view bytes) override { return store_->Put(key, bytes); }
     Result<store::PutOutcome> PutIfAbsent(std::string_view key, std::string_view bytes) override { return store_->PutIfAbsent(key, bytes); }
-    Result<store::PutOutcome> PutIfMatch(std::string_view key, std::string_view bytes, std::string_view etag) override { return store_->PutIfMatch(key, bytes, etag); }
+    Result<store::PutOutcome> PutIfMatch(std::string_view key, std::string_view bytes, std::string_view etag) override {
+      return store_->PutIfMatch(key, bytes, etag);
+    }
     Result<std::unique_ptr<store::ObjectWriter>> OpenWriter(std::string_view key) override { return store_->OpenWriter(key); }
     Status Delete(std::string_view key) override { return store_->Delete(key); }
     std::string Uri(std::string_view key) const override { return store_->Uri(key); }
@@ -160,10 +169,13 @@ TEST(Crash, EveryStoreOperationOfTheExample) {
   Example example;
   int64_t operations = 0;
   std::vector<store::Operation> log;
-  ASSERT_EQ(example.Run({}, [&](store::FaultyStore& store) {
-    operations = store.operation_count();
-    log = store.operations();
-  }), 0) << example.last_error();
+  ASSERT_EQ(example.Run({},
+                        [&](store::FaultyStore& store) {
+                          operations = store.operation_count();
+                          log = store.operations();
+                        }),
+            0)
+      << example.last_error();
   const auto expected = example.Read();
   ASSERT_TRUE(expected) << expected.error().ToString();
   ASSERT_GT(operations, 100);
@@ -174,7 +186,8 @@ TEST(Crash, EveryStoreOperationOfTheExample) {
   };
   std::vector<Point> points;
   for (int64_t n = 1; n <= operations; ++n)
-    for (const FaultKind kind : {FaultKind::kKillBefore, FaultKind::kKillAfter, FaultKind::kLoseAnswer, FaultKind::kLoseRequest, FaultKind::kLate, FaultKind::kFail})
+    for (const FaultKind kind : {FaultKind::kKillBefore, FaultKind::kKillAfter, FaultKind::kLoseAnswer, FaultKind::kLoseRequest,
+                                 FaultKind::kLate, FaultKind::kFail})
       if (kind != FaultKind::kKillAfter || !store::IsRead(log[static_cast<size_t>(n - 1)].kind)) points.push_back({n, kind});
   const bool all = getenv("SLUICE_CRASH_ALL") != nullptr;
   const char* seed = getenv("SLUICE_CRASH_SEED");
@@ -188,20 +201,24 @@ TEST(Crash, EveryStoreOperationOfTheExample) {
     if (!all && std::chrono::steady_clock::now() - start > std::chrono::seconds(kSampleSeconds)) break;
     example.Clear();
     example.Run({Fault{.at = point.at, .kind = point.kind, .late_by = 3}});
-    ASSERT_TRUE(ComesToRest(example, *expected)) << kKindNames[static_cast<int>(point.kind)] << " at operation " << log[static_cast<size_t>(point.at - 1)].ToString();
+    ASSERT_TRUE(ComesToRest(example, *expected))
+        << kKindNames[static_cast<int>(point.kind)] << " at operation " << log[static_cast<size_t>(point.at - 1)].ToString();
     ++played;
   }
-  std::cout << fmt::format("crash points: {} played of {} ({} store operations in a run of the example)\n", played, points.size(), operations);
+  std::cout << fmt::format("crash points: {} played of {} ({} store operations in a run of the example)\n", played, points.size(),
+                           operations);
 }
 
 TEST(Crash, ARunWithNothingToDoWritesNothing) {
   Example example;
   ASSERT_EQ(example.Run({}), 0) << example.last_error();
   std::vector<std::string> writes;
-  ASSERT_EQ(example.Run({}, [&](store::FaultyStore& store) {
-    for (const auto& operation : store.operations())
-      if (!store::IsRead(operation.kind)) writes.push_back(operation.ToString());
-  }), 0);
+  ASSERT_EQ(example.Run({},
+                        [&](store::FaultyStore& store) {
+                          for (const auto& operation : store.operations())
+                            if (!store::IsRead(operation.kind)) writes.push_back(operation.ToString());
+                        }),
+            0);
   EXPECT_TRUE(writes.empty()) << Join(writes, "\n");
 }
 

@@ -12,8 +12,28 @@ namespace {
 
 // Longest first: "exit" has an argument, "lake unchanged" is one verb of two words.
 const std::vector<std::string>& Verbs() {
-  static const std::vector<std::string> kVerbs = {"kill at commit", "kill before commit", "kill at operation", "stdout contains", "stderr contains", "stdout lacks", "stderr lacks",
-                                                  "lake unchanged", "quarantine", "append", "delete", "given", "query", "stdout", "table", "clock", "exit", "file", "gzip", "move", "sluice", "run"};
+  static const std::vector<std::string> kVerbs = {"kill at commit",
+                                                  "kill before commit",
+                                                  "kill at operation",
+                                                  "stdout contains",
+                                                  "stderr contains",
+                                                  "stdout lacks",
+                                                  "stderr lacks",
+                                                  "lake unchanged",
+                                                  "quarantine",
+                                                  "append",
+                                                  "delete",
+                                                  "given",
+                                                  "query",
+                                                  "stdout",
+                                                  "table",
+                                                  "clock",
+                                                  "exit",
+                                                  "file",
+                                                  "gzip",
+                                                  "move",
+                                                  "sluice",
+                                                  "run"};
   return kVerbs;
 }
 
@@ -23,7 +43,9 @@ Result<Section> ParseHeader(std::string_view line, const Location& where) {
     return Section{verb, std::string(Trim(line.substr(verb.size()))), "", where};
   }
   const std::string word(line.substr(0, line.find(' ')));
-  return Fail(UserError("bad-test-file", fmt::format("no section \"--- {}\"{}", line, DidYouMean(word, Verbs()))).At(where).Hint("sections: " + Join(Verbs(), ", ")));
+  return Fail(UserError("bad-test-file", fmt::format("no section \"--- {}\"{}", line, DidYouMean(word, Verbs())))
+                  .At(where)
+                  .Hint("sections: " + Join(Verbs(), ", ")));
 }
 
 // What a body is: without blank lines at its end, and without last paragraphs of nothing but "#" lines, which speak of what comes next.
@@ -36,7 +58,7 @@ void TidyBody(Section& section) {
   while (!lines.empty() && lines.back().starts_with("#")) {
     size_t first = lines.size();
     while (first > 0 && lines[first - 1].starts_with("#")) --first;
-    if (first > 0 && !Trim(lines[first - 1]).empty()) break;   // "#" lines of the body's last paragraph
+    if (first > 0 && !Trim(lines[first - 1]).empty()) break;  // "#" lines of the body's last paragraph
     lines.resize(first);
     drop_blank();
   }

@@ -10,15 +10,15 @@
 namespace sluice::cli::testing {
 
 struct Section {
-  std::string verb;              // "file", "run", "table", …
-  std::string argument;          // the rest of the line
-  std::string body;              // with a final newline where it is not empty
+  std::string verb;      // "file", "run", "table", …
+  std::string argument;  // the rest of the line
+  std::string body;      // with a final newline where it is not empty
   Location where;
 };
 
 struct Case {
-  std::string name;              // "FILE" or "FILE: NAME"
-  std::vector<Section> sections; // the shared ones first
+  std::string name;               // "FILE" or "FILE: NAME"
+  std::vector<Section> sections;  // the shared ones first
   Location where;
 };
 

@@ -27,7 +27,8 @@ struct Kill {
 };
 
 bool IsCommit(const store::Operation& operation) {
-  return operation.kind == store::OperationKind::kPutIfAbsent && operation.key.find("/_delta_log/") != std::string::npos && operation.key.ends_with(".json");
+  return operation.kind == store::OperationKind::kPutIfAbsent && operation.key.find("/_delta_log/") != std::string::npos &&
+         operation.key.ends_with(".json");
 }
 
 // A lake that dies as `kill` says.
@@ -44,8 +45,10 @@ std::unique_ptr<store::ObjectStore> Dying(std::unique_ptr<store::ObjectStore> in
     if (kill.at == Kill::At::kAfterOperation) return;
     if (watch->armed) watch->store->Kill();
     if (!IsCommit(operation) || ++watch->commits != kill.n) return;
-    if (kill.at == Kill::At::kBeforeCommit) watch->store->Kill();
-    else watch->armed = true;   // dies at the next operation, the commit being there
+    if (kill.at == Kill::At::kBeforeCommit)
+      watch->store->Kill();
+    else
+      watch->armed = true;  // dies at the next operation, the commit being there
   };
   auto store = std::make_unique<store::FaultyStore>(std::move(inner), std::move(options));
   watch->store = store.get();
@@ -59,8 +62,10 @@ std::vector<std::string> SplitArguments(const std::string& line) {
   bool any = false;
   for (char c : line) {
     if (quote != 0) {
-      if (c == quote) quote = 0;
-      else word += c;
+      if (c == quote)
+        quote = 0;
+      else
+        word += c;
     } else if (c == '"' || c == '\'') {
       quote = c;
       any = true;
@@ -133,7 +138,9 @@ class Player {
  private:
   static bool IsCommand(const Section& section) { return section.verb == "run" || section.verb == "sluice"; }
 
-  void Failed(const Section& section, const std::string& what) { outcome_.failures.push_back(fmt::format("{}: {}", Location{section.where.file, section.where.line, 0}.ToString(), what)); }
+  void Failed(const Section& section, const std::string& what) {
+    outcome_.failures.push_back(fmt::format("{}: {}", Location{section.where.file, section.where.line, 0}.ToString(), what));
+  }
 
   void CopyProject() {
     for (const auto& entry : fs::directory_iterator(options_.project_root)) {
@@ -151,12 +158,28 @@ class Player {
   }
 
   void Step(const Section& s) {
-    static const std::map<std::string, void (Player::*)(const Section&)> kSteps = {
-        {"file", &Player::File}, {"append", &Player::Append}, {"gzip", &Player::Gzip}, {"delete", &Player::Delete}, {"move", &Player::Move}, {"given", &Player::Given},
-        {"run", &Player::RunCommand}, {"sluice", &Player::AnyCommand}, {"clock", &Player::SetClock}, {"exit", &Player::Exit},
-        {"kill at commit", &Player::KillAt}, {"kill before commit", &Player::KillAt}, {"kill at operation", &Player::KillAt},
-        {"stdout", &Player::Stdout}, {"stdout contains", &Player::Contains}, {"stderr contains", &Player::Contains}, {"stdout lacks", &Player::Lacks}, {"stderr lacks", &Player::Lacks},
-        {"table", &Player::Table}, {"query", &Player::Query}, {"quarantine", &Player::Quarantine}, {"lake unchanged", &Player::LakeUnchanged}};
+    static const std::map<std::string, void (Player::*)(const Section&)> kSteps = {{"file", &Player::File},
+                                                                                   {"append", &Player::Append},
+                                                                                   {"gzip", &Player::Gzip},
+                                                                                   {"delete", &Player::Delete},
+                                                                                   {"move", &Player::Move},
+                                                                                   {"given", &Player::Given},
+                                                                                   {"run", &Player::RunCommand},
+                                                                                   {"sluice", &Player::AnyCommand},
+                                                                                   {"clock", &Player::SetClock},
+                                                                                   {"exit", &Player::Exit},
+                                                                                   {"kill at commit", &Player::KillAt},
+                                                                                   {"kill before commit", &Player::KillAt},
+                                                                                   {"kill at operation", &Player::KillAt},
+                                                                                   {"stdout", &Player::Stdout},
+                                                                                   {"stdout contains", &Player::Contains},
+                                                                                   {"stderr contains", &Player::Contains},
+                                                                                   {"stdout lacks", &Player::Lacks},
+                                                                                   {"stderr lacks", &Player::Lacks},
+                                                                                   {"table", &Player::Table},
+                                                                                   {"query", &Player::Query},
+                                                                                   {"quarantine", &Player::Quarantine},
+                                                                                   {"lake unchanged", &Player::LakeUnchanged}};
     (this->*kSteps.at(s.verb))(s);
   }
 
@@ -181,14 +204,16 @@ class Player {
   void Gzip(const Section& s) {
     fs::create_directories((folder_ / s.argument).parent_path());
     gzFile out = gzopen((folder_ / s.argument).c_str(), "wb");
-    if (out == nullptr || gzwrite(out, s.body.data(), static_cast<unsigned>(s.body.size())) != static_cast<int>(s.body.size())) Failed(s, "can't write " + s.argument);
+    if (out == nullptr || gzwrite(out, s.body.data(), static_cast<unsigned>(s.body.size())) != static_cast<int>(s.body.size()))
+      Failed(s, "can't write " + s.argument);
     gzclose(out);
   }
 
   // The model is replaced by a table that holds these rows: a seed, and a SELECT over it.
   void Given(const Section& s) {
     const size_t dot = s.argument.find('.');
-    if (dot == std::string::npos || s.argument.starts_with("bronze.")) return Failed(s, "--- given LAYER.MODEL stands for a model; give a source its files with --- file");
+    if (dot == std::string::npos || s.argument.starts_with("bronze."))
+      return Failed(s, "--- given LAYER.MODEL stands for a model; give a source its files with --- file");
     const std::string layer = s.argument.substr(0, dot), name = s.argument.substr(dot + 1), seed = "given_" + layer + "_" + name;
     Write("seeds/" + seed + ".csv", s.body);
     for (const auto& entry : fs::recursive_directory_iterator(folder_ / "models" / layer)) {
@@ -209,7 +234,9 @@ class Player {
 
   void KillAt(const Section& s) {
     Kill kill;
-    kill.at = s.verb == "kill at commit" ? Kill::At::kAfterCommit : s.verb == "kill before commit" ? Kill::At::kBeforeCommit : Kill::At::kAfterOperation;
+    kill.at = s.verb == "kill at commit"       ? Kill::At::kAfterCommit
+              : s.verb == "kill before commit" ? Kill::At::kBeforeCommit
+                                               : Kill::At::kAfterOperation;
     kill.n = std::stoll(s.argument);
     kill_ = kill;
   }
@@ -219,7 +246,7 @@ class Player {
 
   void Command(const Section& s, const std::string& line) {
     std::vector<std::string> args = SplitArguments(line);
-    for (std::string& arg : args)   // "./x" is in the case's folder, wherever the runner was started
+    for (std::string& arg : args)  // "./x" is in the case's folder, wherever the runner was started
       if (arg.starts_with("./")) arg = (folder_ / arg.substr(2)).string();
     args.insert(args.end(), {"-C", folder_.string(), "--threads", "2", "--memory", "1GiB"});
     Hooks hooks;
@@ -238,7 +265,7 @@ class Player {
     stdout_ = Neutral(out.str());
     stderr_ = Neutral(err.str());
     last_ = &s;
-    exit_checked_ = kill.has_value();   // a killed run's exit code is that of a dead process
+    exit_checked_ = kill.has_value();  // a killed run's exit code is that of a dead process
     if (fixed_clock_) clock_.SleepMillis(1000);
   }
 
@@ -274,13 +301,15 @@ class Player {
 
   void Exit(const Section& s) {
     exit_checked_ = true;
-    if (std::to_string(exit_) != s.argument) Failed(s, fmt::format("exit code {} where {} was expected\n        {}", exit_, s.argument, LastLines(stderr_ + stdout_, 25)));
+    if (std::to_string(exit_) != s.argument)
+      Failed(s, fmt::format("exit code {} where {} was expected\n        {}", exit_, s.argument, LastLines(stderr_ + stdout_, 25)));
   }
 
   void Contains(const Section& s) {
     const std::string& text = s.verb.starts_with("stdout") ? stdout_ : stderr_;
     for (const std::string& line : Wanted(s))
-      if (text.find(line) == std::string::npos) Failed(s, fmt::format("{} lacks: {}\n        it is: {}", s.verb.substr(0, 6), line, LastLines(text, 25)));
+      if (text.find(line) == std::string::npos)
+        Failed(s, fmt::format("{} lacks: {}\n        it is: {}", s.verb.substr(0, 6), line, LastLines(text, 25)));
   }
   void Lacks(const Section& s) {
     const std::string& text = s.verb.starts_with("stdout") ? stdout_ : stderr_;
@@ -299,7 +328,9 @@ class Player {
 
   void Compare(const Section& s, const std::string& expected, const std::string& actual) {
     const std::string_view want = Trim(expected), got = Trim(actual);
-    if (want != got) Failed(s, fmt::format("expected\n        {}\n      but it is\n        {}", LastLines(std::string(want), 40), LastLines(std::string(got), 40)));
+    if (want != got)
+      Failed(s, fmt::format("expected\n        {}\n      but it is\n        {}", LastLines(std::string(want), 40),
+                            LastLines(std::string(got), 40)));
   }
 
   // The rows of a SELECT as CSV against the body.
@@ -320,18 +351,23 @@ class Player {
   }
   void Query(const Section& s) { CompareQuery(s, s.argument); }
 
-  // "--- quarantine orders": a line per violation, by file and row. Columns of the body's first line, of: id, file, line, row, column, rule, value,
-  // message, record, state.
+  // "--- quarantine orders": a line per violation, by file and row. Columns of the body's first line, of: id, file, line, row, column,
+  // rule, value, message, record, state.
   void Quarantine(const Section& s) {
     std::vector<std::string> columns;
     for (const auto& name : Split(std::string(Trim(s.body.substr(0, s.body.find('\n')))), ',')) {
       const std::string column(Trim(name));
       const bool of_violation = column == "column" || column == "rule" || column == "value" || column == "message";
-      if (of_violation) columns.push_back(fmt::format("v.\"{0}\" as \"{0}\"", column));
-      else if (column == "record") columns.push_back("coalesce(q.record, cast(q.record_bytes as varchar)) as record");
-      else columns.push_back("q." + column);
+      if (of_violation)
+        columns.push_back(fmt::format("v.\"{0}\" as \"{0}\"", column));
+      else if (column == "record")
+        columns.push_back("coalesce(q.record, cast(q.record_bytes as varchar)) as record");
+      else
+        columns.push_back("q." + column);
     }
-    CompareQuery(s, fmt::format("select {} from quarantine.{} as q, unnest(q.violations) as u(v) order by q.file, q.row, v.\"column\", v.\"rule\"", Join(columns, ", "), s.argument));
+    CompareQuery(
+        s, fmt::format("select {} from quarantine.{} as q, unnest(q.violations) as u(v) order by q.file, q.row, v.\"column\", v.\"rule\"",
+                       Join(columns, ", "), s.argument));
   }
 
   const Case& test_;

@@ -10,14 +10,14 @@ namespace sluice::cli::testing {
 
 struct CaseOutcome {
   std::string name;
-  std::vector<std::string> failures;   // empty: passed. Each begins with FILE:LINE:
-  std::string folder;                  // where it was played
+  std::vector<std::string> failures;  // empty: passed. Each begins with FILE:LINE:
+  std::string folder;                 // where it was played
   double seconds = 0;
 };
 
 struct CaseOptions {
-  std::string project_root;            // copied first (but for .sluice and build folders); "" = start empty
-  std::string scratch;                 // folder to play in; made and, unless `keep`, removed
+  std::string project_root;  // copied first (but for .sluice and build folders); "" = start empty
+  std::string scratch;       // folder to play in; made and, unless `keep`, removed
   bool keep = false;
 };
 

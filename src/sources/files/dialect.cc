@@ -25,12 +25,12 @@ constexpr double kRivalShare = 0.05;  // a candidate this near to the best one m
 
 struct Candidate {
   CsvDialect dialect;
-  std::vector<SplitRecord> records;   // title lines left out
-  size_t fields = 0;                  // of most records
-  double share = 0;                   // of the records that have them and are not broken
-  double ranking = 0;                 // the same, title lines counted: a candidate that needs none left out is the better one
-  int names = 0;                      // expected names among the first record's fields
-  int quoted = 0;                     // fields in good quotes
+  std::vector<SplitRecord> records;  // title lines left out
+  size_t fields = 0;                 // of most records
+  double share = 0;                  // of the records that have them and are not broken
+  double ranking = 0;                // the same, title lines counted: a candidate that needs none left out is the better one
+  int names = 0;                     // expected names among the first record's fields
+  int quoted = 0;                    // fields in good quotes
 };
 
 std::string Show(char c) {
@@ -64,7 +64,7 @@ size_t MostFrequentFieldCount(const std::vector<SplitRecord>& records) {
     if (!record.broken) ++votes[record.fields.size()];
   size_t best = 0;
   for (const auto& [fields, count] : votes)
-    if (best == 0 || count >= votes[best]) best = fields;   // more fields win a tie
+    if (best == 0 || count >= votes[best]) best = fields;  // more fields win a tie
   return best;
 }
 
@@ -98,7 +98,8 @@ Candidate Evaluate(const DialectRequest& request, const CsvDialect& dialect) {
 }
 
 // The quotes worth trying beside a delimiter: single ones and a backslash as escape are seldom, so only where the text has them.
-std::vector<CsvDialect> QuoteVariants(const CsvDialect& base, std::optional<char> quote, std::optional<char> escape, std::string_view sample) {
+std::vector<CsvDialect> QuoteVariants(const CsvDialect& base, std::optional<char> quote, std::optional<char> escape,
+                                      std::string_view sample) {
   std::vector<char> quotes = quote ? std::vector<char>{*quote} : std::vector<char>{'"'};
   if (!quote && sample.find('\'') != std::string_view::npos) quotes.push_back('\'');
   std::vector<CsvDialect> variants;
@@ -148,15 +149,18 @@ Status CheckSure(const DialectRequest& request, const std::vector<Candidate>& so
   if (request.pins.delimiter) return Ok();
   if (best.fields <= 1) {
     if (request.expected_names.size() == 1) return Ok();
-    return Fail(Unsure(request, "no delimiter splits it into columns", "delimiter: \",\" (any delimiter that does not occur, for a file of one column)"));
+    return Fail(Unsure(request, "no delimiter splits it into columns",
+                       "delimiter: \",\" (any delimiter that does not occur, for a file of one column)"));
   }
   if (best.share < kSureShare)
-    return Fail(Unsure(request, fmt::format("with the delimiter {} only {:.0f}% of the records have {} fields", Show(best.dialect.delimiter),
-                                            best.share * 100, best.fields),
+    return Fail(Unsure(request,
+                       fmt::format("with the delimiter {} only {:.0f}% of the records have {} fields", Show(best.dialect.delimiter),
+                                   best.share * 100, best.fields),
                        "delimiter, quote and escape"));
   if (sorted.size() > 1 && sorted[1].fields > 1 && sorted[1].names == best.names && sorted[1].ranking >= best.ranking - kRivalShare)
-    return Fail(Unsure(request, fmt::format("both {} ({} fields) and {} ({} fields) split it evenly", Show(best.dialect.delimiter), best.fields,
-                                            Show(sorted[1].dialect.delimiter), sorted[1].fields),
+    return Fail(Unsure(request,
+                       fmt::format("both {} ({} fields) and {} ({} fields) split it evenly", Show(best.dialect.delimiter), best.fields,
+                                   Show(sorted[1].dialect.delimiter), sorted[1].fields),
                        fmt::format("delimiter: {}", Show(best.dialect.delimiter))));
   return Ok();
 }
@@ -165,7 +169,7 @@ bool LooksLikeNames(const std::vector<std::string>& fields) {
   std::set<std::string> seen;
   for (size_t i = 0; i < fields.size(); ++i) {
     const std::string name = ToLower(Trim(fields[i]));
-    const bool index_column = i == 0 && name.empty() && fields.size() > 1;   // as data frames export their row numbers
+    const bool index_column = i == 0 && name.empty() && fields.size() > 1;  // as data frames export their row numbers
     if (!index_column && (name.empty() || name.size() > 100 || LooksLikeValue(name))) return false;
     if (!seen.insert(name).second) return false;
   }
@@ -188,14 +192,16 @@ bool TypesChangeBelow(const std::vector<SplitRecord>& records) {
 bool IdentifierLike(const std::vector<std::string>& fields) {
   return std::all_of(fields.begin(), fields.end(), [](const std::string& field) {
     const std::string_view name = Trim(field);
-    return name.size() <= 64 && std::none_of(name.begin(), name.end(), [](char c) { return c == '"' || c == '\'' || c == '@' || c == '!' || c == '?'; });
+    return name.size() <= 64 &&
+           std::none_of(name.begin(), name.end(), [](char c) { return c == '"' || c == '\'' || c == '@' || c == '!' || c == '?'; });
   });
 }
 
 bool RepeatsBelow(const std::vector<SplitRecord>& records) {
   for (size_t i = 1; i < records.size(); ++i)
     for (size_t c = 0; c < std::min(records[i].fields.size(), records[0].fields.size()); ++c)
-      if (!records[0].fields[c].empty() && records[i].fields[c] == records[0].fields[c] && records[i].fields != records[0].fields) return true;
+      if (!records[0].fields[c].empty() && records[i].fields[c] == records[0].fields[c] && records[i].fields != records[0].fields)
+        return true;
   return false;
 }
 
@@ -217,7 +223,7 @@ Result<CsvDialect> DetectDialect(const DialectRequest& request) {
   SLUICE_TRY(const auto delimiter, OneByte(request.pins.delimiter, "delimiter"));
   SLUICE_TRY(const auto quote, OneByte(request.pins.quote, "quote"));
   SLUICE_TRY(const auto escape, OneByte(request.pins.escape, "escape"));
-  if (Trim(WithoutBom(request.sample)).empty()) return base;   // no rows, whatever its dialect
+  if (Trim(WithoutBom(request.sample)).empty()) return base;  // no rows, whatever its dialect
   std::vector<Candidate> candidates;
   for (const char d : delimiter ? std::string(1, *delimiter) : std::string(kDelimiters)) {
     if (!delimiter && d != ',' && request.sample.find(d) == std::string_view::npos) continue;

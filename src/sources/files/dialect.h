@@ -15,8 +15,8 @@
 namespace sluice::sources {
 
 struct DialectRequest {
-  std::string_view sample;                  // the file's beginning, decompressed
-  bool whole = false;                       // the sample is the whole file
+  std::string_view sample;  // the file's beginning, decompressed
+  bool whole = false;       // the sample is the whole file
   CsvPins pins;
   std::vector<std::string> expected_names;  // the contract's; empty: not known
   std::string file;                         // for messages

@@ -35,12 +35,11 @@ TEST(Dialect, FindsEachDelimiter) {
   }
 }
 
-TEST(Dialect, DecimalCommasDoNotFoolIt) {
-  EXPECT_EQ(Detect("id;name;amount\n1;a;2,5\n2;b;3,5\n")->delimiter, ';');
-}
+TEST(Dialect, DecimalCommasDoNotFoolIt) { EXPECT_EQ(Detect("id;name;amount\n1;a;2,5\n2;b;3,5\n")->delimiter, ';'); }
 
 TEST(Dialect, BrokenQuotesAndRaggedLinesOnlyCostTheirOwnVote) {
-  const std::string text = Rows("id,name,amount\n", "1,\"a, b\",2.5\n", 20) + "2,\"never closed,3\n3,c\n4,d,e,f,5\n" + Rows("", "5,\"x \"\"y\"\"\",1\n", 20);
+  const std::string text =
+      Rows("id,name,amount\n", "1,\"a, b\",2.5\n", 20) + "2,\"never closed,3\n3,c\n4,d,e,f,5\n" + Rows("", "5,\"x \"\"y\"\"\",1\n", 20);
   auto dialect = Detect(text);
   ASSERT_TRUE(dialect);
   EXPECT_EQ(dialect->delimiter, ',');

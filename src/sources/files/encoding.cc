@@ -32,14 +32,15 @@ Status CheckEncoding(std::string_view sample, const std::string& file) {
   int64_t lines = 0, invalid = 0;
   while (!sample.empty()) {
     const size_t end = sample.find('\n');
-    if (end == std::string_view::npos && lines > 0) break;   // the sample may end within a character
+    if (end == std::string_view::npos && lines > 0) break;  // the sample may end within a character
     ++lines;
     invalid += !IsValidUtf8(sample.substr(0, end));
     sample.remove_prefix(end == std::string_view::npos ? sample.size() : end + 1);
   }
   if (invalid < 2 || invalid * 20 <= lines) return Ok();
-  return Fail(Unsupported(file, fmt::format("not UTF-8 in {} of its first {} lines (probably Windows-1252, Latin-1 or another 8-bit encoding)",
-                                            FormatCount(invalid), FormatCount(lines))));
+  return Fail(
+      Unsupported(file, fmt::format("not UTF-8 in {} of its first {} lines (probably Windows-1252, Latin-1 or another 8-bit encoding)",
+                                    FormatCount(invalid), FormatCount(lines))));
 }
 
 }  // namespace sluice::sources

@@ -90,7 +90,8 @@ class FilesSource : public Source {
 
   Error NothingMatches(const Offer& offer) const {
     const std::string skipped = offer.skipped.empty() ? "" : fmt::format(" ({} left out: {})", offer.skipped.size(), offer.skipped[0].why);
-    return UserError("no-files", fmt::format("no file matches \"{}\" under {}{}", spec_.read.files, store_->Uri(""), skipped)).At(spec_.read.where);
+    return UserError("no-files", fmt::format("no file matches \"{}\" under {}{}", spec_.read.files, store_->Uri(""), skipped))
+        .At(spec_.read.where);
   }
 
   SourceSpec spec_;

@@ -12,7 +12,7 @@
 namespace sluice::sources {
 namespace {
 
-constexpr std::array<std::string_view, 9> kUnfinished = {".tmp",        ".temp",     ".part", ".partial", ".crdownload",
+constexpr std::array<std::string_view, 9> kUnfinished = {".tmp",      ".temp",     ".part", ".partial", ".crdownload",
                                                          ".download", ".filepart", ".swp",  "~"};
 
 std::string WhyNotYet(const store::ObjectMeta& object, const ReadSpec& read, Instant now) {

@@ -40,7 +40,8 @@ TEST(Select, TakesNewFilesByKeyThatMatchTheGlob) {
 }
 
 TEST(Select, LeavesHiddenAndUnfinishedFilesAndSaysWhy) {
-  auto offer = Select({Object(".hidden.csv"), Object("a.csv.part"), Object("b.csv.TMP"), Object("c.csv~"), Object("d.csv")}, Read("*"), {}, Instant{});
+  auto offer = Select({Object(".hidden.csv"), Object("a.csv.part"), Object("b.csv.TMP"), Object("c.csv~"), Object("d.csv")}, Read("*"), {},
+                      Instant{});
   ASSERT_TRUE(offer);
   EXPECT_EQ(Keys(*offer), (std::vector<std::string>{"d.csv"}));
   ASSERT_EQ(offer->skipped.size(), 4u);

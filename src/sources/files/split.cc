@@ -5,7 +5,7 @@
 namespace sluice::sources {
 namespace {
 
-constexpr size_t kMaxQuotedBytes = 64 << 10;   // a quoted field of a sample that runs longer was never closed
+constexpr size_t kMaxQuotedBytes = 64 << 10;  // a quoted field of a sample that runs longer was never closed
 
 class Splitter {
  public:
@@ -71,7 +71,7 @@ class Splitter {
         ended_ = true;
         return true;
       }
-      ++at_;   // the delimiter
+      ++at_;  // the delimiter
     }
   }
 
@@ -112,7 +112,7 @@ class Splitter {
   const formats::CsvDialect& dialect_;
   size_t at_ = 0;
   int line_ = 0;
-  bool ended_ = false;   // the record just read ended with a newline
+  bool ended_ = false;  // the record just read ended with a newline
 };
 
 }  // namespace

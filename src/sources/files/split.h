@@ -9,10 +9,10 @@
 namespace sluice::sources {
 
 struct SplitRecord {
-  std::vector<std::string> fields;   // unquoted
-  int quoted = 0;                    // fields in quotes that opened and closed as they should
-  bool broken = false;               // a stray quote, or one that was never closed: only its first line is in `fields`
-  int line = 0;                      // physical lines before it, skipped ones included
+  std::vector<std::string> fields;  // unquoted
+  int quoted = 0;                   // fields in quotes that opened and closed as they should
+  bool broken = false;              // a stray quote, or one that was never closed: only its first line is in `fields`
+  int line = 0;                     // physical lines before it, skipped ones included
 };
 
 // Complete records of `sample` after its byte order mark and dialect.skip lines, the header among them; empty and comment
