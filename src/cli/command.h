@@ -112,10 +112,11 @@ int StateRebuild(Context& context, const std::string& node);
 int SchemaOf(Context& context, const std::string& kind);
 
 // Loads the project with the globals' choices and opens a session. Progress goes to `sink`.
-Result<std::unique_ptr<run::Session>> OpenSession(Context& context, obs::Sink* sink = nullptr);
+Result<std::unique_ptr<run::Session>> OpenSession(Context& context);
+Result<std::unique_ptr<run::Session>> OpenSession(Context& context, project::Project project, obs::Sink* sink);
 Result<project::Project> LoadProjectOf(Context& context);
 Result<std::set<size_t>> SelectNodes(run::Session& session, const SelectArgs& args);
-std::unique_ptr<obs::Sink> NewSink(Context& context, const std::string& run_id);
+std::unique_ptr<obs::Sink> NewSink(Context& context, const obs::LogContext& log);
 
 // Prints the error (and all in it) to stderr; gives the exit code of its kind.
 int Report(Context& context, const Error& error);

@@ -76,12 +76,15 @@ Status CheckFlags(const RunArgs& args) {
 Result<int> RunChosen(Context& context, const RunArgs& args) {
   SLUICE_CHECK(CheckFlags(args));
   if (!args.report.empty()) SLUICE_CHECK(run::RenderReport({}, args.report));
-  const auto sink = NewSink(context, "");
-  SLUICE_TRY(const auto session, OpenSession(context, sink.get()));
+  SLUICE_TRY(project::Project project, LoadProjectOf(context));
+  run::RunOptions options;
+  options.run_id = NewUuid(*context.hooks.clock, *context.hooks.random);
+  options.trace_id = run::NewTraceId(*context.hooks.random);
+  const auto sink = NewSink(context, {options.run_id, options.trace_id, project.environment.name});
+  SLUICE_TRY(const auto session, OpenSession(context, std::move(project), sink.get()));
   SLUICE_CHECK(AllowProtected(context, session->project(), args));
   SLUICE_TRY(const auto nodes, NodesToRun(*session, args));
   if (!args.plan_file.empty()) SLUICE_CHECK(CheckPlan(*session, nodes, args));
-  run::RunOptions options;
   options.nodes = nodes;
   options.command = context.command_line;
   options.full_refresh = args.full_refresh;

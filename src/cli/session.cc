@@ -21,8 +21,12 @@ Result<project::Project> LoadProjectOf(Context& context) {
   return project::LoadProject(options);
 }
 
-Result<std::unique_ptr<run::Session>> OpenSession(Context& context, obs::Sink* sink) {
+Result<std::unique_ptr<run::Session>> OpenSession(Context& context) {
   SLUICE_TRY(project::Project project, LoadProjectOf(context));
+  return OpenSession(context, std::move(project), nullptr);
+}
+
+Result<std::unique_ptr<run::Session>> OpenSession(Context& context, project::Project project, obs::Sink* sink) {
   run::SessionOptions options;
   options.threads = context.globals.threads;
   if (!context.globals.memory.empty()) {
@@ -37,6 +41,7 @@ Result<std::unique_ptr<run::Session>> OpenSession(Context& context, obs::Sink* s
   world.random = context.hooks.random;
   world.open_lake = context.hooks.open_lake;
   world.cancelled = context.hooks.cancelled;
+  if (context.hooks.catch_signals) context.hooks.catch_signals();
   world.sink = sink;
   return run::Session::Open(std::move(project), options, world);
 }
@@ -46,11 +51,11 @@ Result<std::set<size_t>> SelectNodes(run::Session& session, const SelectArgs& ar
   return plan::Select(*graph, {args.select, args.exclude}, run::LastResults(session.project().root));
 }
 
-std::unique_ptr<obs::Sink> NewSink(Context& context, const std::string& run_id) {
+std::unique_ptr<obs::Sink> NewSink(Context& context, const obs::LogContext& log) {
   const Globals& globals = context.globals;
   const obs::Level least = globals.quiet ? obs::Level::kWarn : globals.verbose ? obs::Level::kDebug : obs::Level::kInfo;
   if (globals.log_format == "json")
-    return obs::NewJsonLinesSink(context.io.err, *context.hooks.clock, {run_id, run_id, globals.environment});
+    return obs::NewJsonLinesSink(context.io.err, *context.hooks.clock, log);
   const bool live = globals.log_format == "auto" && context.io.err_is_terminal && !globals.quiet;
   if (live) return obs::NewTerminalSink(context.io.err, least, !globals.no_color && std::getenv("NO_COLOR") == nullptr);
   return obs::NewPlainSink(context.io.err, least);

@@ -45,6 +45,8 @@ class DuckDb {
   virtual Result<std::unique_ptr<Connection>> Connect() = 0;
   // LOADs an extension by absolute path from extensions_dir, once ("delta"). Error "missing-extension".
   virtual Status LoadExtension(const std::string& name) = 0;
+  // Thread-safe: makes what runs on any of its connections fail with "sql-interrupted".
+  virtual void InterruptAll() = 0;
 };
 
 class Connection {

@@ -82,8 +82,8 @@ class Executor {
 
  private:
   void Begin() {
-    report_.run_id = NewUuid(session_.clock(), session_.random());
-    report_.trace_id = Hex(session_.random().Next()) + Hex(session_.random().Next());
+    report_.run_id = options_.run_id.empty() ? NewUuid(session_.clock(), session_.random()) : options_.run_id;
+    report_.trace_id = options_.trace_id.empty() ? NewTraceId(session_.random()) : options_.trace_id;
     report_.project = session_.project().name;
     report_.environment = session_.project().environment.name;
     report_.lake = session_.project().lake;
@@ -217,6 +217,8 @@ class Executor {
 };
 
 }  // namespace
+
+std::string NewTraceId(Random& random) { return Hex(random.Next()) + Hex(random.Next()); }
 
 Result<RunReport> RunNodes(Session& session, const RunOptions& options) {
   SLUICE_TRY(const plan::Graph* graph, session.graph());

@@ -11,6 +11,7 @@
 namespace sluice::run {
 
 struct RunOptions {
+  std::string run_id, trace_id;  // "" = made here
   std::set<size_t> nodes;  // positions in the graph
   std::string command;     // what was typed, for the run file
   bool full_refresh = false;
@@ -24,6 +25,9 @@ struct RunOptions {
 // Runs them. The lake's lease is taken when the first node has something to write, so that a run with nothing to do touches nothing.
 // Errors: kConflict "lake-busy" (who holds it); failures of nodes are in the report.
 Result<RunReport> RunNodes(Session& session, const RunOptions& options);
+
+// 32 hexadecimal digits, as W3C Trace Context has them.
+std::string NewTraceId(Random& random);
 
 // HEAD of the git repository that holds `folder`, shortened; "" where there is none.
 std::string GitCommit(const std::string& folder);

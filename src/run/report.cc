@@ -282,8 +282,10 @@ std::string RenderText(const RunReport& report, bool verbose) {
     AppendRules(out, node, verbose);
   }
   for (const auto& node : report.nodes)
-    if (Bad(node.status)) AppendFailure(out, report, node);
+    if (Bad(node.status) && node.status != NodeStatus::kCancelled) AppendFailure(out, report, node);
   auto counts = CountByStatus(report);
+  if (const size_t cancelled = counts[NodeStatus::kCancelled])
+    out += fmt::format("\ninterrupted: {} cancelled; their last committed versions stay published\n    next: sluice run --resume\n", Plural(cancelled, "node was", "nodes were"));
   std::vector<std::string> parts;
   for (const auto status :
        {NodeStatus::kOk, NodeStatus::kSkipped, NodeStatus::kRefused, NodeStatus::kFailed, NodeStatus::kBlocked, NodeStatus::kCancelled}) {

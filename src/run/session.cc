@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -40,7 +42,23 @@ Result<std::unique_ptr<Session>> Session::Open(project::Project project, Session
         return self.frontend_.get();
       },
       cache, kCacheSalt);
+  if (self.world_.cancelled != nullptr) self.watch_ = std::jthread([&self](std::stop_token stop) { self.WatchForCancel(stop); });
   return session;
+}
+
+void Session::WatchForCancel(std::stop_token stop) {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::unique_lock lock(mutex);
+  bool said = false;
+  while (!stop.stop_requested()) {
+    changed.wait_for(lock, stop, std::chrono::milliseconds(50), [] { return false; });
+    if (!cancelled() || stop.stop_requested()) continue;
+    if (!said) Emit({obs::Level::kWarn, obs::Kind::kMessage, "", "interrupted: ending what runs; once more ends it at once", 0, 0, {}});
+    said = true;
+    std::lock_guard engine(engine_mutex_);
+    if (db_) db_->InterruptAll();   // again and again: a statement may have begun just after the last time
+  }
 }
 
 Session::~Session() {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/clock.h"
@@ -69,6 +70,9 @@ class Session {
   std::vector<engines::Parameter> Parameters(Instant run_started_at) const;
 
  private:
+  // Once the command is cancelled: says so, and interrupts what the engine computes.
+  void WatchForCancel(std::stop_token stop);
+
   Session(project::Project project, SessionOptions options, World world) : project_(std::move(project)), options_(options), world_(world) {}
 
   project::Project project_;
@@ -81,6 +85,7 @@ class Session {
   std::unique_ptr<plan::SqlBook> book_;
   std::optional<plan::Graph> graph_;
   std::map<std::string, std::shared_ptr<const delta::Snapshot>> pins_;
+  std::jthread watch_;   // last: ends before what it looks at
 };
 
 }  // namespace sluice::run

@@ -219,6 +219,14 @@ class SourceBatch {
 
 }  // namespace
 
+// The connectors know nothing of projects: their names for these stand in the same order.
+static_assert(static_cast<int>(project::FileFormat::kCsv) == static_cast<int>(sources::FileFormat::kCsv) &&
+              static_cast<int>(project::FileFormat::kNdjson) == static_cast<int>(sources::FileFormat::kNdjson) &&
+              static_cast<int>(project::FileFormat::kParquet) == static_cast<int>(sources::FileFormat::kParquet));
+static_assert(static_cast<int>(project::OnChangedFile::kFail) == static_cast<int>(sources::OnChangedFile::kFail) &&
+              static_cast<int>(project::OnChangedFile::kIngest) == static_cast<int>(sources::OnChangedFile::kIngest) &&
+              static_cast<int>(project::OnChangedFile::kIgnore) == static_cast<int>(sources::OnChangedFile::kIgnore));
+
 Result<std::unique_ptr<sources::Source>> OpenInput(const project::Source& source) {
   sources::SourceSpec spec;
   spec.connection_type = source.connection.type;

@@ -252,8 +252,10 @@ class Player {
     Hooks hooks;
     if (fixed_clock_) hooks.clock = &clock_;
     const std::optional<Kill> kill = std::exchange(kill_, std::nullopt);
+    std::string killed_lake;
     if (kill)
-      hooks.open_lake = [kill](const std::string& lake) -> Result<std::unique_ptr<store::ObjectStore>> {
+      hooks.open_lake = [kill, &killed_lake](const std::string& lake) -> Result<std::unique_ptr<store::ObjectStore>> {
+        killed_lake = lake;
         SLUICE_TRY(auto inner, store::OpenLocalStore(lake, false));
         return Dying(std::move(inner), *kill);
       };
@@ -262,6 +264,8 @@ class Player {
     lake_before_ = LakeListing();
     std::ostringstream out, err;
     exit_ = Main(args, out, err, hooks);
+    // A dead process leaves a lease that is free at once; this process lives on, so it is taken away here.
+    if (!killed_lake.empty()) fs::remove_all(fs::path(killed_lake) / "_sluice" / "leases");
     stdout_ = Neutral(out.str());
     stderr_ = Neutral(err.str());
     last_ = &s;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <set>
 #include <string_view>
+#include <vector>
 
 #include "core/text.h"
 #include "engines/duckdb/connection.h"
@@ -57,7 +58,20 @@ class LazyDuckDb : public DuckDb {
   Result<std::unique_ptr<Connection>> Connect() override {
     SLUICE_TRY(auto database, Opened());
     SLUICE_TRY(auto session, Session::Open(std::move(database)));
+    {
+      std::lock_guard lock(sessions_mutex_);
+      std::erase_if(sessions_, [](const auto& other) { return other.expired(); });
+      sessions_.push_back(session);
+    }
     return NewConnection(std::move(session));
+  }
+
+  void InterruptAll() override {
+    std::vector<std::shared_ptr<Session>> alive;   // let go after the lock: the last owner closes the connection
+    std::lock_guard lock(sessions_mutex_);
+    for (const auto& session : sessions_)
+      if (auto held = session.lock()) alive.push_back(std::move(held));
+    for (const auto& session : alive) duckdb_interrupt(session->connection());
   }
 
   Status LoadExtension(const std::string& name) override {
@@ -85,7 +99,8 @@ class LazyDuckDb : public DuckDb {
   }
 
   const DuckDbOptions options_;
-  std::mutex mutex_, extensions_mutex_;
+  std::mutex mutex_, extensions_mutex_, sessions_mutex_;
+  std::vector<std::weak_ptr<Session>> sessions_;  // of connections and readers
   std::shared_ptr<Database> database_;
   std::set<std::string> loaded_;
 };
