@@ -32,6 +32,14 @@ const std::map<std::string, std::string>& Elsewhere() {
       {"ingest", "`sluice run -s 'source:*'`"},
       {"history", "`sluice table history TABLE`"},
       {"sql", "`sluice query \"SELECT …\"`"},
+      {"backfill", "not in this version: `sluice run -s NODE --full-refresh` computes all windows again"},
+      {"lineage", "not in this version: `sluice show NODE` says what a node reads and who reads it"},
+      {"why", "not in this version: `sluice plan` and the run's report say why each node runs"},
+      {"status", "not in this version: `sluice plan`, `sluice show NODE`"},
+      {"runs", "not in this version: the run files are .sluice/runs/*.json"},
+      {"logs", "not in this version: `--log-format json` writes them to stderr, the run files are .sluice/runs/*.json"},
+      {"serve", "not in this version: start `sluice run` from cron or your scheduler"},
+      {"deploy", "not in this version: the binary and the project's folder are all that a machine needs"},
   };
   return kNames;
 }

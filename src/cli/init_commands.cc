@@ -96,7 +96,7 @@ Result<int> FromFolder(Context& context, const InitArgs& args) {
 
 // Nothing given: the smallest project that says where things go.
 Result<int> Empty(Context& context, const InitArgs& args) {
-  const std::string name = fs::weakly_canonical(args.dir).filename().string();
+  const std::string name = sources::TableName(fs::weakly_canonical(args.dir).filename().string());
   const std::pair<const char*, std::string> files[] = {
       {"sluice.yml",
        fmt::format("project: {}\nlake: ./lake\nconnections:\n  drop: {{ type: files, path: ./landing }}   # where files arrive\n",

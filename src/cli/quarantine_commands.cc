@@ -198,7 +198,9 @@ Result<int> ReplayOrDiscard(Context& context, const QuarantineArgs& args, bool d
         "{}  batch {}  selected {} = replayed {} + still refused {}{}\n", node->table, outcome.batch, FormatCount(outcome.selected),
         FormatCount(outcome.replayed), FormatCount(outcome.refused),
         outcome.duplicates > 0 ? fmt::format(" (of the replayed, {} were there already)", outcome.duplicates) : "");
-  for (const auto& rule : outcome.rules) context.io.out << fmt::format("    {} {}: {} rows\n", rule.column, rule.rule, rule.rows);
+  for (const auto& rule : outcome.rules)
+    context.io.out << fmt::format("    {}{}: {} {}\n", rule.column.empty() ? "" : rule.column + " ", rule.rule, rule.rows,
+                                  rule.rows == 1 ? "row" : "rows");
   return kDone;
 }
 
