@@ -187,8 +187,11 @@ std::string RenderPlan(const RunPlan& plan, bool verbose) {
   for (const auto& node : plan.nodes) {
     ++counts[node.action];
     if (node.action == PlanAction::kSkip && !verbose) continue;
-    out += fmt::format("  {:<{}}  {:<8} {}", node.table, width, Name(node.action), node.why);
-    if (node.estimated_bytes > 0 && node.action != PlanAction::kSkip) out += "  reads " + FormatBytes(node.estimated_bytes);
+    std::string why = node.why;  // of a blocked node an error, over several lines
+    for (size_t at = why.find('\n'); at != std::string::npos; at = why.find('\n', at + 5)) why.insert(at + 1, "    ");
+    out += fmt::format("  {:<{}}  {:<8} {}", node.table, width, Name(node.action), why);
+    if (node.estimated_bytes > 0 && node.action != PlanAction::kSkip && node.action != PlanAction::kBlocked)
+      out += "  reads " + FormatBytes(node.estimated_bytes);
     out += "\n";
     for (size_t i = 0; i < node.files.size() && (verbose || i < 3); ++i)
       out += fmt::format("    {}  {}  {}\n", node.files[i].name, FormatBytes(node.files[i].size), node.files[i].dialect);
