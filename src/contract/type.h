@@ -36,8 +36,8 @@ struct DataType {
   int precision = 0, scale = 0;  // kDecimal: 1 ≤ precision ≤ 38, 0 ≤ scale ≤ precision
   std::vector<Field> children;   // kStruct: its fields; kList: one, "element"; kMap: two, "key" and "value"
 
-  static DataType Of(TypeKind kind) { return {kind, 0, 0, {}}; }
-  static DataType Decimal(int precision, int scale) { return {TypeKind::kDecimal, precision, scale, {}}; }
+  static DataType Of(TypeKind kind);
+  static DataType Decimal(int precision, int scale);
   static DataType Struct(std::vector<Field> fields);
   static DataType List(DataType element, bool element_nullable = true);
   static DataType Map(DataType key, DataType value, bool value_nullable = true);
@@ -60,6 +60,9 @@ struct Field {
   std::map<std::string, std::string> metadata;
   bool operator==(const Field&) const = default;
 };
+
+inline DataType DataType::Of(TypeKind kind) { return {kind, 0, 0, {}}; }
+inline DataType DataType::Decimal(int precision, int scale) { return {TypeKind::kDecimal, precision, scale, {}}; }
 
 struct Schema {
   std::vector<Field> fields;

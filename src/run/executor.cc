@@ -168,7 +168,8 @@ class Executor {
     report.table = n.table;
     report.kind = n.source ? "source" : n.seed ? "seed" : "model";
     report.status = cancelled ? NodeStatus::kCancelled : NodeStatus::kBlocked;
-    if (!cancelled && report.blocked_by.empty()) report.why = "--fail-fast";
+    if (cancelled) report.blocked_by.clear();
+    else if (report.blocked_by.empty()) report.why = "--fail-fast";
     return report;
   }
 
@@ -193,7 +194,8 @@ class Executor {
 
   void Announce(const NodeReport& report) {
     const bool bad = report.status == NodeStatus::kFailed || report.status == NodeStatus::kRefused;
-    const obs::Level level = report.status == NodeStatus::kSkipped ? obs::Level::kDebug : bad ? obs::Level::kError : obs::Level::kInfo;
+    const bool quiet = report.status == NodeStatus::kSkipped || (report.status == NodeStatus::kCancelled && report.seconds == 0);
+    const obs::Level level = quiet ? obs::Level::kDebug : bad ? obs::Level::kError : obs::Level::kInfo;
     session_.Emit({level, obs::Kind::kNodeFinished, report.table, NodeLine(report, width_), 0, 0, {}});
   }
 

@@ -132,16 +132,34 @@ std::string WindowParameterType(const project::Model& model) {
   return model.every == project::Every::kHour || model.start.size() > 10 ? "timestamp" : "date";
 }
 
-Result<std::string> EffectiveFingerprint(Session& session, const plan::Node& node) {
+namespace {
+
+bool UsesVars(const Session& session, const plan::Node& node) {
+  return std::any_of(node.parameters.begin(), node.parameters.end(), [&](const auto& name) { return session.project().vars.contains(name); });
+}
+
+Result<std::string> FingerprintOf(Session& session, const plan::Node& node, bool with_vars) {
   SLUICE_TRY(const plan::Graph* graph, session.graph());
   std::string text = node.fingerprint;
+  if (with_vars)
+    for (const std::string& name : node.parameters)
+      if (const auto var = session.project().vars.find(name); var != session.project().vars.end())
+        text += fmt::format("\x1f${}={}", name, var->second);
   for (const std::string& name : node.inputs) {
     const plan::Node* input = graph->Find(name);
     if (input == nullptr || !input->is_view()) continue;
-    SLUICE_TRY(const std::string view, EffectiveFingerprint(session, *input));
+    SLUICE_TRY(const std::string view, FingerprintOf(session, *input, with_vars));
     text += "\x1f" + view;
   }
   return Hex(Hash64(text));
+}
+
+}  // namespace
+
+// The values of vars count where the whole table is computed anew anyway. What a stateful model has written stays: another value
+// holds from then on, and is no reason to rebuild the past.
+Result<std::string> EffectiveFingerprint(Session& session, const plan::Node& node) {
+  return FingerprintOf(session, node, !IsStateful(node.model->store));
 }
 
 Result<std::optional<ModelPlan>> DecideModel(Session& session, const plan::Node& node, const state::NodeState& state,
@@ -161,7 +179,7 @@ Result<std::optional<ModelPlan>> DecideModel(Session& session, const plan::Node&
   else if (how.full_refresh)
     plan.why = "full refresh";
   else if (changed_sql) {
-    plan.why = "changed SQL";
+    plan.why = UsesVars(session, node) ? "changed SQL or vars" : "changed SQL";
     if (OnChangeOf(session, model) == project::OnChange::kRebuild)
       plan.rebuild = true;
     else if (IsStateful(model.store))

@@ -283,13 +283,15 @@ class Stager {
   StagedModel out_;
 };
 
-void RequireColumns(const contract::Schema& schema, const Model& model, const std::vector<std::string>& names, const char* what,
-                    Diagnostics& diagnostics) {
+// `key` is the key of the model's .yml that has the names, `what` what people call it.
+void RequireColumns(const contract::Schema& schema, const Model& model, const std::vector<std::string>& names, const char* key,
+                    const char* what, Diagnostics& diagnostics) {
   for (const auto& name : names) {
     if (schema.Find(name) != nullptr || name == "arrival") continue;
+    const auto place = model.column_places.find(fmt::format("{}.{}", key, name));
     diagnostics.Add(
         UserError("unknown-column", fmt::format("{} \"{}\" is not a column of this model{}", what, name, DidYouMean(name, schema.Names())))
-            .At(model.where)
+            .At(place == model.column_places.end() ? model.where : place->second)
             .Hint("its columns are " + Join(schema.Names(), ", ")));
   }
 }
@@ -314,11 +316,11 @@ Result<contract::Schema> BindModel(Session& session, const plan::Node& node, con
   std::erase_if(params, [&](const auto& param) { return !Mentions(tree.parameters(), param.name); });
   SLUICE_TRY(contract::Schema schema, frontend->Bind(tree, inputs, params));
   Diagnostics diagnostics;
-  RequireColumns(schema, model, model.key, model.store == Store::kScd2 ? "scd2 key" : "merge key", diagnostics);
-  RequireColumns(schema, model, model.sequence_by, "sequence_by", diagnostics);
-  RequireColumns(schema, model, model.update, "update", diagnostics);
-  RequireColumns(schema, model, model.track, "track", diagnostics);
-  if (model.store == Store::kInterval) RequireColumns(schema, model, {model.interval_column}, "interval column", diagnostics);
+  RequireColumns(schema, model, model.key, "key", model.store == Store::kScd2 ? "scd2 key" : "merge key", diagnostics);
+  RequireColumns(schema, model, model.sequence_by, "sequence_by", "sequence_by", diagnostics);
+  RequireColumns(schema, model, model.update, "update", "update", diagnostics);
+  RequireColumns(schema, model, model.track, "track", "track", diagnostics);
+  if (model.store == Store::kInterval) RequireColumns(schema, model, {model.interval_column}, "column", "interval column", diagnostics);
   for (const auto& column : model.columns) {
     const int at = schema.IndexOf(column.name);
     if (at < 0) {

@@ -99,6 +99,23 @@ void AppendFailure(std::string& out, const RunReport& report, const NodeReport& 
   out += "    next: " + NextCommand(node) + "\n";
 }
 
+// Cancelled before its turn came.
+bool NeverBegan(const NodeReport& node) { return node.status == NodeStatus::kCancelled && node.seconds == 0; }
+
+void AppendInterrupted(std::string& out, const RunReport& report) {
+  std::vector<std::string> at;
+  size_t later = 0;
+  for (const auto& node : report.nodes) {
+    if (NeverBegan(node))
+      ++later;
+    else if (node.status == NodeStatus::kCancelled)
+      at.push_back(node.table);
+  }
+  out += "\ninterrupted" + (at.empty() ? "" : " at " + Join(at, ", "));
+  if (later > 0) out += fmt::format("; {} not begun", Plural(later, "node was", "nodes were"));
+  out += "\n    stays published: the last committed version of each\n    next: sluice run --resume\n";
+}
+
 std::map<NodeStatus, size_t> CountByStatus(const RunReport& report) {
   std::map<NodeStatus, size_t> counts;
   for (const auto& node : report.nodes) ++counts[node.status];
@@ -274,7 +291,7 @@ std::string RenderText(const RunReport& report, bool verbose) {
   size_t width = 0;
   for (const auto& node : report.nodes) width = std::max(width, node.table.size());
   for (const auto& node : report.nodes) {
-    if (node.status == NodeStatus::kSkipped && !verbose) continue;
+    if ((node.status == NodeStatus::kSkipped || NeverBegan(node)) && !verbose) continue;
     out += "  " + NodeLine(node, width) + "\n";
     for (const auto& note : node.notes) out += "    " + note + "\n";
     if (Bad(node.status)) continue;
@@ -284,8 +301,7 @@ std::string RenderText(const RunReport& report, bool verbose) {
   for (const auto& node : report.nodes)
     if (Bad(node.status) && node.status != NodeStatus::kCancelled) AppendFailure(out, report, node);
   auto counts = CountByStatus(report);
-  if (const size_t cancelled = counts[NodeStatus::kCancelled])
-    out += fmt::format("\ninterrupted: {} cancelled; their last committed versions stay published\n    next: sluice run --resume\n", Plural(cancelled, "node was", "nodes were"));
+  if (counts[NodeStatus::kCancelled] > 0) AppendInterrupted(out, report);
   std::vector<std::string> parts;
   for (const auto status :
        {NodeStatus::kOk, NodeStatus::kSkipped, NodeStatus::kRefused, NodeStatus::kFailed, NodeStatus::kBlocked, NodeStatus::kCancelled}) {

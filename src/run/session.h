@@ -73,7 +73,8 @@ class Session {
   // Once the command is cancelled: says so, and interrupts what the engine computes.
   void WatchForCancel(std::stop_token stop);
 
-  Session(project::Project project, SessionOptions options, World world) : project_(std::move(project)), options_(options), world_(world) {}
+  Session(project::Project project, SessionOptions options, World world)
+      : project_(std::move(project)), options_(options), world_(std::move(world)) {}
 
   project::Project project_;
   SessionOptions options_;
@@ -85,7 +86,7 @@ class Session {
   std::unique_ptr<plan::SqlBook> book_;
   std::optional<plan::Graph> graph_;
   std::map<std::string, std::shared_ptr<const delta::Snapshot>> pins_;
-  std::jthread watch_;   // last: ends before what it looks at
+  std::jthread watch_;  // last: ends before what it looks at
 };
 
 }  // namespace sluice::run
