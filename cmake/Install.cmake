@@ -1,7 +1,10 @@
-# A self-contained prefix: bin/sluice, lib/ with every library but libc's family, lib/extensions for DuckDB.
+# A self-contained prefix: bin/sluice, lib/ with every library but libc's family, lib/extensions for DuckDB, share/ with examples and schemas.
 install(TARGETS sluice RUNTIME DESTINATION bin)
 set_target_properties(sluice PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
 install(DIRECTORY ${SLUICE_DEPS}/extensions/ DESTINATION lib/extensions FILES_MATCHING PATTERN "*.duckdb_extension")
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/examples/ DESTINATION share/sluice/examples
+        PATTERN "lake" EXCLUDE PATTERN "landing" EXCLUDE PATTERN ".sluice" EXCLUDE)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/schemas/ DESTINATION share/sluice/schemas)
 install(CODE "
   file(GET_RUNTIME_DEPENDENCIES EXECUTABLES \"$<TARGET_FILE:sluice>\" RESOLVED_DEPENDENCIES_VAR found
        DIRECTORIES \"${SLUICE_DEPS}/lib\"
