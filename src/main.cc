@@ -1,9 +1,9 @@
+#include <unistd.h>
+
 #include <csignal>
 #include <iostream>
 #include <string>
 #include <vector>
-
-#include <unistd.h>
 
 #include "cli/cli.h"
 

@@ -24,7 +24,7 @@ struct Hooks {
   Random* random = &SystemRandom();
   std::function<Result<std::unique_ptr<store::ObjectStore>>(const std::string& lake)> open_lake;
   std::atomic<bool>* cancelled = nullptr;
-  std::function<void()> catch_signals;           // called by commands that look at `cancelled`; others end as the system ends them
+  std::function<void()> catch_signals;          // called by commands that look at `cancelled`; others end as the system ends them
   std::vector<std::string>* run_ids = nullptr;  // appended to
 };
 

@@ -54,8 +54,7 @@ Result<std::set<size_t>> SelectNodes(run::Session& session, const SelectArgs& ar
 std::unique_ptr<obs::Sink> NewSink(Context& context, const obs::LogContext& log) {
   const Globals& globals = context.globals;
   const obs::Level least = globals.quiet ? obs::Level::kWarn : globals.verbose ? obs::Level::kDebug : obs::Level::kInfo;
-  if (globals.log_format == "json")
-    return obs::NewJsonLinesSink(context.io.err, *context.hooks.clock, log);
+  if (globals.log_format == "json") return obs::NewJsonLinesSink(context.io.err, *context.hooks.clock, log);
   const bool live = globals.log_format == "auto" && context.io.err_is_terminal && !globals.quiet;
   if (live) return obs::NewTerminalSink(context.io.err, least, !globals.no_color && std::getenv("NO_COLOR") == nullptr);
   return obs::NewPlainSink(context.io.err, least);

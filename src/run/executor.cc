@@ -168,8 +168,10 @@ class Executor {
     report.table = n.table;
     report.kind = n.source ? "source" : n.seed ? "seed" : "model";
     report.status = cancelled ? NodeStatus::kCancelled : NodeStatus::kBlocked;
-    if (cancelled) report.blocked_by.clear();
-    else if (report.blocked_by.empty()) report.why = "--fail-fast";
+    if (cancelled)
+      report.blocked_by.clear();
+    else if (report.blocked_by.empty())
+      report.why = "--fail-fast";
     return report;
   }
 

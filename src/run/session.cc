@@ -57,7 +57,7 @@ void Session::WatchForCancel(std::stop_token stop) {
     if (!said) Emit({obs::Level::kWarn, obs::Kind::kMessage, "", "interrupted: ending what runs; once more ends it at once", 0, 0, {}});
     said = true;
     std::lock_guard engine(engine_mutex_);
-    if (db_) db_->InterruptAll();   // again and again: a statement may have begun just after the last time
+    if (db_) db_->InterruptAll();  // again and again: a statement may have begun just after the last time
   }
 }
 

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import signal
 import subprocess
 import time
 
@@ -110,3 +111,29 @@ def test_two_runs_started_at_once(original, undisturbed, tmp_path):
     assert codes in ([0, 1], [0, 0]), runs   # [0, 0]: the second came when all was done
     assert all(code == 0 or "lake-busy" in err for code, _, err in runs), runs
     assert_equal(contents(project), undisturbed[0])
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_cleanly_and_the_next_goes_on(original, undisturbed, tmp_path, how):
+    expected, _ = undisturbed
+    project = shutil.copytree(original, tmp_path / "project")
+    process = start(project)
+    wait_for(lambda: (project / "lake/silver").exists() or process.poll() is not None, "nothing was built")
+    process.send_signal(how)
+    code, out, err = ended(process)
+    assert code == 130 and "interrupted" in out and "not begun" in out and "sluice run --resume" in out, out + err
+    assert not (project / "lake/_sluice/leases/run.json").exists(), "it still holds the lake"
+    sluice(project, "run", "--resume")
+    assert_equal(contents(project), expected)
+
+
+def test_an_interrupt_reaches_running_sql(tmp_path):
+    (tmp_path / "models/gold").mkdir(parents=True)
+    (tmp_path / "sluice.yml").write_text("project: endless\nlake: ./lake\n")
+    (tmp_path / "models/gold/endless.sql").write_text("select count(*) as n from range(3000000) a, range(3000000) b where (a.range * b.range) % 7 = 1\n")
+    process = start(tmp_path)
+    wait_for(lambda: any((tmp_path / "lake").glob("_sluice/batches/gold.endless/*.open")) or process.poll() is not None, "it never began")
+    process.send_signal(signal.SIGINT)
+    code, out, err = ended(process)
+    assert code == 130 and "interrupted at gold.endless" in out, out + err
+    assert not (tmp_path / "lake/gold").exists()

@@ -67,7 +67,7 @@ class LazyDuckDb : public DuckDb {
   }
 
   void InterruptAll() override {
-    std::vector<std::shared_ptr<Session>> alive;   // let go after the lock: the last owner closes the connection
+    std::vector<std::shared_ptr<Session>> alive;  // let go after the lock: the last owner closes the connection
     std::lock_guard lock(sessions_mutex_);
     for (const auto& session : sessions_)
       if (auto held = session.lock()) alive.push_back(std::move(held));
