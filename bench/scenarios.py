@@ -1,0 +1,206 @@
+"""What bench/run measures. Every peer does the same work on the same input with as many threads; results are compared after the last
+run, and a difference ends the benchmark."""
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import duckdb
+
+from measure import interleaved, show, timed
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.environ.get("BUILD", os.path.join(HERE, "..", "build", "release"))
+SLUICE = os.path.join(BUILD, "sluice")
+RUNS, ROWS, THREADS = int(os.environ.get("RUNS", 5)), int(os.environ.get("ROWS", 1_000_000)), os.environ.get("THREADS", "2")
+COLUMNS = "order_id, customer_id, customer_name, email, order_date, updated_at, total_amount, quantity, status, payment_method"
+
+PROJECT = """project: bench
+default_environment: dev
+timezone: UTC
+connections: { drop: { type: files, path: ./landing } }
+environments: { dev: { lake: ./lake } }
+"""
+SOURCE = """connection: drop
+read: { files: "*.csv" }
+contract:
+  columns:
+    - { name: order_id, type: string, not_null: true }
+    - { name: customer_id, type: bigint }
+    - { name: customer_name, type: string }
+    - { name: email, type: string }
+    - { name: order_date, type: date }
+    - { name: updated_at, type: timestamp }
+    - { name: total_amount, type: "decimal(12,2)", min: 0 }
+    - { name: quantity, type: integer }
+    - { name: status, type: string }
+    - { name: payment_method, type: string }
+"""
+
+
+def python(script, *args):
+    return [sys.executable, os.path.join(HERE, script), *map(str, args)]
+
+
+def remove(*paths):
+    for path in paths:
+        shutil.rmtree(path, ignore_errors=True)
+        if os.path.exists(path):
+            os.remove(path)
+
+
+def equal(what, ours, theirs):
+    if ours != theirs:
+        raise SystemExit(f"{what} differ: {ours} here, {theirs} at the peer")
+
+
+def delta_files(table):
+    """The data files of a table whose log is JSON alone."""
+    live = {}
+    for commit in sorted(glob.glob(f"{table}/_delta_log/*.json")):
+        for line in open(commit):
+            action = json.loads(line)
+            if "add" in action:
+                live[action["add"]["path"]] = True
+            if "remove" in action:
+                live.pop(action["remove"]["path"], None)
+    return [os.path.join(table, path) for path in live]
+
+
+def content(files, columns):
+    """Rows, and a hash of all of them that does not depend on their order."""
+    return duckdb.sql(f"SELECT count(*), sum(hash({columns})::HUGEINT) FROM read_parquet({list(files)})").fetchone()
+
+
+def write_project(folder, csv):
+    os.makedirs(os.path.join(folder, "landing"))
+    os.makedirs(os.path.join(folder, "sources"))
+    os.link(csv, os.path.join(folder, "landing", "orders.csv"))
+    for name, text in (("sluice.yml", PROJECT), ("sources/orders.yml", SOURCE)):
+        with open(os.path.join(folder, name), "w") as out:
+            out.write(text)
+
+
+def csv_run(folder, csv, rejects):
+    """One pair of functions: `sluice run` as a whole process, and DuckDB's COPY statement."""
+    project, out = os.path.join(folder, "project"), os.path.join(folder, "copy.parquet")
+    write_project(project, csv)
+
+    def ours():
+        remove(os.path.join(project, "lake"), os.path.join(project, ".sluice"))
+        return timed([SLUICE, "run", "-q", "-C", project, "--threads", THREADS])[0]
+
+    def theirs():
+        remove(out)
+        cost, printed = timed(python("duckdb_copy.py", csv, out, THREADS, *(["rejects"] if rejects else [])))
+        return *(float(s) for s in printed.split()), cost[2]
+
+    return ours, theirs, os.path.join(project, "lake"), out
+
+
+def clean_csv(folder):
+    csv = os.path.join(folder, "orders.csv")
+    subprocess.run(python("ingest_csv/generate.py", ROWS, csv), check=True)
+    size = os.path.getsize(csv) / 1e6
+    whole, theirs, lake, out = csv_run(folder, csv, rejects=False)
+    path_lake = os.path.join(folder, "path")
+
+    def path():
+        remove(path_lake)
+        cost, printed = timed([os.path.join(BUILD, "ingest_bench"), csv, path_lake, THREADS])
+        return float(printed.split()[0]), *cost[1:]
+
+    ours, ingest, copy = interleaved(RUNS, whole, path, theirs)
+    expected = content([out], COLUMNS)
+    equal("contents", content(delta_files(f"{lake}/bronze/orders"), COLUMNS), expected)
+    equal("contents", content(glob.glob(f"{path_lake}/lake/bronze/orders/*.parquet"), COLUMNS), expected)
+    title = f"clean CSV, {ROWS:,} rows, {size:.0f} MB, {THREADS} threads"
+    show(f"{title}: sluice run, the whole process", ours, copy, "DuckDB COPY TO Parquet, the statement alone", size,
+         "equal contents; Sluice's table has seven metadata columns more, statistics, a Delta log and batch records")
+    show(f"{title}: the ingest path alone", ingest, copy, "DuckDB COPY TO Parquet, the statement alone", size, "equal contents")
+
+
+def dirty_csv(folder):
+    csv = os.path.join(folder, "orders.csv")
+    subprocess.run(python("ingest_csv/generate.py", ROWS, csv, 0.01), check=True)
+    size = os.path.getsize(csv) / 1e6
+    whole, theirs, lake, out = csv_run(folder, csv, rejects=True)
+    ours, copy = interleaved(RUNS, whole, theirs)
+    equal("contents", content(delta_files(f"{lake}/bronze/orders"), COLUMNS), content([out], COLUMNS))
+    refused = content(delta_files(f"{lake}/quarantine/orders"), "1")[0]
+    equal("refused rows", refused, duckdb.sql(f"SELECT count(DISTINCT line) FROM read_parquet('{out}.rejects')").fetchone()[0])
+    show(f"dirty CSV, {ROWS:,} rows of which 1% are bad, {size:.0f} MB, {THREADS} threads: sluice run, the whole process", ours, copy,
+         "DuckDB COPY and its rejects, statements alone", size, f"equal contents; {refused:,} rows refused by both")
+
+
+def start_up(folder):
+    ours, = interleaved(4 * RUNS, lambda: timed([SLUICE, "--version"])[0])
+    show("sluice --version", ours)
+    project = os.path.join(folder, "retail")
+    timed([SLUICE, "init", "--example", "retail", project])
+    timed([SLUICE, "generate", "retail", "--out", os.path.join(project, "landing")])
+    seconds, _, peak = timed([SLUICE, "run", "-q", "-C", project])[0]
+    nodes = len(json.loads(timed([SLUICE, "ls", "--json", "-C", project])[1]))
+    ours, = interleaved(RUNS, lambda: timed([SLUICE, "run", "-q", "-C", project])[0])
+    show("sluice run with nothing to do, the retail example", ours,
+         note=f"{nodes} nodes; the first run took {seconds:.2f} s and {peak:.0f} MiB")
+
+
+def replay(folder):
+    count, commits = 300_000, 100
+    for name in ("commits", "checkpoint"):
+        subprocess.run(python("replay/generate.py", os.path.join(folder, name), count, commits), check=True)
+    import deltalake
+    deltalake.DeltaTable(os.path.join(folder, "checkpoint")).create_checkpoint()
+    for name in ("commits", "checkpoint"):
+        table, seen = os.path.join(folder, name), {}
+
+        def ours():
+            cost, seen["ours"] = timed([SLUICE, "table", "show", table, "--json"])
+            return cost
+
+        def theirs():
+            cost, printed = timed(python("replay/peer.py", table))
+            seen["theirs"], seconds, cpu = printed.split()
+            return float(seconds), float(cpu), cost[2]
+
+        measured = interleaved(RUNS, ours, theirs)
+        files = json.loads(seen["ours"])["files"]
+        equal("files", files if isinstance(files, int) else len(files), int(seen["theirs"]))
+        what = f"{commits} JSON commits" if name == "commits" else "one checkpoint"
+        show(f"replay of a log of {count:,} files in {what}: sluice table show, the whole process", *measured,
+             "delta-rs, loading and listing alone", note=f"equal: {count:,} files")
+
+
+def data_files(folder):
+    for partitions in (0, 2500):
+        out = os.path.join(folder, f"data-{partitions}")
+        (_, _, peak), printed = timed([os.path.join(BUILD, "data_files_bench"), out, str(ROWS), str(partitions), str(RUNS)])
+        columns = "order_id, customer_id, email, order_date, amount, status, score" + (", part::INTEGER" if partitions else "")
+        copy = [f"{out}/copy/**/*.parquet"] if partitions else [f"{out}/copy"]
+        equal("contents", content([f"{out}/lake/**/*.parquet"], columns), content(copy, columns))
+        ours, theirs = (float(s) for s in re.findall(r"([0-9.]+) s\b", printed))
+        print(f"data files, {ROWS:,} rows in {max(1, partitions):,} partition(s), one thread   [medians of {RUNS}, load average "
+              f"{os.getloadavg()[0]:.1f}]\n  {'Sluice: DataFileWriter and commit':44} {ours:8.3f} s\n  {'DuckDB COPY TO Parquet':44} {theirs:8.3f} s\n"
+              f"  {'Sluice / peer (below 1: Sluice is faster)':44} {ours / theirs:8.2f}\n"
+              f"  equal contents; both in one process, peak {peak:.0f} MiB with the rows\n", flush=True)
+
+
+SCENARIOS = {"clean": clean_csv, "dirty": dirty_csv, "start-up": start_up, "replay": replay, "data-files": data_files}
+
+
+def main():
+    chosen = sys.argv[1:] or list(SCENARIOS)
+    for name in chosen:
+        if name not in SCENARIOS:
+            raise SystemExit(f"no scenario {name}: there are {', '.join(SCENARIOS)}")
+    for name in chosen:
+        with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder:
+            SCENARIOS[name](folder)
+
+
+main()
