@@ -2,7 +2,7 @@
 import os
 import statistics
 import subprocess
-import time
+import sys
 
 
 class Measured:
@@ -18,17 +18,14 @@ class Measured:
         return statistics.median(self.cpu)
 
 
-def timed(command, **options):
+def timed(command):
     """Runs a command: ((wall seconds, CPU seconds, peak MiB), what it printed). Raises if it fails."""
-    start = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
-    out = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
+    child = [sys.executable, "-S", "-E", os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")]
+    process = subprocess.run([*child, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))} failed with {process.returncode}:\n{out}")
-    return (seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), out
+        raise RuntimeError(f"{' '.join(map(str, command))} failed with {process.returncode}:\n{process.stdout}")
+    out, _, cost = process.stdout.rstrip().rpartition("\n")
+    return tuple(float(c) for c in cost.split()), out
 
 
 def interleaved(runs, *sides):
