@@ -174,6 +174,19 @@ void CheckStore(const ModelSpec& spec, Diagnostics& diagnostics) {
   CheckPartitioning(spec.partition_by, {}, diagnostics);
 }
 
+std::map<std::string, Location> ColumnPlaces(const ModelSpec& spec) {
+  std::map<std::string, Location> places;
+  const auto add = [&](const char* key, const std::vector<PlacedText>& names) {
+    for (const PlacedText& name : names) places.emplace(fmt::format("{}.{}", key, name.value), name.where);
+  };
+  add("key", spec.key);
+  add("sequence_by", spec.sequence_by);
+  add("update", spec.update);
+  add("track", spec.track);
+  if (spec.column) add("column", {*spec.column});
+  return places;
+}
+
 Readers DefaultReaders(const std::string& layer) { return layer == "silver" ? Readers::kDelta : Readers::kAny; }
 
 }  // namespace
@@ -206,6 +219,7 @@ Model BuildModel(const ModelSpec& spec, const ModelFile& file, const Project& pr
   if (spec.start) model.start = spec.start->value;
   model.partition_by = TextsOf(spec.partition_by);
   model.on_change = spec.on_change;
+  model.column_places = ColumnPlaces(spec);
   model.columns = BuildColumns(spec, diagnostics);
   model.checks = BuildChecks(spec.checks, {model.table(), {}}, diagnostics);
   model.properties = BuildProperties(spec.properties, project, diagnostics);
