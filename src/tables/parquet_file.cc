@@ -9,10 +9,13 @@
 #include <parquet/properties.h>
 
 #include "contract/arrow_types.h"
+#include "tables/encodings.h"
 #include "tables/statistics.h"
 
 namespace sluice::tables {
 namespace {
+
+constexpr int64_t kDictionaryBytes = 1 << 20;  // of a column in a row group; then it goes on without
 
 Error WriteError(const arrow::Status& status) {
   return RetryableError("parquet-write", fmt::format("writing Parquet: {}", status.ToString()));
@@ -57,21 +60,23 @@ class ObjectStream : public arrow::io::OutputStream {
   bool closed_ = false;
 };
 
-std::shared_ptr<parquet::WriterProperties> Properties() {
-  return parquet::WriterProperties::Builder()
-      .compression(parquet::Compression::SNAPPY)
+std::shared_ptr<parquet::WriterProperties> Properties(const std::vector<std::string>& without_dictionary) {
+  parquet::WriterProperties::Builder builder;
+  builder.compression(parquet::Compression::SNAPPY)
       ->version(parquet::ParquetVersion::PARQUET_2_6)
       ->data_page_version(parquet::ParquetDataPageVersion::V1)
       ->enable_store_decimal_as_integer()
+      ->dictionary_pagesize_limit(kDictionaryBytes)
       ->max_row_group_length(INT64_MAX)  // the caller ends row groups
-      ->created_by("sluice")
-      ->build();
+      ->created_by("sluice");
+  for (const std::string& column : without_dictionary) builder.disable_dictionary(column);
+  return builder.build();
 }
 
 class ArrowParquetFile : public ParquetFile {
  public:
-  ArrowParquetFile(const FileShape& shape, std::shared_ptr<ObjectStream> stream, std::unique_ptr<parquet::arrow::FileWriter> writer)
-      : statistics_(shape.fields, shape.indexed_columns), stream_(std::move(stream)), writer_(std::move(writer)) {}
+  ArrowParquetFile(const FileShape& shape, std::shared_ptr<ObjectStream> stream)
+      : schema_(shape.arrow_schema), statistics_(shape.fields, shape.indexed_columns), stream_(std::move(stream)) {}
 
   ~ArrowParquetFile() override {
     if (!finished_) (void)stream_->Abort();
@@ -79,6 +84,7 @@ class ArrowParquetFile : public ParquetFile {
 
   Status Write(const arrow::RecordBatch& batch) override {
     if (batch.num_rows() == 0) return Ok();
+    if (!writer_) SLUICE_CHECK(OpenWriter(ColumnsWithoutDictionary(batch, kDictionaryBytes)));
     if (!in_group_) SLUICE_CHECK(Check([&] { return writer_->NewBufferedRowGroup(); }));
     in_group_ = true;
     SLUICE_CHECK(Check([&] { return writer_->WriteRecordBatch(batch); }));
@@ -104,6 +110,7 @@ class ArrowParquetFile : public ParquetFile {
   int64_t size() const override { return stream_->position() + buffered_bytes(); }
 
   Result<Finished> Close() override {
+    if (!writer_) SLUICE_CHECK(OpenWriter({}));
     SLUICE_CHECK(Check([&] { return writer_->Close(); }));
     SLUICE_CHECK(Check([&] { return stream_->Close(); }));
     finished_ = true;
@@ -122,11 +129,21 @@ class ArrowParquetFile : public ParquetFile {
     return status.ok() ? Ok() : Status(Fail(stream_->ErrorOf(status)));
   }
 
+  Status OpenWriter(const std::vector<std::string>& without_dictionary) {
+    return Check([&] {
+      static const auto arrow_properties = parquet::ArrowWriterProperties::Builder().build();
+      return parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), stream_, Properties(without_dictionary),
+                                              arrow_properties)
+          .Value(&writer_);
+    });
+  }
+
   static int64_t RawBytes(const arrow::RecordBatch& batch) { return arrow::util::ReferencedBufferSize(batch).ValueOr(0); }
 
+  const std::shared_ptr<arrow::Schema> schema_;
   Statistics statistics_;
   std::shared_ptr<ObjectStream> stream_;
-  std::unique_ptr<parquet::arrow::FileWriter> writer_;
+  std::unique_ptr<parquet::arrow::FileWriter> writer_;  // from the first rows on: they decide on encodings
   bool in_group_ = false, finished_ = false;
   int64_t rows_ = 0, group_rows_ = 0, group_raw_bytes_ = 0;
   double ratio_ = 0.5;  // encoded to raw bytes, until a row group has shown it
@@ -152,12 +169,7 @@ FileShape MakeFileShape(std::vector<contract::Field> fields, int indexed_columns
 }
 
 Result<std::unique_ptr<ParquetFile>> ParquetFile::Open(const FileShape& shape, std::unique_ptr<store::ObjectWriter> object) {
-  auto stream = std::make_shared<ObjectStream>(std::move(object));
-  static const auto properties = Properties();
-  static const auto arrow_properties = parquet::ArrowWriterProperties::Builder().build();
-  auto writer = parquet::arrow::FileWriter::Open(*shape.arrow_schema, arrow::default_memory_pool(), stream, properties, arrow_properties);
-  if (!writer.ok()) return Fail(stream->ErrorOf(writer.status()));
-  return std::make_unique<ArrowParquetFile>(shape, std::move(stream), *std::move(writer));
+  return std::make_unique<ArrowParquetFile>(shape, std::make_shared<ObjectStream>(std::move(object)));
 }
 
 }  // namespace sluice::tables
