@@ -25,10 +25,11 @@ find_package(TBB REQUIRED)
 find_package(roaring REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(RE2_MODULE REQUIRED re2)
-# Static and hidden: libarrow_compute exports another version of RE2, which would take our calls.
+# Static, hidden and whole: libarrow_compute exports another version of RE2, which would take our calls, and, were the linker to
+# take only the members that are still missing when it comes to the archive, those from one half of RE2 to the other.
 find_library(RE2_STATIC libre2.a REQUIRED)
 add_library(RE2 INTERFACE)
-target_link_libraries(RE2 INTERFACE ${RE2_STATIC} Threads::Threads)
+target_link_libraries(RE2 INTERFACE "$<LINK_LIBRARY:WHOLE_ARCHIVE,${RE2_STATIC}>" Threads::Threads)
 target_link_options(RE2 INTERFACE -Wl,--exclude-libs,libre2.a)
 add_library(PkgConfig::RE2 ALIAS RE2)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
