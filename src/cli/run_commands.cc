@@ -46,15 +46,21 @@ Status AllowProtected(const Context& context, const project::Project& project, c
   return Ok();
 }
 
+Error NothingSelected(run::Session& session, const RunArgs& args) {
+  if (session.project().sources.empty() && session.project().models.empty() && session.project().seeds.empty())
+    return UserError("nothing-selected", "the project has no sources, seeds or models yet")
+        .Hint("`sluice inspect FILE` proposes a contract for sources/NAME.yml");
+  return UserError("nothing-selected", args.resume ? "the last run left nothing to resume" : "nothing matches the selection")
+      .Hint("`sluice ls` lists the nodes");
+}
+
 Result<std::set<size_t>> NodesToRun(run::Session& session, const RunArgs& args) {
   SelectArgs selection = args.selection;
   if (args.resume) {
     for (const char* status : {"failed", "refused", "blocked", "cancelled"}) selection.select.push_back(std::string("result:") + status);
   }
   SLUICE_TRY(auto nodes, SelectNodes(session, selection));
-  if (nodes.empty())
-    return Fail(UserError("nothing-selected", args.resume ? "the last run left nothing to resume" : "nothing matches the selection")
-                    .Hint("`sluice ls` lists the nodes"));
+  if (nodes.empty()) return Fail(NothingSelected(session, args));
   return nodes;
 }
 
@@ -95,7 +101,7 @@ Result<int> RunChosen(Context& context, const RunArgs& args) {
   options.parallel = args.parallel;
   SLUICE_TRY(const run::RunReport report, run::RunNodes(*session, options));
   PrintWarnings(context, report.warnings);
-  SLUICE_CHECK(run::WriteRunFile(session->project().root, report));
+  const Status kept = run::WriteRunFile(session->project().root, report);
   if (!args.report.empty()) {
     SLUICE_TRY(const std::string text, run::RenderReport(report, args.report));
     if (args.report_file.empty())
@@ -107,7 +113,8 @@ Result<int> RunChosen(Context& context, const RunArgs& args) {
     context.io.out << run::ToJson(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   else if (args.report.empty() || !args.report_file.empty())
     context.io.out << run::RenderText(report, context.globals.verbose);
-  return report.ExitCode();
+  if (!kept) Report(context, kept.error());  // what the run did is published all the same
+  return kept || report.ExitCode() != kDone ? report.ExitCode() : kFailed;
 }
 
 Result<int> PlanChosen(Context& context, const PlanArgs& args) {

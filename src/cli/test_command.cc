@@ -82,8 +82,9 @@ Result<int> RunTests(Context& context, const TestArgs& args) {
   if (jobs.empty())
     return Fail(
         UserError("no-tests", args.filter.empty() ? "no *.test file found" : fmt::format("no case has \"{}\" in its name", args.filter)));
-  std::string folder = (fs::temp_directory_path() / "sluice-test-XXXXXX").string();   // its own, also when a case runs `sluice test`
-  if (mkdtemp(folder.data()) == nullptr) return Fail(RetryableError("no-scratch", "can't make a folder in " + fs::temp_directory_path().string()));
+  std::string folder = (fs::temp_directory_path() / "sluice-test-XXXXXX").string();  // its own, also when a case runs `sluice test`
+  if (mkdtemp(folder.data()) == nullptr)
+    return Fail(RetryableError("no-scratch", "can't make a folder in " + fs::temp_directory_path().string()));
   const fs::path scratch = folder;
   std::atomic<size_t> next{0};
   std::mutex printing;

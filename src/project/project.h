@@ -131,7 +131,7 @@ struct Model {
   std::vector<ColumnSpec> columns;
   std::vector<Check> checks;
   Properties properties;
-  Location where;  // of the .yml, else of the .sql
+  Location where;                                 // of the .yml, else of the .sql
   std::map<std::string, Location> column_places;  // "key.order_id": where key, sequence_by, update, track or column name it
   std::string table() const { return layer + "." + name; }
 };

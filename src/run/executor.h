@@ -12,8 +12,8 @@ namespace sluice::run {
 
 struct RunOptions {
   std::string run_id, trace_id;  // "" = made here
-  std::set<size_t> nodes;  // positions in the graph
-  std::string command;     // what was typed, for the run file
+  std::set<size_t> nodes;        // positions in the graph
+  std::string command;           // what was typed, for the run file
   bool full_refresh = false;
   bool reload_sources = false;
   bool forced = false;

@@ -73,7 +73,7 @@ Status RunModelSteps(Session& session, const plan::Node& node, const RunContext&
 
   SLUICE_TRY(const auto snapshot, session.Repin(node.table));
   if (snapshot) report.from_version = report.to_version = snapshot->version;
-  if (!node.is_view()) SLUICE_CHECK(state::CheckSameTable(state, Session::RootOf(node.table), snapshot.get()));
+  if (!node.is_view() && !context.full_refresh) SLUICE_CHECK(state::CheckSameTable(state, Session::RootOf(node.table), snapshot.get()));
   SLUICE_TRY(const auto inputs, PinInputs(session, node));
   SLUICE_TRY(const auto decided, DecideModel(session, node, state, inputs, {context.full_refresh, context.forced, context.started}));
   if (!decided) {

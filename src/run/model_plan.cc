@@ -135,7 +135,8 @@ std::string WindowParameterType(const project::Model& model) {
 namespace {
 
 bool UsesVars(const Session& session, const plan::Node& node) {
-  return std::any_of(node.parameters.begin(), node.parameters.end(), [&](const auto& name) { return session.project().vars.contains(name); });
+  return std::any_of(node.parameters.begin(), node.parameters.end(),
+                     [&](const auto& name) { return session.project().vars.contains(name); });
 }
 
 Result<std::string> FingerprintOf(Session& session, const plan::Node& node, bool with_vars) {

@@ -7,6 +7,7 @@
 
 #include "core/text.h"
 #include "ingest/ingest.h"
+#include "state/batch.h"
 #include "tables/scan.h"
 
 namespace sluice::run {
@@ -101,6 +102,13 @@ Status FollowViews(Session& session, const plan::Graph& graph, const plan::Node&
   return Ok();
 }
 
+// A table that was built and is gone must not read as an empty one: what is built of it would be empty, too.
+Status CheckNeverBuilt(Session& session, const std::string& table) {
+  state::BatchLog log(session.lake(), session.clock(), session.random(), {session.project().name, table, "", ""});
+  SLUICE_TRY(const state::NodeState state, log.Load());
+  return state::CheckSameTable(state, Session::RootOf(table), nullptr);
+}
+
 }  // namespace
 
 contract::Schema BronzeSchema(const project::Source& source) {
@@ -123,6 +131,7 @@ Result<std::vector<PinnedInput>> PinInputs(Session& session, const plan::Node& n
   std::vector<PinnedInput> inputs;
   for (const std::string& table : names) {
     SLUICE_TRY(auto snapshot, session.Pin(table));
+    if (!snapshot) SLUICE_CHECK(CheckNeverBuilt(session, table));
     inputs.push_back({table, std::move(snapshot)});
   }
   return inputs;

@@ -100,6 +100,7 @@ class SourceBatch {
     SLUICE_TRY(bronze_, session_.Repin(node_.table));
     SLUICE_TRY(quarantine_, session_.Repin(QuarantineTable(source_)));
     if (bronze_) report_.from_version = report_.to_version = bronze_->version;
+    if (context_.full_refresh && context_.reload_sources) return Ok();  // begins anew, whatever became of the tables
     SLUICE_CHECK(state::CheckSameTable(state_, Session::RootOf(node_.table), bronze_.get()));
     return state::CheckSameTable(state_, Session::RootOf(QuarantineTable(source_)), quarantine_.get());
   }

@@ -74,6 +74,21 @@ Status CheckSameIds(const NodeState& state, const ReadyRecord& ready) {
   return Ok();
 }
 
+// A table that shows this batch, or a later one, though nobody decided it: its records are gone. Going on would take the old commit for
+// ours.
+Status CheckKnowsBatches(store::ObjectStore& lake, const ReadyRecord& ready, const std::string& ready_key) {
+  for (const TableChange& change : ready.changes) {
+    if (!change.expected_txn || *change.expected_txn < ready.n) continue;
+    const auto decided = lake.Head(ready_key);  // by another run, just now: that one is followed
+    if (decided) return Ok();
+    if (decided.error().kind != ErrorKind::kNotFound) return Fail(decided.error());
+    return Fail(ConflictError("records-lost", fmt::format("{} holds batch {}, but the records of its batches end before batch {}",
+                                                          change.table, *change.expected_txn, ready.n))
+                    .Hint("put <lake>/_sluice back from a backup, or remove the table's folder and let it be built anew"));
+  }
+  return Ok();
+}
+
 }  // namespace
 
 std::string StagedFilePrefix(const std::string& node, int64_t n, int attempt) { return fmt::format("{}-{}.{}", node, n, attempt); }
@@ -89,7 +104,7 @@ Status CheckSameTable(const NodeState& state, const std::string& root, const del
   const auto last = std::find_if(state.tables.begin(), state.tables.end(), [&](const TableVersion& table) { return table.root == root; });
   if (snapshot != nullptr) SLUICE_CHECK(CheckKeepsTransactions(root, snapshot->metadata));
   if (last == state.tables.end()) return Ok();
-  const std::string hint = "if that was meant, rebuild the node with --full-refresh";
+  const std::string hint = "if that was meant, rebuild the node with --full-refresh; a source also needs --reload-sources";
   if (snapshot == nullptr)
     return Fail(ConflictError("table-dropped", fmt::format("{} was dropped since batch {} wrote it", last->table, last->batch)).Hint(hint));
   if (snapshot->metadata.id == last->id) return Ok();
@@ -173,6 +188,7 @@ Result<Decision> BatchLog::Decide(const NodeState& state, ReadyRecord ready) {
   SLUICE_CHECK(CheckSameIds(state, ready));
   SLUICE_TRY(const std::string bytes, Render(ready));
   const std::string key = ReadyKey(identity_.node, ready.n, 1);
+  SLUICE_CHECK(CheckKnowsBatches(lake_, ready, key));
   SLUICE_TRY(const std::string standing, PutOnce(lake_, clock_, key, bytes));
   if (standing == bytes) return Decision{std::move(ready), true};
   SLUICE_TRY(ReadyRecord theirs, ParseReady(standing, key));

@@ -20,7 +20,10 @@ Error WithCode(Error error, std::string code) {
 }  // namespace
 
 Error SqlError(std::string_view message) {
-  const std::string text(Trim(message));
+  std::string text(Trim(message));
+  // Nobody wrote that line of SQL: it is the scan of a table's files.
+  if (const size_t line = text.find("\n\nLINE "); line != std::string::npos && text.find("read_parquet(", line) != std::string::npos)
+    text.resize(line);
   if (Starts(text, "INTERRUPT Error")) return WithCode(CancelledError(), "sql-interrupted");
   if (IsInvalidated(text)) return RetryableError("engine-invalidated", text);
   if (Starts(text, "Out of Memory Error"))
