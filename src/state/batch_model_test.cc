@@ -234,8 +234,8 @@ TEST(Counterexample, Cx11_NothingOfTheNextBatchIsWrittenBeforeDone) {
   EXPECT_TRUE(next_began);
   ExpectExactlyOnce(world, "cx11");
   // Batch 1's record names the versions that hold batch 1, though both tables went on.
-  const auto done = ReadDone(*world.lake, kNode, 1);
-  for (const TableVersion& table : done->tables) EXPECT_EQ(table.version, 0);
+  const auto record = ReadDone(*world.lake, kNode, 1);
+  for (const TableVersion& table : record->tables) EXPECT_EQ(table.version, 0);
 }
 
 TEST(Counterexample, Cx11_AStaleRunFindsDoneBeforeItLooksAtTablesThatWentOn) {
