@@ -20,9 +20,24 @@ demo: build ## make the example's data, run it, print the report and the answer 
 	@scripts/demo
 
 .PHONY: test
-test: ## all tests: unit (also under sanitizers), pipeline, interop
+test: ## all tests: unit (also under sanitizers), pipeline, interop, Spark; `make test PARTS="unit spark"` for some (scripts/test says which)
 	@scripts/setup test
-	@scripts/test
+	@scripts/setup spark
+	@scripts/test $(PARTS)
+
+.PHONY: test-spark
+test-spark: ## Spark with Delta as the judge of our tables
+	@scripts/setup test
+	@scripts/setup spark
+	@scripts/build release sluice
+	@scripts/test spark
+
+.PHONY: test-random
+test-random: ## operations by Sluice, Spark and delta-rs at random, as long as wanted: make test-random SECONDS=3600 [SEED=17]
+	@scripts/setup test
+	@scripts/setup spark
+	@scripts/build release sluice
+	@.deps/venv/bin/python tests/spark/random_ops.py --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 .PHONY: check
 check: ## all that CI does

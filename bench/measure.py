@@ -34,18 +34,23 @@ def interleaved(runs, *sides):
     return [Measured(side) for side in zip(*costs)]
 
 
-def show(name, ours, theirs=None, peer="", megabytes=None, note=""):
-    def side(label, m):
-        rate = f"{megabytes / m.median():6.0f} MB/s" if megabytes else " " * 11
-        spread = f"{min(m.seconds):.3f}…{max(m.seconds):.3f}"
-        return f"  {label:44} {m.median():8.3f} s  ({spread:15})  {m.median_cpu():7.3f} s CPU  {rate}  {statistics.median(m.peak):6.0f} MiB"
+def line(label, m, megabytes=None):
+    rate = f"{megabytes / m.median():6.0f} MB/s" if megabytes else " " * 11
+    spread = f"{min(m.seconds):.3f}…{max(m.seconds):.3f}"
+    return f"  {label:44} {m.median():8.3f} s  ({spread:15})  {m.median_cpu():7.3f} s CPU  {rate}  {statistics.median(m.peak):6.0f} MiB"
 
-    print(f"{name}   [medians of {len(ours.seconds)}, load average {os.getloadavg()[0]:.1f}]")
-    print(side("Sluice", ours))
+
+def against(peer, ours, theirs, megabytes=None):
+    print(line(peer, theirs, megabytes))
+    print(f"  {'Sluice / peer (below 1: Sluice is faster)':44} {ours.median() / theirs.median():8.2f}{'':21}"
+          f"{ours.median_cpu() / theirs.median_cpu():7.2f}", flush=True)
+
+
+def show(name, ours, theirs=None, peer="", megabytes=None, note=""):
+    print(f"\n{name}   [medians of {len(ours.seconds)}, load average {os.getloadavg()[0]:.1f}]")
+    print(line("Sluice", ours, megabytes))
     if theirs:
-        print(side(peer, theirs))
-        print(f"  {'Sluice / peer (below 1: Sluice is faster)':44} {ours.median() / theirs.median():8.2f}{'':21}"
-              f"{ours.median_cpu() / theirs.median_cpu():7.2f}")
+        against(peer, ours, theirs, megabytes)
     if note:
         print(f"  {note}")
-    print(flush=True)
+    print(end="", flush=True)

@@ -11,13 +11,15 @@ import tempfile
 
 import duckdb
 
-from measure import interleaved, show, timed
+import table_scenarios
+from ingest_dirty.rows import CONTRACT, NAMES
+from measure import against, interleaved, show, timed
+from setting import BUILD, ROWS, RUNS, SLUICE, THREADS, equal, python, remove
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD = os.environ.get("BUILD", os.path.join(HERE, "..", "build", "release"))
-SLUICE = os.path.join(BUILD, "sluice")
-RUNS, ROWS, THREADS = int(os.environ.get("RUNS", 5)), int(os.environ.get("ROWS", 1_000_000)), os.environ.get("THREADS", "2")
 COLUMNS = "order_id, customer_id, customer_name, email, order_date, updated_at, total_amount, quantity, status, payment_method"
+
+# Of the dirty lines; a part of a second has no time zone in some peers, so the instant counts.
+LINE_COLUMNS = ", ".join("epoch_us(shipped_at)" if name == "shipped_at" else f"{name}::VARCHAR" for name in NAMES)
 
 PROJECT = """project: bench
 default_environment: dev
@@ -42,22 +44,6 @@ contract:
 """
 
 
-def python(script, *args):
-    return [sys.executable, os.path.join(HERE, script), *map(str, args)]
-
-
-def remove(*paths):
-    for path in paths:
-        shutil.rmtree(path, ignore_errors=True)
-        if os.path.exists(path):
-            os.remove(path)
-
-
-def equal(what, ours, theirs):
-    if ours != theirs:
-        raise SystemExit(f"{what} differ: {ours} here, {theirs} at the peer")
-
-
 def delta_files(table):
     """The data files of a table whose log is JSON alone."""
     live = {}
@@ -76,16 +62,17 @@ def content(files, columns):
     return duckdb.sql(f"SELECT count(*), sum(hash({columns})::HUGEINT) FROM read_parquet({list(files)})").fetchone()
 
 
-def write_project(folder, csv):
+def write_project(folder, csv, source=SOURCE):
     os.makedirs(os.path.join(folder, "landing"))
     os.makedirs(os.path.join(folder, "sources"))
-    os.link(csv, os.path.join(folder, "landing", "orders.csv"))
-    for name, text in (("sluice.yml", PROJECT), ("sources/orders.yml", SOURCE)):
+    file = os.path.basename(csv)
+    os.link(csv, os.path.join(folder, "landing", file))
+    for name, text in (("sluice.yml", PROJECT), (f"sources/{os.path.splitext(file)[0]}.yml", source)):
         with open(os.path.join(folder, name), "w") as out:
             out.write(text)
 
 
-def csv_run(folder, csv, rejects):
+def csv_run(folder, csv):
     """One pair of functions: `sluice run` as a whole process, and DuckDB's COPY statement."""
     project, out = os.path.join(folder, "project"), os.path.join(folder, "copy.parquet")
     write_project(project, csv)
@@ -96,7 +83,7 @@ def csv_run(folder, csv, rejects):
 
     def theirs():
         remove(out)
-        cost, printed = timed(python("duckdb_copy.py", csv, out, THREADS, *(["rejects"] if rejects else [])))
+        cost, printed = timed(python("duckdb_copy.py", csv, out, THREADS))
         return *(float(s) for s in printed.split()), cost[2]
 
     return ours, theirs, os.path.join(project, "lake"), out
@@ -106,7 +93,7 @@ def clean_csv(folder):
     csv = os.path.join(folder, "orders.csv")
     subprocess.run(python("ingest_csv/generate.py", ROWS, csv), check=True)
     size = os.path.getsize(csv) / 1e6
-    whole, theirs, lake, out = csv_run(folder, csv, rejects=False)
+    whole, theirs, lake, out = csv_run(folder, csv)
     path_lake = os.path.join(folder, "path")
 
     def path():
@@ -125,16 +112,41 @@ def clean_csv(folder):
 
 
 def dirty_csv(folder):
-    csv = os.path.join(folder, "orders.csv")
-    subprocess.run(python("ingest_csv/generate.py", ROWS, csv, 0.01), check=True)
+    """Order lines of 16 columns into a table partitioned by month, 1% of them bad in ten ways, against three ways of the peers."""
+    csv, project, out = (os.path.join(folder, name) for name in ("lines.csv", "project", "out"))
+    subprocess.run(python("ingest_dirty/generate.py", ROWS, csv, 0.01), check=True)
     size = os.path.getsize(csv) / 1e6
-    whole, theirs, lake, out = csv_run(folder, csv, rejects=True)
-    ours, copy = interleaved(RUNS, whole, theirs)
-    equal("contents", content(delta_files(f"{lake}/bronze/orders"), COLUMNS), content([out], COLUMNS))
-    refused = content(delta_files(f"{lake}/quarantine/orders"), "1")[0]
-    equal("refused rows", refused, duckdb.sql(f"SELECT count(DISTINCT line) FROM read_parquet('{out}.rejects')").fetchone()[0])
-    show(f"dirty CSV, {ROWS:,} rows of which 1% are bad, {size:.0f} MB, {THREADS} threads: sluice run, the whole process", ours, copy,
-         "DuckDB COPY and its rejects, statements alone", size, f"equal contents; {refused:,} rows refused by both")
+    write_project(project, csv, CONTRACT)
+    lake, counted = os.path.join(project, "lake"), {}
+
+    def ours():
+        remove(lake, os.path.join(project, ".sluice"))
+        return timed([SLUICE, "run", "-q", "-C", project, "--threads", THREADS])[0]
+
+    def peer(name, script, *args):
+        def run():
+            remove(out)
+            (_, _, peak), printed = timed(python(f"ingest_dirty/{script}", *args, csv, out, THREADS))
+            seconds, cpu, good, bad = printed.splitlines()[-1].split()
+            counted[name] = int(good), int(bad)
+            if name not in contents:
+                contents[name] = content(glob.glob(f"{out}/good/**/*.parquet", recursive=True), LINE_COLUMNS)
+            return float(seconds), float(cpu), peak
+        return run
+
+    contents = {}
+    peers = {"DuckDB, rejects table, COPY by month": ("duckdb_ways.py", "rejects"), "DuckDB, TRY_CAST, two COPYs": ("duckdb_ways.py", "try_cast"),
+             "Polars, streaming": ("polars_way.py",)}
+    measured = interleaved(RUNS, ours, *(peer(name, *how) for name, how in peers.items()))
+    found = content(delta_files(f"{lake}/bronze/lines"), LINE_COLUMNS)
+    refused = content(delta_files(f"{lake}/quarantine/lines"), "1")[0]
+    for name in peers:
+        equal(f"contents of {name}", found, contents[name])
+        equal(f"good and bad rows of {name}", (found[0], refused), counted[name])
+    show(f"dirty CSV, {ROWS:,} rows of 16 columns of which 1% are bad, {size:.0f} MB, into months, {THREADS} threads: sluice run, the whole process", measured[0],
+         measured[1], next(iter(peers)) + ", statements alone", size, f"equal contents; {refused:,} rows refused by all; Sluice says which and why")
+    for name, theirs in list(zip(peers, measured[1:]))[1:]:
+        against(name + ", statements alone", measured[0], theirs, size)
 
 
 def start_up(folder):
@@ -159,8 +171,8 @@ def replay(folder):
     for name in ("commits", "checkpoint"):
         table, seen = os.path.join(folder, name), {}
 
-        def ours():
-            cost, seen["ours"] = timed([SLUICE, "table", "show", table, "--json"])
+        def whole():
+            cost, seen["ours"] = timed([SLUICE, "table", "show", table])
             return cost
 
         def theirs():
@@ -168,12 +180,17 @@ def replay(folder):
             seen["theirs"], seconds, cpu = printed.split()
             return float(seconds), float(cpu), cost[2]
 
-        measured = interleaved(RUNS, ours, theirs)
-        files = json.loads(seen["ours"])["files"]
-        equal("files", files if isinstance(files, int) else len(files), int(seen["theirs"]))
+        measured = interleaved(RUNS, whole, theirs)
+        files = int(re.search(r"^files +([0-9,]+)", seen["ours"], re.M)[1].replace(",", ""))
+        equal("files", files, int(seen["theirs"]))
         what = f"{commits} JSON commits" if name == "commits" else "one checkpoint"
         show(f"replay of a log of {count:,} files in {what}: sluice table show, the whole process", *measured,
              "delta-rs, loading and listing alone", note=f"equal: {count:,} files")
+        _, printed = timed([os.path.join(BUILD, "replay_bench"), table, str(RUNS)])
+        files, load, refresh, peak = printed.split()
+        equal("files", int(files), int(seen["theirs"]))
+        print(f"  loading alone {float(load):.3f} s of one core; a held snapshot after one more commit {float(refresh):.2f} ms; peak {peak} MiB\n",
+              flush=True)
 
 
 def data_files(folder):
@@ -190,7 +207,8 @@ def data_files(folder):
               f"  equal contents; both in one process, peak {peak:.0f} MiB with the rows\n", flush=True)
 
 
-SCENARIOS = {"clean": clean_csv, "dirty": dirty_csv, "start-up": start_up, "replay": replay, "data-files": data_files}
+SCENARIOS = {"clean": clean_csv, "dirty": dirty_csv, "start-up": start_up, "replay": replay, "data-files": data_files,
+             **table_scenarios.SCENARIOS}
 
 
 def main():

@@ -51,7 +51,10 @@ int main(int argc, char** argv) {
       &source, {}, {"bronze/orders", nullptr}, {"quarantine/orders", nullptr}, {"bronze.orders", "bench", 1, 1, {}, 0}};
   request.files.emplace_back();
   request.files[0].object = *(*input)->Head(file.filename().string());
-  ingest::Environment environment{input->get(), lake->get(), nullptr, &SystemRandom()};
+  ingest::Environment environment;
+  environment.input = input->get();
+  environment.lake = lake->get();
+  environment.random = &SystemRandom();
   environment.budget = {512LL << 20, std::atoi(argv[3]), folder + "/scratch"};
   const auto start = std::chrono::steady_clock::now();
   const auto result = ingest::Ingest(request, environment);

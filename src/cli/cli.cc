@@ -7,42 +7,12 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/misuse.h"
+#include "cli/table_options.h"
 #include "core/text.h"
 
 namespace sluice::cli {
 namespace {
-
-// What people type who know other tools, and what it is called here.
-const std::map<std::string, std::string>& Elsewhere() {
-  static const std::map<std::string, std::string> kNames = {
-      {"build", "`sluice run` ingests, builds and checks in one go"},
-      {"seed", "seeds are loaded by `sluice run`; only them: sluice run -s 'seed.*'"},
-      {"snapshot", "history is kept by models with `store: scd2`; `sluice run` builds them"},
-      {"list", "`sluice ls`"},
-      {"debug", "`sluice doctor`"},
-      {"parse", "`sluice validate`"},
-      {"retry", "`sluice run --resume`"},
-      {"deps", "there are no packages to fetch: macros live in macros/*.sql"},
-      {"clean", "nothing to clean: .sluice/ holds only caches and run files"},
-      {"docs", "`sluice show NODE`, `sluice ls --json`"},
-      {"source", "freshness is a check: { freshness: COLUMN, within: 24h }; `sluice check -s 'source:*'`"},
-      {"run-operation", "macros are expressions only; change tables through models"},
-      {"freshness", "freshness is a check: { freshness: COLUMN, within: 24h }; `sluice check`"},
-      {"apply", "`sluice run`; a saved plan with `sluice run --plan FILE`"},
-      {"ingest", "`sluice run -s 'source:*'`"},
-      {"history", "`sluice table history TABLE`"},
-      {"sql", "`sluice query \"SELECT …\"`"},
-      {"backfill", "not in this version: `sluice run -s NODE --full-refresh` computes all windows again"},
-      {"lineage", "not in this version: `sluice show NODE` says what a node reads and who reads it"},
-      {"why", "not in this version: `sluice plan` and the run's report say why each node runs"},
-      {"status", "not in this version: `sluice plan`, `sluice show NODE`"},
-      {"runs", "not in this version: the run files are .sluice/runs/*.json"},
-      {"logs", "not in this version: `--log-format json` writes them to stderr, the run files are .sluice/runs/*.json"},
-      {"serve", "not in this version: start `sluice run` from cron or your scheduler"},
-      {"deploy", "not in this version: the binary and the project's folder are all that a machine needs"},
-  };
-  return kNames;
-}
 
 const char* kDescription =
     "Sluice turns messy sources into trusted tables: ingest under contracts, quarantine, models, checks before publishing.";
@@ -65,7 +35,7 @@ struct Parser {
       context.io.out << "sluice " << kVersion << "\n";
       return kDone;
     } catch (const CLI::ParseError& error) {
-      return Misused(args, error);
+      return Report(context, Misused(app, args, error));
     }
     if (!action) {
       context.io.out << app.help();
@@ -79,21 +49,6 @@ struct Parser {
     CLI::App* at = &app;
     while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
     return at;
-  }
-
-  int Misused(const std::vector<std::string>& args, const CLI::ParseError& error) {
-    const auto word = std::find_if(args.begin(), args.end(), [](const std::string& arg) { return !arg.starts_with("-"); });
-    std::vector<std::string> names;
-    for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-    const bool known = word != args.end() && std::find(names.begin(), names.end(), *word) != names.end();
-    if (word != args.end() && !known) {
-      context.io.err << fmt::format("error[unknown-command]: no command \"{}\"{}\n", *word, DidYouMean(*word, names));
-      const auto here = Elsewhere().find(*word);
-      context.io.err << "  hint: " << (here != Elsewhere().end() ? here->second : "`sluice --help` lists the commands") << "\n";
-      return kUsage;
-    }
-    context.io.err << "error[usage]: " << error.what() << "\n  hint: sluice " << (known ? *word + " " : "") << "--help\n";
-    return kUsage;
   }
 
   CLI::App* Command(CLI::App& parent, const char* name, const char* what, std::function<int()> run) {
@@ -154,6 +109,19 @@ struct Parser {
     plan_command->add_flag("--detailed-exitcode", plan.detailed_exitcode, "exit 2 if there is work, 0 if not");
     plan_command->add_option("-o,--out", plan.out, "save the plan");
 
+    CLI::App* rollback_command =
+        Command(app, "rollback", "a node's tables as an earlier batch left them", [this] { return Rollback(context, rollback); });
+    rollback_command->add_option("node", rollback.table, "a source, seed or model (of a publish group: all of it)")->required();
+    rollback_command->add_option("--to-batch", rollback.to_batch, "as this batch left them (default: take back the last one)")
+        ->check([](const std::string& text) {
+          const bool digits = !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789") == std::string::npos;
+          return digits ? std::string() : "\"" + text + "\" is no batch: 0 (before the first), 1, 2, …";
+        });
+    rollback_command->add_flag("--with-later", rollback.with_later, "roll back what was built on it, too");
+    rollback_command->add_flag("--dry-run", rollback.dry_run, "only say what would be");
+    rollback_command->add_flag("--wait", rollback.wait, "wait for another run on this lake");
+    rollback_command->add_flag("--yes,-y", rollback.yes, "confirm it in a protected environment");
+
     Selectors(Command(app, "validate", "check project, SQL, columns and types without reading data",
                       [this] { return Validate(context, select); }),
               select);
@@ -163,9 +131,10 @@ struct Parser {
   void Looking() {
     CLI::App* query_command = Command(app, "query", "run a SELECT over the lake's tables", [this] { return Query(context, query); });
     query_command->add_option("sql", query.sql, "the SELECT")->required();
-    query_command->add_option("--format", query.format, "table, csv, json (one object a line) or parquet");
-    query_command->add_option("-o,--out", query.out, "the file of --format parquet");
-    query_command->add_option("--limit", query.limit, "at most this many rows");
+    query_command->add_option("--format", query.format,
+                              "table, csv, json (one object a line) or parquet (default: by the ending of --out, else table)");
+    query_command->add_option("-o,--out", query.out, "write the rows to this file");
+    query_command->add_option("--limit", query.limit, "at most this many rows")->check(IsOneOrMore);
     Selectors(Command(app, "ls", "the nodes", [this] { return List(context, select); }), select);
     Command(app, "show", "what a node is, reads and gives, and its last batches", [this] { return Show(context, node); })
         ->add_option("node", node, "a node")
@@ -174,14 +143,18 @@ struct Parser {
         ->add_option("node", node, "a model")
         ->required();
 
-    CLI::App* tables = app.add_subcommand("table", "a table's versions and contents, by node or by path");
+    CLI::App* tables = app.add_subcommand("table", "a Delta table, by node or by path: look at it, change it, keep it in shape");
     tables->require_subcommand(1)->fallthrough();
     CLI::App* history = Command(*tables, "history", "its commits, newest first", [this] { return TableHistory(context, table); });
     history->add_option("table", table.table, "a node's table, or the path of a Delta table")->required();
     history->add_option("--limit", table.limit, "commits to show");
     CLI::App* show = Command(*tables, "show", "version, schema, files, protocol", [this] { return TableShow(context, table); });
     show->add_option("table", table.table, "a node's table, or the path of a Delta table")->required();
-    show->add_option("--at", table.version, "an older version");
+    show->add_option("--at", table.at, "an older version, by number or time");
+    CLI::App* check_table =
+        Command(*tables, "check", "verify log, checkpoints, files, statistics", [this] { return TableCheck(context, table); });
+    check_table->add_option("table", table.table, "a node's table, or the path of a Delta table")->required();
+    AddTableOperations(*tables, context, table_operations, action);
   }
 
   void Quarantining() {
@@ -200,7 +173,8 @@ struct Parser {
       command->add_option("--where", quarantine.where, "SQL over the quarantine table");
     }
     show->add_flag("--refused", quarantine.refused, "of the last attempt that max_quarantined or on_violation refused");
-    show->add_option("--state", quarantine.state, "open, replayed or discarded")->check(CLI::IsMember({"open", "replayed", "discarded"}));
+    show->add_option("--state", quarantine.state, "open, replayed, discarded or superseded")
+        ->check(CLI::IsMember({"open", "replayed", "discarded", "superseded"}));
     show->add_flag("--all", quarantine.all, "whatever their state");
     show->add_option("--limit", quarantine.limit, "records to show");
     replay->add_option("--edits", quarantine.edits_file, "JSON object: id → the record as it should have been");
@@ -219,9 +193,10 @@ struct Parser {
     CLI::App* generate_command = Command(app, "generate", "make an example's data", [this] { return Generate(context, generate); });
     generate_command->add_option("example", generate.example, "retail")->required();
     generate_command->add_option("--out", generate.out, "folder to write to")->required();
-    generate_command->add_option("--orders", generate.orders, "distinct orders");
-    generate_command->add_option("--events", generate.events, "events over all streams");
-    generate_command->add_option("--crm", generate.crm, "CRM records");
+    generate_command->add_option("--orders", generate.orders, "distinct orders (100,000)");
+    generate_command->add_option("--events", generate.events, "events over all streams (50,000)");
+    generate_command->add_option("--crm", generate.crm, "CRM records (30,000)");
+    generate_command->add_option("--days", generate.days, "days of business, at least 3");
     generate_command->add_option("--seed", generate.seed, "same seed, same bytes");
     generate_command->add_option("--deliver", generate.deliver, "only the k-th delivery (1 to 3); 0 = all");
     CLI::App* test_command =
@@ -229,6 +204,8 @@ struct Parser {
     test_command->add_option("paths", test.paths, "files or folders (default: tests/ of the project)");
     test_command->add_option("-k,--filter", test.filter, "only cases whose name contains this");
     test_command->add_flag("--keep", test.keep, "leave each case's folder for a look");
+    test_command->add_option("--lakes", test.lakes,
+                             "s3://bucket/prefix: the cases' lakes go there, each below a name of its own, and stay");
     test_command->add_option("-j,--jobs", test.jobs, "cases at once");
     Command(app, "doctor", "does everything that Sluice needs work here?", [this] { return Doctor(context); });
     CLI::App* state = app.add_subcommand("state", "what Sluice knows of past batches");
@@ -246,10 +223,12 @@ struct Parser {
   CLI::App app;
   std::function<int()> action;
   RunArgs run;
+  RollbackArgs rollback;
   PlanArgs plan;
   SelectArgs select;
   QueryArgs query;
   TableArgs table;
+  TableOperationArgs table_operations;
   QuarantineArgs quarantine;
   InitArgs init;
   GenerateArgs generate;

@@ -61,8 +61,8 @@ int Validate(Context& context, const SelectArgs& args);
 int Check(Context& context, const SelectArgs& args);
 
 struct QueryArgs {
-  std::string sql, format = "table", out;
-  int64_t limit = 0;  // 0: 100 rows in a table, all otherwise
+  std::string sql, format, out;  // format: "" = by the ending of `out`, else table
+  int64_t limit = 0;             // 0: 100 rows in a table, all otherwise
 };
 int Query(Context& context, const QueryArgs& args);
 int List(Context& context, const SelectArgs& args);
@@ -71,11 +71,19 @@ int Compile(Context& context, const std::string& node);
 
 struct TableArgs {
   std::string table;  // a node's table, or the path of a Delta table
-  std::optional<int64_t> version;
+  std::string at;     // a version or a time; "": now
   int64_t limit = 20;
 };
 int TableHistory(Context& context, const TableArgs& args);
 int TableShow(Context& context, const TableArgs& args);
+int TableCheck(Context& context, const TableArgs& args);
+
+struct RollbackArgs {
+  std::string table;
+  int64_t to_batch = -1;  // -1: the last one is taken back
+  bool with_later = false, dry_run = false, wait = false, yes = false;
+};
+int Rollback(Context& context, const RollbackArgs& args);
 
 struct QuarantineArgs {
   std::string source;  // "orders"; "" = all (list)
@@ -97,12 +105,12 @@ int Inspect(Context& context, const std::string& file);
 struct GenerateArgs {
   std::string example, out;
   int64_t orders = 100000, events = 50000, crm = 30000, seed = 42;
-  int deliver = 0;
+  int days = 90, deliver = 0;
 };
 int Generate(Context& context, const GenerateArgs& args);
 struct TestArgs {
   std::vector<std::string> paths;
-  std::string filter;
+  std::string filter, lakes;  // lakes: a URL under which the cases' lakes go; "" = in their folders
   bool keep = false;
   int jobs = 0;
 };
@@ -113,10 +121,22 @@ int SchemaOf(Context& context, const std::string& kind);
 
 // Loads the project with the globals' choices and opens a session. Progress goes to `sink`.
 Result<std::unique_ptr<run::Session>> OpenSession(Context& context);
-Result<std::unique_ptr<run::Session>> OpenSession(Context& context, project::Project project, obs::Sink* sink);
+// `also_reads`: a store beside the lake whose objects its engine must be able to read.
+Result<std::unique_ptr<run::Session>> OpenSession(Context& context, project::Project project, obs::Sink* sink,
+                                                  store::ObjectStore* also_reads = nullptr);
+// A protected environment is written on purpose: named by --env, and confirmed. Error "protected-environment".
+Status AllowProtected(const Context& context, const project::Project& project, bool confirmed);
+// For looking at tables and nodes: as far as the project can be read. That it has errors is said on stderr.
+Result<std::unique_ptr<run::Session>> OpenToLook(Context& context, store::ObjectStore* also_reads = nullptr);
 Result<project::Project> LoadProjectOf(Context& context);
 Result<std::set<size_t>> SelectNodes(run::Session& session, const SelectArgs& args);
 std::unique_ptr<obs::Sink> NewSink(Context& context, const obs::LogContext& log);
+
+// A node of the project, or a table that the lake still has: its model may be unreadable just now.
+bool IsKnown(run::Session& session, const plan::Graph& graph, const std::string& table);
+
+// A path as typed, seen from where the command works (-C); a URL as it is.
+std::string PlaceOf(const Context& context, const std::string& path);
 
 // Prints the error (and all in it) to stderr; gives the exit code of its kind.
 int Report(Context& context, const Error& error);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "core/counted.h"
 #include "core/text.h"
 #include "sources/discover.h"
 #include "sources/propose.h"
@@ -81,11 +82,15 @@ Result<int> FromFolder(Context& context, const InitArgs& args) {
   SLUICE_TRY(const auto proposal, sources::ProposeProject(request));
   for (const auto& [path, text] : proposal.files) SLUICE_CHECK(Write(fs::path(args.dir) / path, text));
   for (const auto& [path, text] : proposal.files) context.io.out << "  wrote " << path << "\n";
-  for (const auto& source : proposal.sources)
-    context.io.out << fmt::format("  {}  {} {} file{}, {} records looked at{}{}\n", source.name, source.files, source.format,
-                                  source.files == 1 ? "" : "s", FormatCount(source.records),
-                                  source.key.empty() ? "" : ", key " + Join(source.key, ", "),
-                                  source.misfits > 0 ? fmt::format(", {} do not fit", FormatCount(source.misfits)) : "");
+  for (const auto& source : proposal.sources) {
+    if (source.format == "delta") {
+      context.io.out << fmt::format("  {}  a Delta table, read where it lies (load: external)\n", source.name);
+      continue;
+    }
+    context.io.out << fmt::format("  {}  {}, {} looked at{}{}\n", source.name, Counted(source.files, source.format + " file"),
+                                  Counted(source.records, "record"), source.key.empty() ? "" : ", key " + Join(source.key, ", "),
+                                  source.misfits > 0 ? ", " + Counted(source.misfits, "does not fit", "do not fit") : "");
+  }
   for (const auto& skipped : proposal.skipped) context.io.out << fmt::format("  left out {}: {}\n", skipped.key, skipped.why);
   context.io.out << fmt::format(
       "looked at {} and proposed a project: read the contracts, then\n  next: cd {}\n        sluice validate\n        sluice plan\n        "
@@ -148,10 +153,10 @@ Result<int> InspectOne(Context& context, const std::string& file) {
   if (seen.format == "csv") {
     const auto& csv = seen.input.csv;
     context.io.out << fmt::format("# delimiter {}, quote {}, {} header{}\n", Shown(csv.delimiter), Shown(csv.quote),
-                                  csv.header ? "with" : "no", csv.skip > 0 ? fmt::format(", after {} lines", csv.skip) : "");
+                                  csv.header ? "with" : "no", csv.skip > 0 ? ", after " + Counted(csv.skip, "line") : "");
   }
   const auto& profile = seen.profile;
-  context.io.out << fmt::format("# {} records {}{}\n", FormatCount(profile.records), profile.whole ? "in all" : "looked at",
+  context.io.out << fmt::format("# {} {}{}\n", Counted(profile.records, "record"), profile.whole ? "in all" : "looked at",
                                 profile.unreadable > 0 ? fmt::format(", {} broken", FormatCount(profile.unreadable)) : "");
   std::vector<std::vector<std::optional<std::string>>> rows;
   for (const auto& column : profile.columns)

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "core/counted.h"
 #include "core/text.h"
 #include "ingest/ingest.h"
 #include "run/ingest_batch.h"
@@ -21,9 +22,14 @@ Result<const plan::Node*> FindSource(run::Session& session, std::string name) {
   SLUICE_TRY(const plan::Graph* graph, session.graph());
   for (const char* prefix : {"quarantine.", "bronze."})
     if (name.starts_with(prefix)) name = name.substr(std::string_view(prefix).size());
-  if (const plan::Node* node = graph->Find("bronze." + name); node && node->source) return node;
+  if (const plan::Node* node = graph->Find("bronze." + name); node && node->source) {
+    if (!node->source->external) return node;
+    return Fail(
+        UserError("unknown-source", fmt::format("{} is external: nothing of it is ingested, so nothing is in quarantine", node->table)));
+  }
   std::vector<std::string> names;
-  for (const auto& source : session.project().sources) names.push_back(source.name);
+  for (const auto& source : session.project().sources)
+    if (!source.external) names.push_back(source.name);
   return Fail(UserError("unknown-source", fmt::format("no source {} in this project{}", name, DidYouMean(name, names)))
                   .Hint("sources: " + Join(names, ", ")));
 }
@@ -53,7 +59,7 @@ Result<Rows> RowsOf(run::Session& session, const std::string& sql) {
 }
 
 Result<int> ListAll(Context& context, const QuarantineArgs& args) {
-  SLUICE_TRY(const auto session, OpenSession(context));
+  SLUICE_TRY(const auto session, OpenToLook(context));
   SLUICE_TRY(const plan::Graph* graph, session->graph());
   std::vector<const plan::Node*> nodes;
   if (!args.source.empty()) {
@@ -106,7 +112,7 @@ std::string Filter(const QuarantineArgs& args) {
 }
 
 Result<int> ShowRows(Context& context, const QuarantineArgs& args) {
-  SLUICE_TRY(const auto session, OpenSession(context));
+  SLUICE_TRY(const auto session, OpenToLook(context));
   SLUICE_TRY(const plan::Node* node, FindSource(*session, args.source));
   SLUICE_TRY(const std::string scan, args.refused ? RefusedScan(*session, *node) : QuarantineScan(*session, *node));
   if (scan.empty()) {
@@ -197,10 +203,9 @@ Result<int> ReplayOrDiscard(Context& context, const QuarantineArgs& args, bool d
     context.io.out << fmt::format(
         "{}  batch {}  selected {} = replayed {} + still refused {}{}\n", node->table, outcome.batch, FormatCount(outcome.selected),
         FormatCount(outcome.replayed), FormatCount(outcome.refused),
-        outcome.duplicates > 0 ? fmt::format(" (of the replayed, {} were there already)", outcome.duplicates) : "");
+        outcome.duplicates > 0 ? fmt::format(" (of the replayed, {} there already)", Counted(outcome.duplicates, "was", "were")) : "");
   for (const auto& rule : outcome.rules)
-    context.io.out << fmt::format("    {}{}: {} {}\n", rule.column.empty() ? "" : rule.column + " ", rule.rule, rule.rows,
-                                  rule.rows == 1 ? "row" : "rows");
+    context.io.out << fmt::format("    {}{}: {}\n", rule.column.empty() ? "" : rule.column + " ", rule.rule, Counted(rule.rows, "row"));
   return kDone;
 }
 

@@ -5,11 +5,15 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
 
 #include "cli/command.h"
+#include "core/counted.h"
 #include "core/text.h"
 #include "run/checks.h"
 #include "run/executor.h"
+#include "run/freshness.h"
+#include "run/missing_file.h"
 #include "run/model_stage.h"
 #include "run/planner.h"
 #include "run/validate.h"
@@ -31,18 +35,6 @@ Status WriteFile(const std::string& path, const std::string& text) {
   out << text;
   out.close();
   if (!out) return Fail(UserError("unwritable-file", "can't write " + path));
-  return Ok();
-}
-
-// A protected environment is run on purpose: named by --env, and confirmed.
-Status AllowProtected(const Context& context, const project::Project& project, const RunArgs& args) {
-  if (!project.environment.is_protected) return Ok();
-  const std::string& name = project.environment.name;
-  if (context.globals.environment != name)
-    return Fail(UserError("protected-environment", fmt::format("environment {} is protected: name it", name)).Hint("add --env " + name));
-  if (!args.yes && args.plan_file.empty())
-    return Fail(UserError("protected-environment", fmt::format("environment {} is protected: confirm the run", name))
-                    .Hint("add --yes, or run a saved plan: sluice plan --env " + name + " --out FILE, then --plan FILE"));
   return Ok();
 }
 
@@ -73,22 +65,46 @@ Status CheckPlan(run::Session& session, const std::set<size_t>& nodes, const Run
                   .Hint("make a new one: sluice plan --out " + args.plan_file));
 }
 
-Status CheckFlags(const RunArgs& args) {
+Status CheckFlags(const Globals& globals, const RunArgs& args) {
   if (args.reload_sources && !args.full_refresh) return Fail(UserError("bad-flags", "--reload-sources goes with --full-refresh"));
   if (args.resume && !args.selection.select.empty()) return Fail(UserError("bad-flags", "--resume chooses the nodes itself: leave out -s"));
+  if (!args.report_file.empty() && args.report.empty())
+    return Fail(UserError("bad-flags", "--report-file goes with --report").Hint("say in which format: --report junit, sarif or md"));
+  if (args.report.empty()) return Ok();
+  if (globals.json && args.report_file.empty())
+    return Fail(UserError("bad-flags", "--json and --report both write to stdout").Hint("add --report-file FILE"));
+  SLUICE_CHECK(run::RenderReport({}, args.report));
   return Ok();
 }
 
+// What the run did is published whether or not it can be told; where it can't, the first reason is the result.
+Status Tell(Context& context, const RunArgs& args, const run::RunReport& report, const std::string& project_root) {
+  PrintWarnings(context, report.warnings);
+  Status told = run::WriteRunFile(project_root, report);
+  const bool only_report = !args.report.empty() && args.report_file.empty();
+  if (!args.report.empty()) {
+    SLUICE_TRY(const std::string text, run::RenderReport(report, args.report));
+    if (only_report)
+      context.io.out << text;
+    else if (Status written = WriteFile(args.report_file, text); !written && told)
+      told = std::move(written);
+  }
+  if (context.globals.json)
+    context.io.out << run::ToJson(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  else if (!only_report)
+    context.io.out << run::RenderText(report, context.globals.verbose);
+  return told;
+}
+
 Result<int> RunChosen(Context& context, const RunArgs& args) {
-  SLUICE_CHECK(CheckFlags(args));
-  if (!args.report.empty()) SLUICE_CHECK(run::RenderReport({}, args.report));
+  SLUICE_CHECK(CheckFlags(context.globals, args));
   SLUICE_TRY(project::Project project, LoadProjectOf(context));
   run::RunOptions options;
   options.run_id = NewUuid(*context.hooks.clock, *context.hooks.random);
   options.trace_id = run::NewTraceId(*context.hooks.random);
   const auto sink = NewSink(context, {options.run_id, options.trace_id, project.environment.name});
   SLUICE_TRY(const auto session, OpenSession(context, std::move(project), sink.get()));
-  SLUICE_CHECK(AllowProtected(context, session->project(), args));
+  SLUICE_CHECK(AllowProtected(context, session->project(), args.yes || !args.plan_file.empty()));
   SLUICE_TRY(const auto nodes, NodesToRun(*session, args));
   if (!args.plan_file.empty()) SLUICE_CHECK(CheckPlan(*session, nodes, args));
   options.nodes = nodes;
@@ -100,21 +116,9 @@ Result<int> RunChosen(Context& context, const RunArgs& args) {
   options.wait = args.wait;
   options.parallel = args.parallel;
   SLUICE_TRY(const run::RunReport report, run::RunNodes(*session, options));
-  PrintWarnings(context, report.warnings);
-  const Status kept = run::WriteRunFile(session->project().root, report);
-  if (!args.report.empty()) {
-    SLUICE_TRY(const std::string text, run::RenderReport(report, args.report));
-    if (args.report_file.empty())
-      context.io.out << text;
-    else
-      SLUICE_CHECK(WriteFile(args.report_file, text));
-  }
-  if (context.globals.json)
-    context.io.out << run::ToJson(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
-  else if (args.report.empty() || !args.report_file.empty())
-    context.io.out << run::RenderText(report, context.globals.verbose);
-  if (!kept) Report(context, kept.error());  // what the run did is published all the same
-  return kept || report.ExitCode() != kDone ? report.ExitCode() : kFailed;
+  const Status told = Tell(context, args, report, session->project().root);
+  if (!told) Report(context, told.error());
+  return told || report.ExitCode() != kDone ? report.ExitCode() : kFailed;
 }
 
 Result<int> PlanChosen(Context& context, const PlanArgs& args) {
@@ -127,8 +131,23 @@ Result<int> PlanChosen(Context& context, const PlanArgs& args) {
   return args.detailed_exitcode && plan.has_work() ? 2 : kDone;
 }
 
+// The project's errors and, as far as it can be read, those of its SQL beside them.
+Error AllErrors(Context& context, Error of_project) {
+  std::vector<Error> errors = std::exchange(of_project.more, {});
+  errors.insert(errors.begin(), std::move(of_project));
+  context.globals.quiet = true;  // that the project has errors is what is being said
+  if (const auto looking = OpenToLook(context)) {
+    auto beside = run::ErrorsBeside(**looking, errors);
+    errors.insert(errors.end(), std::make_move_iterator(beside.begin()), std::make_move_iterator(beside.end()));
+  }
+  return run::AllInOrder(std::move(errors));
+}
+
 Result<int> ValidateChosen(Context& context, const SelectArgs& args) {
-  SLUICE_TRY(const auto session, OpenSession(context));
+  auto opened = OpenSession(context);
+  if (!opened && opened.error().where.known()) return Fail(AllErrors(context, std::move(opened).error()));
+  if (!opened) return Fail(std::move(opened).error());
+  const std::unique_ptr<run::Session> session = *std::move(opened);
   SLUICE_TRY(const auto nodes, SelectNodes(*session, args));
   SLUICE_TRY(const auto validated, run::Validate(*session, args.select.empty() && args.exclude.empty() ? std::set<size_t>{} : nodes));
   PrintWarnings(context, validated.warnings);
@@ -140,7 +159,8 @@ Result<int> ValidateChosen(Context& context, const SelectArgs& args) {
     seeds += node.seed != nullptr;
     checks += node.source ? node.source->checks.size() : node.model ? node.model->checks.size() : 0;
   }
-  context.io.out << fmt::format("valid: {} sources, {} seeds, {} models, {} checks\n", sources, seeds, models, checks);
+  context.io.out << fmt::format("valid: {}, {}, {}, {}\n", Counted(sources, "source"), Counted(seeds, "seed"), Counted(models, "model"),
+                                Counted(checks, "check"));
   return kDone;
 }
 
@@ -159,6 +179,20 @@ Result<run::OwnRelations> Committed(run::Session& session, const plan::Node& nod
   return run::OwnRelations{scan.sql, scan.sql, scan.schema};
 }
 
+// All checks of a node, and how fresh a source is, over what is committed. No outcome where there is nothing to check.
+Result<std::vector<run::CheckOutcome>> CheckCommitted(run::Session& session, const plan::Node& node) {
+  const bool fresh = node.source && node.source->freshness;
+  if (node.seed || (!fresh && (node.source ? node.source->checks : node.model->checks).empty())) return std::vector<run::CheckOutcome>{};
+  SLUICE_TRY(const run::OwnRelations own, Committed(session, node));
+  auto outcomes = run::RunChecks(session, run::RunPins(session), node, own);
+  if (!outcomes) return Fail(run::ExplainUnreadable(session, outcomes.error(), run::TablesReadBy(session, node)));
+  if (!fresh) return outcomes;
+  SLUICE_TRY(const auto bronze, session.Pin(node.table));
+  SLUICE_TRY(run::CheckOutcome freshness, run::CheckFreshness(session, node, *bronze));
+  outcomes->push_back(std::move(freshness));
+  return outcomes;
+}
+
 Result<int> CheckChosen(Context& context, const SelectArgs& args) {
   SLUICE_TRY(const auto session, OpenSession(context));
   SLUICE_TRY(const auto nodes, SelectNodes(*session, args));
@@ -167,9 +201,7 @@ Result<int> CheckChosen(Context& context, const SelectArgs& args) {
   int failed = 0, warned = 0, passed = 0;
   for (const size_t i : nodes) {
     const plan::Node& node = graph->nodes[i];
-    if (node.seed || (node.source ? node.source->checks : node.model->checks).empty()) continue;
-    SLUICE_TRY(const run::OwnRelations own, Committed(*session, node));
-    SLUICE_TRY(const auto outcomes, run::RunChecks(*session, node, own));
+    SLUICE_TRY(const auto outcomes, CheckCommitted(*session, node));
     for (const auto& check : outcomes) {
       failed += check.status == run::CheckStatus::kFailed;
       warned += check.status == run::CheckStatus::kWarned;
@@ -184,8 +216,8 @@ Result<int> CheckChosen(Context& context, const SelectArgs& args) {
         continue;
       }
       if (check.status == run::CheckStatus::kPassed && !context.globals.verbose) continue;
-      context.io.out << fmt::format("{}  {}  {}  {} violations  {}\n", node.table, check.name, run::ToString(check.status),
-                                    check.violations, check.where.ToString());
+      context.io.out << fmt::format("{}  {}  {}  {}  {}\n", node.table, check.name, run::ToString(check.status),
+                                    Counted(check.violations, "violation"), check.where.ToString());
       for (const auto& sample : check.samples) context.io.out << "    " << sample << "\n";
       for (const auto& line : check.explained) context.io.out << "    " << line << "\n";
     }

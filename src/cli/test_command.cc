@@ -76,6 +76,11 @@ Result<std::vector<Job>> LoadCases(const std::vector<fs::path>& files, const std
   return jobs;
 }
 
+// Where the lakes of the i-th case go, "" = in its folder. The scratch folder's name tells one command's from another's.
+std::string LakesOf(const TestArgs& args, const fs::path& scratch, size_t i) {
+  return args.lakes.empty() ? "" : fmt::format("{}/{}/{}", args.lakes, scratch.filename().string(), i);
+}
+
 Result<int> RunTests(Context& context, const TestArgs& args) {
   SLUICE_TRY(const auto files, TestFiles(args.paths, context.globals.dir));
   SLUICE_TRY(const std::vector<Job> jobs, LoadCases(files, args.filter));
@@ -91,7 +96,8 @@ Result<int> RunTests(Context& context, const TestArgs& args) {
   int passed = 0, failed = 0;
   const auto work = [&] {
     for (size_t i; (i = next++) < jobs.size();) {
-      const CaseOutcome outcome = testing::RunCase(jobs[i].test, {jobs[i].project_root, (scratch / std::to_string(i)).string(), args.keep});
+      const CaseOutcome outcome = testing::RunCase(
+          jobs[i].test, {jobs[i].project_root, (scratch / std::to_string(i)).string(), args.keep, LakesOf(args, scratch, i)});
       std::lock_guard lock(printing);
       (outcome.failures.empty() ? passed : failed)++;
       if (!outcome.failures.empty() || context.globals.verbose)

@@ -8,8 +8,8 @@
 
 #include "config/node.h"
 #include "config/schema.h"
-#include "config/secret.h"
 #include "core/result.h"
+#include "core/secret.h"
 
 namespace sluice::config {
 

@@ -47,7 +47,7 @@ const Node* Node::Find(std::string_view key) const {
 
 std::string Describe(const Node& node) {
   constexpr size_t kLongest = 60;
-  const std::string text = node.text.size() > kLongest ? node.text.substr(0, kLongest) + "…" : node.text;
+  std::string text = node.text.size() > kLongest ? node.text.substr(0, kLongest) + "…" : node.text;
   switch (node.kind) {
     case Kind::kNull:
       return "nothing";

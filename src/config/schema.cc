@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -222,7 +223,9 @@ Type<int64_t> Integer(int64_t least, int64_t most) {
   const ShapePtr shape = MakeScalarShape({noun, "integer", "", {"integer"}, ""});
   return {shape, [shape, least, most](const Node& node, Reader& reader, int64_t* out) {
             const auto value = ParseInteger(node);
-            if (!value || *value < least || *value > most) return RefuseKind(node, *shape, reader);
+            if (!value || *value < least || *value > most)
+              return RefuseKind(node, *shape, reader,
+                                fmt::format("write digits only, without quotes: {}", std::clamp<int64_t>(10, least, most)));
             *out = *value;
             return true;
           }};

@@ -103,7 +103,7 @@ Type<Placed<T>> Parsed(ScalarShape scalar, std::function<Result<T>(const std::st
 }
 
 template <typename T>
-Type<Placed<T>> At(Type<T> type) {
+Type<Placed<T>> At(const Type<T>& type) {
   return {type.shape, [type](const Node& node, Reader& reader, Placed<T>* out) {
             out->where = node.where();
             return type.read(node, reader, &out->value);
@@ -138,7 +138,7 @@ ShapePtr MapShape(ShapePtr element);
 ShapePtr EitherShape(ShapePtr first, ShapePtr second);
 
 template <typename T>
-Type<std::vector<T>> ListOf(Type<T> element) {
+Type<std::vector<T>> ListOf(const Type<T>& element) {
   ShapePtr shape = ListShape(element.shape);
   return {shape, [shape, element](const Node& node, Reader& reader, std::vector<T>* out) {
             if (!node.is_list()) return RefuseKind(node, *shape, reader, "write it in [ ], or each item on its own line behind a -");
@@ -155,7 +155,7 @@ Type<std::vector<T>> ListOf(Type<T> element) {
 
 // Scalars and nulls by `scalar`, everything else by `other`.
 template <typename T>
-Type<T> Either(Type<T> scalar, Type<T> other) {
+Type<T> Either(const Type<T>& scalar, const Type<T>& other) {
   return {EitherShape(scalar.shape, other.shape), [scalar, other](const Node& node, Reader& reader, T* out) {
             return node.is_scalar() || node.is_null() ? scalar.read(node, reader, out) : other.read(node, reader, out);
           }};
@@ -163,7 +163,7 @@ Type<T> Either(Type<T> scalar, Type<T> other) {
 
 // `map` applied to what `type` reads.
 template <typename To, typename From>
-Type<To> Mapped(Type<From> type, std::function<To(From)> map) {
+Type<To> Mapped(const Type<From>& type, const std::function<To(From)>& map) {
   return {type.shape, [type, map](const Node& node, Reader& reader, To* out) {
             From value{};
             const bool read = type.read(node, reader, &value);
@@ -174,7 +174,7 @@ Type<To> Mapped(Type<From> type, std::function<To(From)> map) {
 
 // A list, or one item without brackets.
 template <typename T>
-Type<std::vector<T>> OneOrMore(Type<T> element) {
+Type<std::vector<T>> OneOrMore(const Type<T>& element) {
   return Either(Mapped<std::vector<T>, T>(element, [](T one) { return std::vector<T>{std::move(one)}; }), ListOf(element));
 }
 
@@ -231,7 +231,7 @@ class Object {
 
   // `default_text` is read where the key is absent, unless it is "", prose in (parentheses) or a [list]: then it is T's own.
   template <typename M>
-  Object& Optional(std::string name, M T::* member, config::Type<M> type, std::string default_text, std::string doc) {
+  Object& Optional(std::string name, M T::* member, const config::Type<M>& type, std::string default_text, std::string doc) {
     if (!default_text.empty() && default_text[0] != '(' && default_text[0] != '[')
       defaults_.push_back(DefaultOf(member, type, default_text));
     return Add({std::move(name), type.shape, false, std::move(default_text), std::move(doc), ""},
@@ -244,7 +244,7 @@ class Object {
   }
 
   template <typename M>
-  Object& Optional(std::string name, std::optional<M> T::* member, config::Type<M> type, std::string default_text, std::string doc) {
+  Object& Optional(std::string name, std::optional<M> T::* member, const config::Type<M>& type, std::string default_text, std::string doc) {
     return Add({std::move(name), type.shape, false, std::move(default_text), std::move(doc), ""},
                [member, type](const Node& node, Reader& reader, void* target) {
                  M value{};
@@ -256,7 +256,7 @@ class Object {
 
   // A key that `type` reads into a part of *member, leaving the rest of it as it is.
   template <typename M>
-  Object& Nested(std::string name, M T::* member, config::Type<M> type, std::string default_text, std::string doc) {
+  Object& Nested(std::string name, M T::* member, const config::Type<M>& type, std::string default_text, std::string doc) {
     return Add({std::move(name), type.shape, false, std::move(default_text), std::move(doc), ""},
                [member, type](const Node& node, Reader& reader, void* target) {
                  return type.read(node, reader, &(static_cast<T*>(target)->*member));

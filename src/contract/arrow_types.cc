@@ -1,5 +1,6 @@
 #include "contract/arrow_types.h"
 
+#include <arrow/extension_type.h>
 #include <arrow/type.h>
 #include <fmt/format.h>
 
@@ -88,7 +89,7 @@ std::shared_ptr<arrow::DataType> ToArrow(const DataType& type) {
     case TypeKind::kStruct: {
       arrow::FieldVector fields;
       for (const Field& field : type.children) fields.push_back(ToArrow(field));
-      return arrow::struct_(std::move(fields));
+      return arrow::struct_(fields);
     }
   }
   return arrow::null();
@@ -153,11 +154,18 @@ Result<DataType> FromArrow(const arrow::DataType& type) {
       return FromList(static_cast<const arrow::BaseListType&>(type));
     case arrow::Type::DICTIONARY:
       return FromArrow(*static_cast<const arrow::DictionaryType&>(type).value_type());
+    case arrow::Type::EXTENSION:
+      if (IsUuid(type)) return DataType::Of(TypeKind::kString);
+      return FromArrow(*static_cast<const arrow::ExtensionType&>(type).storage_type());
     case arrow::Type::NA:
       return Fail(UserError("untyped-null", "a NULL without a type").Hint("CAST it: CAST(NULL AS string)"));
     default:
       return Fail(Unsupported(type, "tables cannot store it"));
   }
+}
+
+bool IsUuid(const arrow::DataType& type) {
+  return type.id() == arrow::Type::EXTENSION && static_cast<const arrow::ExtensionType&>(type).extension_name() == "arrow.uuid";
 }
 
 Result<Schema> FromArrow(const arrow::Schema& schema) {

@@ -85,7 +85,9 @@ Decoded DecodeClock(std::string_view text, size_t& at, int64_t* micros) {
   unsigned second = 0;
   int64_t fraction = 0;
   if (at < text.size() && text[at] == ':') {
-    if (at + 3 > text.size() || (second = two(at + 1)) > 59) return Decoded::kSyntax;
+    if (at + 3 > text.size()) return Decoded::kSyntax;
+    second = two(at + 1);
+    if (second > 59) return Decoded::kSyntax;
     at += 3;
     if (at < text.size() && text[at] == '.') {
       int digits = 0;
@@ -101,7 +103,7 @@ Decoded DecodeClock(std::string_view text, size_t& at, int64_t* micros) {
       for (; digits < 6; ++digits) fraction *= 10;
     }
   }
-  *micros = (hour * 3600LL + minute * 60 + second) * 1000000 + fraction;
+  *micros = (hour * 3600LL + minute * 60LL + second) * 1000000 + fraction;
   return Decoded::kOk;
 }
 

@@ -176,7 +176,7 @@ TEST(DecodeIsoDate, RefusesDaysThatAreNotThere) {
   EXPECT_EQ(DecodeIsoDate("2024-02-29", &day), Decoded::kOk);
 }
 
-Result<TextDecoder> TimestampDecoder(std::vector<std::string> formats, std::string_view zone, TypeKind kind = TypeKind::kTimestamp) {
+Result<TextDecoder> TimestampDecoder(const std::vector<std::string>& formats, std::string_view zone, TypeKind kind = TypeKind::kTimestamp) {
   return TextDecoder::Make(DataType::Of(kind), formats, zone, {});
 }
 

@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "contract/decode_column.h"
+#include "core/counted.h"
 #include "core/time.h"
 
 namespace sluice::contract {
@@ -201,11 +202,11 @@ void CheckLength(const Rules& rules, const arrow::Array& array, ColumnCheck& che
   for (int64_t row = 0; row < array.length(); ++row) {
     if (array.IsNull(row)) continue;
     const int64_t length = LengthAt(array, rules.type.kind, row);
-    const char* unit = rules.type.kind == TypeKind::kString ? "characters" : rules.type.kind == TypeKind::kBinary ? "bytes" : "items";
+    const char* unit = rules.type.kind == TypeKind::kString ? "character" : rules.type.kind == TypeKind::kBinary ? "byte" : "item";
     if (rules.min_length && length < *rules.min_length) {
-      check.Refuse(row, "length", fmt::format("{} {}, fewer than {}", length, unit, *rules.min_length));
+      check.Refuse(row, "length", fmt::format("{}, fewer than {}", Counted(length, unit), *rules.min_length));
     } else if (rules.max_length && length > *rules.max_length) {
-      check.Refuse(row, "length", fmt::format("{} {}, more than {}", length, unit, *rules.max_length));
+      check.Refuse(row, "length", fmt::format("{}, more than {}", Counted(length, unit), *rules.max_length));
     }
   }
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "core/text.h"
 #include "core/time.h"
@@ -14,6 +15,16 @@ namespace {
 constexpr std::array<std::string_view, 12> kMonths = {"january", "february", "march",     "april",   "may",      "june",
                                                       "july",    "august",   "september", "october", "november", "december"};
 constexpr std::array<std::string_view, 7> kWeekdays = {"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"};
+
+// Counts since 1970 that are a format of their own: "epoch_ms" is one part, whose directive no format can spell with a %.
+struct Epoch {
+  std::string_view name;
+  char directive;
+  int64_t micros;  // of one unit
+};
+constexpr std::array<Epoch, 3> kEpochs = {{{"epoch_s", '\1', 1'000'000}, {"epoch_ms", '\2', 1'000}, {"epoch_us", '\3', 1}}};
+// Of the years 1 to 9999, as all timestamps.
+constexpr int64_t kFirstMicros = DaysFromCivil(1, 1, 1) * 86'400'000'000LL, kEndMicros = DaysFromCivil(10'000, 1, 1) * 86'400'000'000LL;
 
 // What has been read so far; -1: not said.
 struct Fields {
@@ -151,6 +162,18 @@ Decoded TakeDirective(char directive, Cursor& text, Fields& f) {
   }
 }
 
+// A whole number and nothing else: no fraction, exponent or plus sign.
+Decoded ParseEpoch(const Epoch& epoch, std::string_view text, TimeText* out) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (end != text.data() + text.size() || text.empty()) return Decoded::kSyntax;
+  if (error != std::errc() || value < kFirstMicros / epoch.micros || value >= kEndMicros / epoch.micros) return Decoded::kRange;
+  *out = {};
+  out->local_micros = value * epoch.micros;
+  out->has_zone = true;
+  return Decoded::kOk;
+}
+
 Decoded Assemble(const Fields& f, TimeText* out) {
   TimeText time;
   if (f.has_epoch) {
@@ -207,6 +230,11 @@ Error BadFormat(std::string_view format, std::string_view why) {
 Result<TimeFormat> TimeFormat::Compile(std::string_view format) {
   TimeFormat compiled;
   compiled.text_ = format;
+  for (const Epoch& epoch : kEpochs) {
+    if (format != epoch.name) continue;
+    compiled.parts_.push_back({epoch.directive, '\0'});
+    return compiled;
+  }
   const std::string full = Expand(format);
   std::string seen;
   for (size_t i = 0; i < full.size(); ++i) {
@@ -230,13 +258,17 @@ Result<TimeFormat> TimeFormat::Compile(std::string_view format) {
   const auto has = [&](char c) { return seen.find(c) != std::string::npos; };
   if (!has('s') && !(has('Y') && ((has('m') && has('d')) || has('j')))) {
     return Fail(BadFormat(format, "does not say year, month and day")
-                    .Hint(seen.empty() ? "formats are written as strptime takes them: \"%d/%m/%Y\"" : ""));
+                    .Hint(seen.empty()
+                              ? "formats are written as strptime takes them: \"%d/%m/%Y\"; numbers are epoch_s, epoch_ms or epoch_us"
+                              : ""));
   }
   if (has('I') != has('p')) return Fail(BadFormat(format, "needs both %I and %p, or %H"));
   return compiled;
 }
 
 Decoded TimeFormat::Parse(std::string_view text, TimeText* out) const {
+  for (const Epoch& epoch : kEpochs)
+    if (parts_.front().directive == epoch.directive) return ParseEpoch(epoch, text, out);
   Cursor cursor(text);
   Fields fields;
   for (const Part& part : parts_) {

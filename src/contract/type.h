@@ -87,5 +87,9 @@ const std::vector<Field>& BronzeMetadataColumns();
 // Columns every stored model carries: _run_id string, _batch_id bigint.
 const std::vector<Field>& ModelMetadataColumns();
 bool IsMetadataColumn(std::string_view name);  // any of the names above
+// What a row of changes(t) has beside the table's columns, as Delta's change data feed names it: _change_type string, _commit_version
+// bigint, _commit_timestamp timestamp. A table that keeps its changes can have no column of these names.
+const std::vector<Field>& ChangeColumns();
+bool IsChangeColumn(std::string_view name);
 
 }  // namespace sluice::contract

@@ -69,8 +69,8 @@ std::set<std::string> ReadFeatures(ondemand::value value) {
   return {std::make_move_iterator(names.begin()), std::make_move_iterator(names.end())};
 }
 
-DeletionVector ReadDeletionVector(ondemand::value value) {
-  DeletionVector dv;
+void ReadDeletionVector(ondemand::value value, DeletionVector* out) {
+  DeletionVector& dv = *out;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
     if (key == "storageType")
       dv.storage_type = String(field);
@@ -83,11 +83,10 @@ DeletionVector ReadDeletionVector(ondemand::value value) {
     else if (key == "cardinality")
       dv.cardinality = Int(field);
   });
-  return dv;
 }
 
-Add ReadAdd(ondemand::value value) {
-  Add add;
+void ReadAdd(ondemand::value value, Add* out) {
+  Add& add = *out;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
     if (key == "path")
       add.path = String(field);
@@ -104,7 +103,7 @@ Add ReadAdd(ondemand::value value) {
     else if (key == "tags")
       add.tags = ReadMap(field);
     else if (key == "deletionVector")
-      add.deletion_vector = ReadDeletionVector(field);
+      ReadDeletionVector(field, &add.deletion_vector.emplace());
     else if (key == "baseRowId")
       add.base_row_id = Int(field);
     else if (key == "defaultRowCommitVersion")
@@ -112,11 +111,10 @@ Add ReadAdd(ondemand::value value) {
     else if (key == "clusteringProvider")
       add.clustering_provider = String(field);
   });
-  return add;
 }
 
-Remove ReadRemove(ondemand::value value) {
-  Remove remove;
+void ReadRemove(ondemand::value value, Remove* out) {
+  Remove& remove = *out;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
     if (key == "path")
       remove.path = String(field);
@@ -131,13 +129,12 @@ Remove ReadRemove(ondemand::value value) {
     else if (key == "size")
       remove.size = Int(field);
     else if (key == "deletionVector")
-      remove.deletion_vector = ReadDeletionVector(field);
+      ReadDeletionVector(field, &remove.deletion_vector.emplace());
   });
-  return remove;
 }
 
-Metadata ReadMetadata(ondemand::value value) {
-  Metadata metadata;
+void ReadMetadata(ondemand::value value, Metadata* out) {
+  Metadata& metadata = *out;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
     if (key == "id")
       metadata.id = String(field);
@@ -158,11 +155,10 @@ Metadata ReadMetadata(ondemand::value value) {
         if (name == "provider") metadata.format_provider = String(item);
       });
   });
-  return metadata;
 }
 
-Protocol ReadProtocol(ondemand::value value) {
-  Protocol protocol;
+void ReadProtocol(ondemand::value value, Protocol* out) {
+  Protocol& protocol = *out;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
     if (key == "minReaderVersion")
       protocol.min_reader_version = Int32(field);
@@ -173,11 +169,10 @@ Protocol ReadProtocol(ondemand::value value) {
     else if (key == "writerFeatures")
       protocol.writer_features = ReadFeatures(field);
   });
-  return protocol;
 }
 
-Txn ReadTxn(ondemand::value value) {
-  Txn txn;
+void ReadTxn(ondemand::value value, Txn* out) {
+  Txn& txn = *out;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
     if (key == "appId")
       txn.app_id = String(field);
@@ -186,11 +181,10 @@ Txn ReadTxn(ondemand::value value) {
     else if (key == "lastUpdated")
       txn.last_updated = Int(field);
   });
-  return txn;
 }
 
-DomainMetadata ReadDomain(ondemand::value value) {
-  DomainMetadata domain;
+void ReadDomain(ondemand::value value, DomainMetadata* out) {
+  DomainMetadata& domain = *out;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
     if (key == "domain")
       domain.domain = String(field);
@@ -199,11 +193,10 @@ DomainMetadata ReadDomain(ondemand::value value) {
     else if (key == "removed")
       domain.removed = Bool(field);
   });
-  return domain;
 }
 
-CdcFile ReadCdc(ondemand::value value) {
-  CdcFile cdc;
+void ReadCdc(ondemand::value value, CdcFile* out) {
+  CdcFile& cdc = *out;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
     if (key == "path")
       cdc.path = String(field);
@@ -211,41 +204,45 @@ CdcFile ReadCdc(ondemand::value value) {
       cdc.partition_values = ReadPartitionValues(field);
     else if (key == "size")
       cdc.size = Int(field);
+    else if (key == "tags")
+      cdc.tags = ReadMap(field);
   });
-  return cdc;
 }
 
-Sidecar ReadSidecar(ondemand::value value) {
-  Sidecar sidecar;
+void ReadSidecar(ondemand::value value, Sidecar* out) {
+  Sidecar& sidecar = *out;
   ForEachField(value.get_object(), [&](std::string_view key, ondemand::value field) {
     if (key == "path") sidecar.path = String(field);
   });
-  return sidecar;
 }
 
-std::optional<LogLine> ReadLine(ondemand::object object) {
-  std::optional<LogLine> line;
+// A fresh action of this kind in `line`, to be filled where it lies.
+template <typename Body>
+Body* Begin(std::optional<LogLine>* line) {
+  return &std::get<Body>(std::get<Action>(line->emplace(std::in_place_type<Action>, std::in_place_type<Body>)));
+}
+
+void ReadLine(ondemand::object object, std::optional<LogLine>* line) {
   ForEachField(object, [&](std::string_view kind, ondemand::value body) {
     if (kind == "add")
-      line = ReadAdd(body);
+      ReadAdd(body, Begin<Add>(line));
     else if (kind == "remove")
-      line = ReadRemove(body);
+      ReadRemove(body, Begin<Remove>(line));
     else if (kind == "metaData")
-      line = ReadMetadata(body);
+      ReadMetadata(body, Begin<Metadata>(line));
     else if (kind == "protocol")
-      line = ReadProtocol(body);
+      ReadProtocol(body, Begin<Protocol>(line));
     else if (kind == "txn")
-      line = ReadTxn(body);
+      ReadTxn(body, Begin<Txn>(line));
     else if (kind == "domainMetadata")
-      line = ReadDomain(body);
+      ReadDomain(body, Begin<DomainMetadata>(line));
     else if (kind == "cdc")
-      line = ReadCdc(body);
+      ReadCdc(body, Begin<CdcFile>(line));
     else if (kind == "sidecar")
-      line = ReadSidecar(body);
+      ReadSidecar(body, &std::get<Sidecar>(line->emplace(std::in_place_type<Sidecar>)));
     else if (kind == "commitInfo")
-      line = CommitInfo{std::string(std::string_view(ondemand::object(body.get_object()).raw_json()))};
+      Begin<CommitInfo>(line)->json = std::string_view(ondemand::object(body.get_object()).raw_json());
   });
-  return line;
 }
 
 // What a line must have to mean anything. "" if it has.
@@ -261,32 +258,68 @@ std::string MissingField(const LogLine& line) {
 
 bool IsBlank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
 
-}  // namespace
+// A commit file being read: simdjson reads past the end of what it parses, so the text is followed by its padding.
+class Lines {
+ public:
+  explicit Lines(std::string text) : text_(std::move(text)), size_(text_.size()) { text_.append(simdjson::SIMDJSON_PADDING, '\0'); }
 
-Status ForEachLine(std::string text, const std::function<void(LogLine&&)>& take) {
-  const size_t size = text.size();
-  text.resize(size + simdjson::SIMDJSON_PADDING);  // simdjson reads past the end of what it parses
-  ondemand::parser parser;
-  size_t number = 0;
-  for (size_t begin = 0; begin < size;) {
-    const size_t end = std::min(text.find('\n', begin), size);
-    const std::string_view line(text.data() + begin, end - begin);
-    begin = end + 1;
-    ++number;
-    if (IsBlank(line)) continue;
+  size_t size() const { return size_; }
+  size_t EndOf(size_t begin) const { return std::min(text_.find('\n', begin), size_); }
+  // Of the line that ends at `end`.
+  size_t BeginOf(size_t end) const {
+    if (end == 0) return 0;
+    const void* newline = memrchr(text_.data(), '\n', end);
+    return newline ? static_cast<size_t>(static_cast<const char*>(newline) - text_.data()) + 1 : 0;
+  }
+
+  Status Take(size_t begin, size_t end, const TakeLine& take) {
+    const std::string_view line(text_.data() + begin, end - begin);
+    if (IsBlank(line)) return Ok();
     try {
-      ondemand::document document = parser.iterate(line.data(), line.size(), line.size() + simdjson::SIMDJSON_PADDING);
-      std::optional<LogLine> parsed = ReadLine(document.get_object());
-      if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
-        return Fail(BadLog(fmt::format("line {}: text after the action", number)));
-      if (!parsed) continue;
-      if (auto missing = MissingField(*parsed); !missing.empty()) return Fail(BadLog(fmt::format("line {}: {}", number, missing)));
-      take(std::move(*parsed));
+      ondemand::document document = parser_.iterate(line.data(), line.size(), line.size() + simdjson::SIMDJSON_PADDING);
+      line_.reset();
+      ReadLine(document.get_object(), &line_);
+      if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) return Fail(Broken(begin, ": text after the action"));
+      if (!line_) return Ok();
+      if (const auto missing = MissingField(*line_); !missing.empty()) return Fail(Broken(begin, ": " + missing));
+      take(std::move(*line_));
+      return Ok();
     } catch (const simdjson::simdjson_error& error) {
-      return Fail(BadLog(fmt::format("line {} is no action: {}", number, error.what())));
+      return Fail(Broken(begin, fmt::format(" is no action: {}", error.what())));
     }
   }
+
+ private:
+  Error Broken(size_t begin, const std::string& what) const {
+    return BadLog(fmt::format("line {}{}", 1 + std::count(text_.begin(), text_.begin() + static_cast<ptrdiff_t>(begin), '\n'), what));
+  }
+
+  std::string text_;
+  const size_t size_;
+  ondemand::parser parser_;
+  std::optional<LogLine> line_;  // the room of the one being read
+};
+
+}  // namespace
+
+Status ForEachLine(std::string text, const TakeLine& take) {
+  Lines lines(std::move(text));
+  for (size_t begin = 0; begin < lines.size();) {
+    const size_t end = lines.EndOf(begin);
+    SLUICE_CHECK(lines.Take(begin, end, take));
+    begin = end + 1;
+  }
   return Ok();
+}
+
+Status ForEachLineBackwards(std::string text, const TakeLine& take) {
+  Lines lines(std::move(text));
+  for (size_t end = lines.size();;) {
+    const size_t begin = lines.BeginOf(end);
+    SLUICE_CHECK(lines.Take(begin, end, take));
+    if (begin == 0) return Ok();
+    end = begin - 1;
+  }
 }
 
 Result<std::vector<Action>> ParseCommit(std::string_view text) {
@@ -304,6 +337,10 @@ Result<std::optional<Action>> ParseAction(std::string_view json_line) {
   return std::optional<Action>(std::move(actions.front()));
 }
 
-Error BadLog(std::string message) { return Error{ErrorKind::kUnsupported, "bad-delta-log", std::move(message)}; }
+Error BadLog(std::string message) {
+  return Error{ErrorKind::kUnsupported, "bad-delta-log", std::move(message)}.Hint(
+      "the table's _delta_log is damaged: put it back from a backup, or remove the table's folder and build it anew with "
+      "sluice run -s TABLE+ --full-refresh (a source also needs --reload-sources)");
+}
 
 }  // namespace sluice::delta

@@ -13,8 +13,10 @@ struct Sidecar {
 };
 using LogLine = std::variant<Action, Sidecar>;
 
-// Gives every action of `text`, in order. Kinds it does not know, null actions and blank lines are passed over. Errors
-// "bad-delta-log" with the line number; `take` has then seen the lines before it.
-Status ForEachLine(std::string text, const std::function<void(LogLine&&)>& take);
+// Gives every action of `text`, in order or the last line first. Kinds it does not know, null actions and blank lines are passed
+// over. Errors "bad-delta-log" with the line number; `take` has then seen the lines before it.
+using TakeLine = std::function<void(LogLine&&)>;
+Status ForEachLine(std::string text, const TakeLine& take);
+Status ForEachLineBackwards(std::string text, const TakeLine& take);
 
 }  // namespace sluice::delta

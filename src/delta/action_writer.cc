@@ -39,7 +39,7 @@ void WriteStrings(JsonObject& object, std::string_view key, const Strings& strin
   *out += ']';
 }
 
-void WriteDeletionVector(JsonObject& object, const std::optional<DeletionVector>& dv, std::string* out) {
+void WriteDeletionVector(JsonObject& object, const Boxed<DeletionVector>& dv, std::string* out) {
   if (!dv) return;
   object.Key("deletionVector");
   JsonObject inner(out);
@@ -125,6 +125,7 @@ void WriteBody(const CdcFile& cdc, std::string* out) {
   WritePartitionValues(object, cdc.partition_values, out);
   object.Int("size", cdc.size);
   object.Bool("dataChange", false);
+  if (!cdc.tags.empty()) WriteMap(object, "tags", cdc.tags, out);
   object.Close();
 }
 

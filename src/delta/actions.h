@@ -10,6 +10,7 @@
 
 #include "contract/type.h"
 #include "core/result.h"
+#include "delta/boxed.h"
 
 namespace sluice::delta {
 
@@ -33,7 +34,7 @@ struct Add {
   bool data_change = true;
   std::string stats;  // JSON text, "" if none
   std::map<std::string, std::string> tags;
-  std::optional<DeletionVector> deletion_vector;
+  Boxed<DeletionVector> deletion_vector;
   std::optional<int64_t> base_row_id, default_row_commit_version;
   std::string clustering_provider;  // "" if none
   bool operator==(const Add&) const = default;
@@ -46,7 +47,7 @@ struct Remove {
   bool extended_file_metadata = false;
   PartitionValues partition_values;
   std::optional<int64_t> size;
-  std::optional<DeletionVector> deletion_vector;
+  Boxed<DeletionVector> deletion_vector;
   bool operator==(const Remove&) const = default;
 };
 
@@ -80,10 +81,11 @@ struct DomainMetadata {
   bool operator==(const DomainMetadata&) const = default;
 };
 
-struct CdcFile {  // an AddCDCFile; kept so that a reader of changes knows of it
+struct CdcFile {  // an AddCDCFile: rows as they changed, with _change_type. It changes no data itself
   std::string path;
   PartitionValues partition_values;
   int64_t size = 0;
+  std::map<std::string, std::string> tags;
   bool operator==(const CdcFile&) const = default;
 };
 

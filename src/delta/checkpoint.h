@@ -1,16 +1,16 @@
 #pragma once
 // Checkpoints (PROTOCOL.md, "Checkpoints"): classic, in several parts, and v2 with sidecars, in Parquet and in JSON.
-#include <functional>
 #include <string_view>
 
-#include "delta/actions.h"
 #include "delta/log_files.h"
+#include "delta/replay.h"
 
 namespace sluice::delta {
 
-using TakeAction = std::function<void(Action&&)>;
+// Gives every action of a checkpoint to `replay`. Errors: "bad-delta-log", naming the file; `replay` may have seen a part by then.
+Status ReadCheckpoint(store::ObjectStore& store, std::string_view table_root, const CheckpointFiles& checkpoint, Replay* replay);
 
-// Gives every action of a checkpoint, in no order. Errors: "bad-delta-log", naming the file. `take` may have seen a part by then.
-Status ReadCheckpoint(store::ObjectStore& store, std::string_view table_root, const CheckpointFiles& checkpoint, const TakeAction& take);
+// The keys of the sidecars that it names.
+Result<std::vector<std::string>> SidecarsOf(store::ObjectStore& store, std::string_view table_root, const CheckpointFiles& checkpoint);
 
 }  // namespace sluice::delta

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "delta/commit.h"
 
 namespace sluice::delta {
@@ -101,12 +103,58 @@ TEST_F(CheckpointTest, TheHintNeverGoesBack) {
   EXPECT_EQ(LastCheckpointHint(*store_, "t"), 12);
 }
 
+// Statistics of each type, as they stand in a log.
+constexpr const char* kStats =
+    R"({"numRecords":3,"minValues":{"i":-5,"d":1.25,"m":12345678901234567890.123456,"s":"a\"b","day":"2024-01-31","at":"2024-01-31T10:00:00.123Z",)"
+    R"("wall":"2024-01-31T10:00:00.5","n":{"x":7}},"maxValues":{"i":9,"d":2.5,"m":12345678901234567890.123457,"s":"z","day":"2024-02-01",)"
+    R"("at":"2024-01-31T11:00:00Z","wall":"2024-01-31T11:00:00","n":{"x":8}},"nullCount":{"i":0,"d":1,"m":0,"s":0,"day":0,"at":0,"wall":0,)"
+    R"("n":{"x":2},"l":1,"b":0},"tightBounds":true})";
+
+Snapshot Typed(std::map<std::string, std::string> configuration) {
+  using contract::ParseType;
+  Snapshot snapshot;
+  snapshot.version = 5;
+  for (const auto& [name, type] : {std::pair{"i", "integer"},
+                                   {"d", "double"},
+                                   {"m", "decimal(26,6)"},
+                                   {"s", "string"},
+                                   {"day", "date"},
+                                   {"at", "timestamp"},
+                                   {"wall", "timestamp_ntz"},
+                                   {"n", "struct<x: bigint>"},
+                                   {"l", "list<bigint>"},
+                                   {"b", "boolean"},
+                                   {"p", "date"}})
+    snapshot.schema.fields.push_back({name, *ParseType(type)});
+  snapshot.metadata = {
+      .id = "id", .schema_string = ToSchemaString(snapshot.schema), .partition_columns = {"p"}, .configuration = std::move(configuration)};
+  snapshot.files = {Add{.path = "a", .partition_values = {{"p", "2024-01-01"}}, .data_change = false, .stats = kStats},
+                    Add{.path = "b", .partition_values = {{"p", std::nullopt}}, .data_change = false},
+                    Add{.path = "c", .partition_values = {{"p", "2024-01-01"}}, .data_change = false, .stats = R"({"numRecords":7})"}};
+  return snapshot;
+}
+
+TEST_F(CheckpointTest, StatisticsStandThereAsTheTableAsks) {
+  const std::string as_struct = "delta.checkpoint.writeStatsAsStruct", as_json = "delta.checkpoint.writeStatsAsJson";
+  for (const std::map<std::string, std::string>& configuration :
+       {std::map<std::string, std::string>{{as_struct, "true"}}, {{as_struct, "true"}, {as_json, "false"}}, {{as_json, "false"}}}) {
+    const Snapshot written = Typed(configuration);
+    ASSERT_TRUE(WriteCheckpoint(*store_, "t", written, clock_));
+    const Snapshot read = Reread();
+    ASSERT_EQ(read.files.size(), 3U);
+    EXPECT_EQ(nlohmann::json::parse(read.files[0].stats), nlohmann::json::parse(kStats)) << read.files[0].stats;
+    EXPECT_NE(read.files[0].stats.find("12345678901234567890.123456"), std::string::npos) << read.files[0].stats;
+    EXPECT_EQ(read.files[1].stats, "");
+    EXPECT_EQ(read.files[2].stats, R"({"numRecords":7})");
+  }
+}
+
 TEST_F(CheckpointTest, SeveralRowGroups) {
   Snapshot snapshot = Everything(0);
-  snapshot.files.clear();
+  std::vector<Add> files;
   for (int i = 100'000; i < 250'000; ++i)
-    snapshot.files.push_back(
-        {.path = "p" + std::to_string(i), .partition_values = {{"c", std::to_string(i % 7)}}, .size = i, .data_change = false});
+    files.push_back({.path = "p" + std::to_string(i), .partition_values = {{"c", std::to_string(i % 7)}}, .size = i, .data_change = false});
+  snapshot.files = std::move(files);
   ASSERT_TRUE(WriteCheckpoint(*store_, "t", snapshot, clock_));
   EXPECT_EQ(Reread().files, snapshot.files);
 }

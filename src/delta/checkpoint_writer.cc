@@ -5,11 +5,11 @@
 #include <parquet/arrow/writer.h>
 #include <parquet/exception.h>
 
-#include <charconv>
-
 #include "core/text.h"
 #include "delta/commit.h"
+#include "delta/duration.h"
 #include "delta/log_files.h"
+#include "delta/parsed_stats.h"
 
 namespace sluice::delta {
 namespace {
@@ -26,16 +26,45 @@ Fields DeletionVectorFields() {
           field("sizeInBytes", arrow::int32()), field("cardinality", arrow::int64())};
 }
 
-std::shared_ptr<arrow::Schema> CheckpointSchema() {
+bool IsSet(const Metadata& metadata, const std::string& property, bool otherwise) {
+  const auto found = metadata.configuration.find(property);
+  return found == metadata.configuration.end() ? otherwise : EqualsIgnoreCase(found->second, "true");
+}
+
+// In which forms the table wants its statistics. Some form they have, whatever the properties say.
+struct StatsForms {
+  bool json = true;
+  std::shared_ptr<arrow::DataType> stats, partition_values;  // as structs, where wanted
+};
+
+StatsForms FormsOf(const Snapshot& snapshot) {
+  StatsForms forms;
+  if (!IsSet(snapshot.metadata, "delta.checkpoint.writeStatsAsStruct", false)) return forms;
+  forms.json = IsSet(snapshot.metadata, "delta.checkpoint.writeStatsAsJson", true);
+  forms.stats = StatsType(snapshot);
+  forms.partition_values = PartitionValuesType(snapshot);
+  return forms;
+}
+
+std::shared_ptr<arrow::Schema> CheckpointSchema(const StatsForms& forms) {
   const auto vector = arrow::struct_(DeletionVectorFields());
   const auto strings = arrow::list(field("element", arrow::utf8()));
   const auto format = arrow::struct_({field("provider", arrow::utf8()), field("options", StringMap())});
   const auto txn = arrow::struct_({field("appId", arrow::utf8()), field("version", arrow::int64()), field("lastUpdated", arrow::int64())});
-  const auto add =
-      arrow::struct_({field("path", arrow::utf8()), field("partitionValues", StringMap()), field("size", arrow::int64()),
-                      field("modificationTime", arrow::int64()), field("dataChange", arrow::boolean()), field("stats", arrow::utf8()),
-                      field("tags", StringMap()), field("deletionVector", vector), field("baseRowId", arrow::int64()),
-                      field("defaultRowCommitVersion", arrow::int64()), field("clusteringProvider", arrow::utf8())});
+  Fields add_fields = {field("path", arrow::utf8()),
+                       field("partitionValues", StringMap()),
+                       field("size", arrow::int64()),
+                       field("modificationTime", arrow::int64()),
+                       field("dataChange", arrow::boolean()),
+                       field("stats", arrow::utf8()),
+                       field("tags", StringMap()),
+                       field("deletionVector", vector),
+                       field("baseRowId", arrow::int64()),
+                       field("defaultRowCommitVersion", arrow::int64()),
+                       field("clusteringProvider", arrow::utf8())};
+  if (forms.partition_values) add_fields.push_back(field("partitionValues_parsed", forms.partition_values));
+  if (forms.stats) add_fields.push_back(field("stats_parsed", forms.stats));
+  const auto add = arrow::struct_(std::move(add_fields));
   const auto remove =
       arrow::struct_({field("path", arrow::utf8()), field("deletionTimestamp", arrow::int64()), field("dataChange", arrow::boolean()),
                       field("extendedFileMetadata", arrow::boolean()), field("partitionValues", StringMap()), field("size", arrow::int64()),
@@ -107,24 +136,28 @@ class Struct {
   int next_ = 0;
 };
 
-void AppendDeletionVector(arrow::ArrayBuilder* builder, const std::optional<DeletionVector>& dv) {
+void AppendDeletionVector(arrow::ArrayBuilder* builder, const Boxed<DeletionVector>& dv) {
   if (!dv) return Check(builder->AppendNull());
   Struct(builder).Put(dv->storage_type).Put(dv->path_or_inline).Put(dv->offset).Put(dv->size_in_bytes).Put(dv->cardinality);
 }
 
-void AppendRow(arrow::ArrayBuilder* builder, const Txn& txn) { Struct(builder).Put(txn.app_id).Put(txn.version).Put(txn.last_updated); }
+void AppendRow(arrow::ArrayBuilder* builder, const StatsForms&, const Txn& txn) {
+  Struct(builder).Put(txn.app_id).Put(txn.version).Put(txn.last_updated);
+}
 
-void AppendRow(arrow::ArrayBuilder* builder, const Add& add) {
+void AppendRow(arrow::ArrayBuilder* builder, const StatsForms& forms, const Add& add) {
   Struct row(builder);
   row.Put(add.path);
   AppendMap(row.Next(), add.partition_values);
-  row.Put(add.size).Put(add.modification_time).Put(false).Put(NullIfEmpty(add.stats));
+  row.Put(add.size).Put(add.modification_time).Put(false).Put(forms.json ? NullIfEmpty(add.stats) : std::nullopt);
   add.tags.empty() ? Check(row.Next()->AppendNull()) : AppendMap(row.Next(), add.tags);
   AppendDeletionVector(row.Next(), add.deletion_vector);
   row.Put(add.base_row_id).Put(add.default_row_commit_version).Put(NullIfEmpty(add.clustering_provider));
+  if (forms.partition_values) Check(AppendPartitionValues(add.partition_values, static_cast<arrow::StructBuilder*>(row.Next())));
+  if (forms.stats) Check(AppendStats(add.stats, static_cast<arrow::StructBuilder*>(row.Next())));
 }
 
-void AppendRow(arrow::ArrayBuilder* builder, const Remove& remove) {
+void AppendRow(arrow::ArrayBuilder* builder, const StatsForms&, const Remove& remove) {
   Struct row(builder);
   row.Put(remove.path).Put(remove.deletion_timestamp).Put(false).Put(remove.extended_file_metadata);
   remove.extended_file_metadata ? AppendMap(row.Next(), remove.partition_values) : Check(row.Next()->AppendNull());
@@ -132,7 +165,7 @@ void AppendRow(arrow::ArrayBuilder* builder, const Remove& remove) {
   AppendDeletionVector(row.Next(), remove.deletion_vector);
 }
 
-void AppendRow(arrow::ArrayBuilder* builder, const Metadata& metadata) {
+void AppendRow(arrow::ArrayBuilder* builder, const StatsForms&, const Metadata& metadata) {
   Struct row(builder);
   row.Put(metadata.id).Put(metadata.name).Put(metadata.description);
   Struct format(row.Next());
@@ -148,14 +181,14 @@ void AppendFeatures(arrow::ArrayBuilder* builder, const std::optional<std::set<s
   features ? AppendList(builder, *features) : Check(builder->AppendNull());
 }
 
-void AppendRow(arrow::ArrayBuilder* builder, const Protocol& protocol) {
+void AppendRow(arrow::ArrayBuilder* builder, const StatsForms&, const Protocol& protocol) {
   Struct row(builder);
   row.Put(protocol.min_reader_version).Put(protocol.min_writer_version);
   AppendFeatures(row.Next(), protocol.reader_features);
   AppendFeatures(row.Next(), protocol.writer_features);
 }
 
-void AppendRow(arrow::ArrayBuilder* builder, const DomainMetadata& domain) {
+void AppendRow(arrow::ArrayBuilder* builder, const StatsForms&, const DomainMetadata& domain) {
   Struct(builder).Put(domain.domain).Put(domain.configuration).Put(domain.removed);
 }
 
@@ -172,7 +205,7 @@ constexpr int64_t kRowGroupRows = 65536;
 // Collects rows and writes a row group whenever enough are there, so that the checkpoint never lies in memory twice.
 class Rows {
  public:
-  Rows() : schema_(CheckpointSchema()) {
+  explicit Rows(StatsForms forms) : forms_(std::move(forms)), schema_(CheckpointSchema(forms_)) {
     PARQUET_ASSIGN_OR_THROW(sink_, arrow::io::BufferOutputStream::Create());
     const auto properties = parquet::WriterProperties::Builder().compression(parquet::Compression::SNAPPY)->build();
     PARQUET_ASSIGN_OR_THROW(writer_, parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), sink_, properties));
@@ -184,7 +217,7 @@ class Rows {
     const int column = ColumnOf(body);
     for (int i = 0; i < kColumns; ++i)
       if (i != column) Check(builder_->GetField(i)->AppendNull());
-    AppendRow(builder_->GetField(column), body);
+    AppendRow(builder_->GetField(column), forms_, body);
     ++count_;
     if (++pending_ == kRowGroupRows) Flush();
   }
@@ -206,6 +239,7 @@ class Rows {
     pending_ = 0;
   }
 
+  const StatsForms forms_;
   std::shared_ptr<arrow::Schema> schema_;
   std::shared_ptr<arrow::io::BufferOutputStream> sink_;
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
@@ -219,7 +253,7 @@ struct Rendered {
 };
 
 Result<Rendered> RenderCheckpoint(const Snapshot& snapshot, int64_t expired_before) try {
-  Rows rows;
+  Rows rows(FormsOf(snapshot));
   rows.Add(snapshot.protocol);
   rows.Add(snapshot.metadata);
   for (const auto& [id, txn] : snapshot.txns) rows.Add(txn);
@@ -233,34 +267,9 @@ Result<Rendered> RenderCheckpoint(const Snapshot& snapshot, int64_t expired_befo
   return Fail(BugError(fmt::format("a checkpoint could not be made: {}", error.what())));
 }
 
-// "interval 30 days", "7 days", "interval 1 week 2 hours" → milliseconds; nullopt if it is none.
-std::optional<int64_t> ParseInterval(std::string_view text) {
-  constexpr std::pair<std::string_view, int64_t> kUnits[] = {{"millisecond", 1},  {"second", 1000},    {"minute", 60'000},
-                                                             {"hour", 3'600'000}, {"day", 86'400'000}, {"week", 604'800'000}};
-  int64_t total = 0;
-  auto words = Split(ToLower(Trim(text)), ' ');
-  std::erase(words, "");
-  if (!words.empty() && words.front() == "interval") words.erase(words.begin());
-  if (words.empty() || words.size() % 2 != 0) return std::nullopt;
-  for (size_t i = 0; i < words.size(); i += 2) {
-    int64_t count = 0;
-    const auto [end, error] = std::from_chars(words[i].data(), words[i].data() + words[i].size(), count);
-    if (error != std::errc() || end != words[i].data() + words[i].size() || count < 0) return std::nullopt;
-    if (words[i + 1].ends_with('s')) words[i + 1].pop_back();
-    const auto* unit = std::find_if(std::begin(kUnits), std::end(kUnits), [&](const auto& entry) { return entry.first == words[i + 1]; });
-    if (unit == std::end(kUnits)) return std::nullopt;
-    total += count * unit->second;
-  }
-  return total;
-}
-
-constexpr int64_t kDefaultRetentionMillis = 7LL * 86'400'000;
-
 // A retention that cannot be read keeps everything: a tombstone too many harms nobody.
 int64_t ExpiredBefore(const Metadata& metadata, Instant now) {
-  const auto it = metadata.configuration.find("delta.deletedFileRetentionDuration");
-  if (it == metadata.configuration.end()) return now.millis() - kDefaultRetentionMillis;
-  const auto retention = ParseInterval(it->second);
+  const auto retention = DurationOf(metadata, "delta.deletedFileRetentionDuration", 7 * kDayMillis);
   return retention ? now.millis() - *retention : INT64_MIN;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Logical ↔ physical columns (PROTOCOL.md, "Column Mapping"). Pure.
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -19,5 +20,10 @@ std::string PhysicalName(const contract::Field& field, ColumnMapping mapping);
 std::optional<int32_t> ColumnId(const contract::Field& field);
 // The schema with each name, nested ones too, replaced by its physical one.
 contract::Schema PhysicalSchema(const contract::Schema& schema, ColumnMapping mapping);
+
+// Gives every column without one, nested ones too, an id above all the table ever used and a physical name made of it. The same
+// schema and properties give the same names, so that files may be written before the commit that brings them. `properties`: the
+// table's, "delta.columnMapping.maxColumnId" is raised in it.
+void AssignColumnIds(contract::Schema* schema, std::map<std::string, std::string>* properties);
 
 }  // namespace sluice::delta

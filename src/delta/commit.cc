@@ -75,17 +75,10 @@ constexpr int64_t kFirstPauseMillis = 50, kLongestPauseMillis = 5000;
 
 bool MayPass(const Error& error) { return error.kind == ErrorKind::kRetryable; }
 
-// ---- The plain loop
+// A full disk says for certain that nothing was written, and does not empty itself while one waits.
+bool WroteNothing(const Error& error) { return error.code == "disk-full"; }
 
-std::optional<Conflict> FindTxnConflict(const std::optional<Txn>& txn, const std::vector<LogCommit>& since) {
-  if (!txn) return std::nullopt;
-  for (const LogCommit& foreign : since)
-    for (const Action& action : foreign.actions)
-      if (const auto* theirs = std::get_if<Txn>(&action); theirs && theirs->app_id == txn->app_id)
-        return Conflict{foreign.version,
-                        fmt::format("version {} carries transaction {} of {}", foreign.version, theirs->version, txn->app_id)};
-  return std::nullopt;
-}
+// ---- The plain loop
 
 // In-commit timestamps are monotone: after a rebase ours must pass those of the commits now before it.
 void RaiseInCommitTimestamp(const std::vector<LogCommit>& since, CommitStamp* stamp) {
@@ -104,16 +97,25 @@ bool HasCommitId(const std::vector<Action>& actions, std::string_view commit_id)
   return id != info.end() && id->is_string() && id->get_ref<const std::string&>() == commit_id;
 }
 
-std::optional<int64_t> InCommitTimestamp(const std::vector<Action>& actions) {
-  const json info = InfoOf(actions);
+std::optional<int64_t> InCommitTimestamp(const CommitInfo& text) {
+  const json info = json::parse(text.json, nullptr, /*allow_exceptions=*/false);
   if (!info.is_object()) return std::nullopt;
   const auto timestamp = info.find("inCommitTimestamp");
   return timestamp != info.end() && timestamp->is_number_integer() ? std::optional(timestamp->get<int64_t>()) : std::nullopt;
 }
 
-std::optional<int64_t> NextInCommitTimestamp(const Snapshot& snapshot, Instant now) {
-  if (!IsEnabled(snapshot.metadata, "delta.enableInCommitTimestamps")) return std::nullopt;
-  return std::max(now.millis(), snapshot.timestamp + 1);
+std::optional<int64_t> InCommitTimestamp(const std::vector<Action>& actions) {
+  for (const Action& action : actions)
+    if (const auto* info = std::get_if<CommitInfo>(&action)) return InCommitTimestamp(*info);
+  return std::nullopt;
+}
+
+std::optional<int64_t> NextInCommitTimestamp(const Snapshot* before, const PreparedCommit& commit, Instant now) {
+  const Metadata* metadata = before ? &before->metadata : nullptr;
+  for (const Action& action : commit.actions)
+    if (const auto* changed = std::get_if<Metadata>(&action)) metadata = changed;
+  if (metadata == nullptr || !IsEnabled(*metadata, "delta.enableInCommitTimestamps")) return std::nullopt;
+  return before ? std::max(now.millis(), before->timestamp + 1) : now.millis();
 }
 
 std::string RenderCommit(const PreparedCommit& commit, const CommitStamp& stamp) {
@@ -139,6 +141,7 @@ Result<PutCommitOutcome> PutCommit(store::ObjectStore& store, std::string_view t
     if (!seen && !MayPass(seen.error())) return Fail(std::move(seen).error());
     if (seen && *seen == Seen::kOurs) return Committed{version};
     if (seen && *seen == Seen::kAnothers) return LostRace{version};
+    if (!put && seen && WroteNothing(put.error())) return Fail(std::move(put).error());
     clock.SleepMillis(pause);
     pause = std::min(pause * 2, kLongestPauseMillis);
   }
@@ -148,7 +151,7 @@ Result<PutCommitOutcome> PutCommit(store::ObjectStore& store, std::string_view t
 }
 
 Result<CommitOutcome> Commit(store::ObjectStore& store, std::string_view table_root, const PreparedCommit& commit, const CommitStamp& stamp,
-                             Clock& clock, int max_tries) {
+                             Clock& clock, Isolation isolation, int max_tries) {
   CommitStamp rebased = stamp;
   for (int tries = 0; tries < max_tries; ++tries) {
     // Looked at before every put: below a log that was cleaned up, an old version's name is free again.
@@ -156,8 +159,7 @@ Result<CommitOutcome> Commit(store::ObjectStore& store, std::string_view table_r
     if (!range.complete) return Conflicted{{range.head, fmt::format("a part of the log after version {} is gone", commit.read_version)}};
     for (const LogCommit& theirs : range.commits)  // ours, if its answer was lost for so long that others went on
       if (HasCommitId(theirs.actions, stamp.commit_id)) return Committed{theirs.version};
-    if (auto conflict = FindConflict(commit, range.commits)) return Conflicted{std::move(*conflict)};
-    if (auto conflict = FindTxnConflict(stamp.txn, range.commits)) return Conflicted{std::move(*conflict)};
+    if (auto conflict = FindConflict(commit, range.commits, isolation, stamp.txn)) return Conflicted{std::move(*conflict)};
     RaiseInCommitTimestamp(range.commits, &rebased);
     SLUICE_TRY(auto outcome, PutCommit(store, table_root, range.head + 1, commit, rebased, clock));
     if (const auto* committed = std::get_if<Committed>(&outcome)) return *committed;

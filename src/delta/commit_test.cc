@@ -123,10 +123,10 @@ TEST_F(CommitTest, InCommitTimestampPassesThoseOfTheCommitsBefore) {
 TEST_F(CommitTest, NextInCommitTimestampIsLaterThanTheSnapshots) {
   Snapshot snapshot;
   snapshot.timestamp = 50;
-  EXPECT_EQ(NextInCommitTimestamp(snapshot, Instant{40'000}), std::nullopt);
+  EXPECT_EQ(NextInCommitTimestamp(&snapshot, {}, Instant{40'000}), std::nullopt);
   snapshot.metadata.configuration["delta.enableInCommitTimestamps"] = "true";
-  EXPECT_EQ(NextInCommitTimestamp(snapshot, Instant{40'000}), 51);
-  EXPECT_EQ(NextInCommitTimestamp(snapshot, Instant{70'000}), 70);
+  EXPECT_EQ(NextInCommitTimestamp(&snapshot, {}, Instant{40'000}), 51);
+  EXPECT_EQ(NextInCommitTimestamp(&snapshot, {}, Instant{70'000}), 70);
 }
 
 // Whatever the store does at whichever operation of a commit, the commit is there once, or is not, and the outcome tells which.
@@ -168,13 +168,34 @@ TEST_F(CommitTest, AStoreThatNeverAnswersIsAnErrorAndNoOtherVersion) {
   EXPECT_EQ(LoadSnapshot(*store_, kRoot)->version, 0);
 }
 
+class FullDisk : public store::FaultyStore {
+ public:
+  using FaultyStore::FaultyStore;
+  Result<store::PutOutcome> PutIfAbsent(std::string_view, std::string_view) override {
+    return Fail(RetryableError("disk-full", "no space left"));
+  }
+};
+
+TEST_F(CommitTest, AFullDiskIsToldAtOnce) {
+  Put(Creation(), "a");
+  FullDisk full(*store_);
+  const Instant before = clock_.Now();
+  const auto outcome = PutCommit(full, kRoot, 1, Append(0, "x"), Stamp("mine"), clock_);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().code, "disk-full");
+  EXPECT_EQ(clock_.Now(), before) << "it waited for a disk to empty itself";
+}
+
 TEST_F(CommitTest, PreparedCommitsComeBackFromTheirRecord) {
   PreparedCommit commit = Append(7, "c=%2520/x");
   commit.actions.push_back(
       Remove{.path = "old", .deletion_timestamp = 3, .extended_file_metadata = true, .partition_values = {{"c", std::nullopt}}});
   commit.actions.push_back(DomainMetadata{"d", "{}", false});
   commit.reads = ReadScope::kPartitions;
-  commit.read_partitions = {{{"c", "1"}}, {{"c", std::nullopt}}};
+  commit.read_where = {{{{"c", contract::TypeKind::kString, PartitionComparison::Op::kEqual, "1"}}},
+                       {{{"d", contract::TypeKind::kDate, PartitionComparison::Op::kGreaterOrEqual, "2024-01-31"},
+                         {"d", contract::TypeKind::kDate, PartitionComparison::Op::kLess, "2023-01-31"}},
+                        {{"n", contract::TypeKind::kBigint, PartitionComparison::Op::kGreater, "5"}}}};
   const auto text = ToJson(commit).dump();
   const auto back = PreparedCommitFromJson(nlohmann::json::parse(text));
   ASSERT_TRUE(back) << back.error().ToString();
@@ -185,6 +206,9 @@ TEST_F(CommitTest, PreparedCommitsComeBackFromTheirRecord) {
 TEST_F(CommitTest, BrokenRecordsAreErrors) {
   auto json = ToJson(Append(7, "x"));
   json["reads"] = "everything";
+  EXPECT_FALSE(PreparedCommitFromJson(json));
+  json["reads"] = "partitions";
+  json["read_where"] = nlohmann::json::parse(R"([[[{"column":"c","type":"string","op":"~","value":"1"}]]])");
   EXPECT_FALSE(PreparedCommitFromJson(json));
   json = ToJson(Append(7, "x"));
   json["actions"][0] = R"({"future":{}})";

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "core/counted.h"
 #include "delta/path.h"
 
 namespace sluice::delta {
@@ -86,7 +87,10 @@ Result<std::string> ReadBitmap(store::ObjectStore& store, std::string_view table
   if (dv.size_in_bytes <= 0) return Fail(Broken("it has no size"));
   const int64_t length = static_cast<int64_t>(dv.size_in_bytes) + 8;
   auto read = store.GetRange(key, dv.offset.value_or(0), length);
-  if (!read && read.error().kind == ErrorKind::kNotFound) return Fail(Broken(fmt::format("{} is gone", key)));
+  if (!read && read.error().kind == ErrorKind::kNotFound)  // VACUUM takes those of older versions: no damage to the log
+    return Fail(ConflictError("data-file-missing", fmt::format("the deletion vector file {} is gone", key))
+                    .Hint("VACUUM removes what only older versions need: read a newer one (sluice table history); where it is the newest, "
+                          "put the file back from a backup"));
   if (!read) return Fail(std::move(read).error());
   const std::string_view block(*read);
   if (static_cast<int64_t>(block.size()) != length) return Fail(Broken(fmt::format("{} is too short", key)));
@@ -142,11 +146,18 @@ Result<std::vector<int64_t>> DecodeDeletionVector(std::string_view bitmap) {
   return rows;
 }
 
+std::optional<std::string> DeletionVectorFile(const store::ObjectStore& store, std::string_view table_root, const DeletionVector& dv) {
+  if (dv.storage_type != "u" && dv.storage_type != "p") return std::nullopt;
+  const auto key = FileKey(store, table_root, dv);
+  if (!key) return std::nullopt;
+  return table_root.empty() ? *key : key->substr(table_root.size() + 1);
+}
+
 Result<std::vector<int64_t>> ReadDeletionVector(store::ObjectStore& store, std::string_view table_root, const DeletionVector& dv) {
   SLUICE_TRY(auto bitmap, BitmapOf(store, table_root, dv));
   SLUICE_TRY(auto rows, DecodeDeletionVector(bitmap));
   if (static_cast<int64_t>(rows.size()) != dv.cardinality)
-    return Fail(Broken(fmt::format("it removes {} rows and not {}", rows.size(), dv.cardinality)));
+    return Fail(Broken(fmt::format("it removes {} and not {}", Counted(static_cast<int64_t>(rows.size()), "row"), dv.cardinality)));
   return rows;
 }
 

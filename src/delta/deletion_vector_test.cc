@@ -95,5 +95,60 @@ TEST_F(DeletionVectorTest, Z85) {
   EXPECT_FALSE(DecodeZ85("#####"));
 }
 
+class WrittenDeletionVectorTest : public DeletionVectorTest {
+ protected:
+  std::vector<DeletionVector> Written(const std::vector<std::vector<int64_t>>& vectors, std::string_view folder = "silver.t-3.1") {
+    auto written = WriteDeletionVectors(*store_, "t", folder, vectors, clock_, random_);
+    EXPECT_TRUE(written) << written.error().ToString();
+    return *written;
+  }
+  std::vector<int64_t> Read(const DeletionVector& dv) {
+    auto rows = ReadDeletionVector(*store_, "t", dv);
+    EXPECT_TRUE(rows) << rows.error().ToString();
+    return *rows;
+  }
+  static std::vector<int64_t> Every(int64_t step, int64_t count, int64_t from = 0) {
+    std::vector<int64_t> rows;
+    for (int64_t i = 0; i < count; ++i) rows.push_back(from + i * step);
+    return rows;
+  }
+  SeededRandom random_{7};
+};
+
+TEST_F(WrittenDeletionVectorTest, BytesAreTheProtocols) {
+  const std::vector<int64_t> rows = {3, 4, 7, 11, 18, 29};
+  EXPECT_EQ(EncodeZ85(EncodeDeletionVector(rows)), kInline.path_or_inline);
+  const auto dvs = Written({rows});
+  EXPECT_EQ(dvs[0].storage_type, "u");  // however small
+  EXPECT_EQ(dvs[0].size_in_bytes, kInline.size_in_bytes);
+  EXPECT_EQ(dvs[0].cardinality, 6);
+  EXPECT_EQ(Read(dvs[0]), rows);
+}
+
+TEST_F(WrittenDeletionVectorTest, AllShareOneFile) {
+  std::vector<int64_t> dense = Every(1, 100000, 5);
+  for (const int64_t row : Every(2, 100, 1LL << 33)) dense.push_back(row);  // another bucket
+  const std::vector<std::vector<int64_t>> vectors = {Every(7, 5000), {1}, dense};
+  const auto dvs = Written(vectors);
+  for (size_t i = 0; i < vectors.size(); ++i) {
+    EXPECT_EQ(Read(dvs[i]), vectors[i]);
+    EXPECT_EQ(dvs[i].cardinality, static_cast<int64_t>(vectors[i].size()));
+  }
+  EXPECT_EQ(dvs[0].offset, 1);
+  EXPECT_EQ(dvs[1].offset, 1 + 8 + dvs[0].size_in_bytes);
+  EXPECT_EQ(dvs[2].offset, dvs[1].offset.value() + 8 + dvs[1].size_in_bytes);
+  const auto files = *store_->List("t/");
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_TRUE(files[0].key.starts_with("t/silver.t-3.1/deletion_vector_")) << files[0].key;
+  EXPECT_EQ("t/" + *DeletionVectorFile(*store_, "t", dvs[2]), files[0].key);
+  EXPECT_EQ(DeletionVectorFile(*store_, "t", kInline), std::nullopt);
+}
+
+TEST_F(WrittenDeletionVectorTest, WithoutAFolderTheFileLiesInTheRoot) {
+  const auto dvs = Written({Every(3, 1000)}, "");
+  EXPECT_EQ(dvs[0].path_or_inline.size(), 20u);
+  EXPECT_EQ(Read(dvs[0]).size(), 1000u);
+}
+
 }  // namespace
 }  // namespace sluice::delta

@@ -1,4 +1,6 @@
 // Which tables Sluice can read and write (PROTOCOL.md, "Table Features").
+#include "delta/features.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,9 +17,10 @@ using Features = std::set<std::string>;
 const Features kReadable = {"columnMapping",        "deletionVectors", "timestampNtz",       "typeWidening",
                             "typeWidening-preview", "v2Checkpoint",    "vacuumProtocolCheck"};
 
-// Harmless for any writer: they bind other work than ours, or we do what they ask for always.
-const Features kWritable = {"appendOnly",   "deletionVectors", "domainMetadata",       "inCommitTimestamp",   "timestampNtz",
-                            "v2Checkpoint", "typeWidening",    "typeWidening-preview", "vacuumProtocolCheck", "generatedColumns"};
+// Each is written as the protocol asks: by the writer of data files, the planner of changes, or the commit itself.
+const Features kWritable = {"appendOnly",     "changeDataFeed",       "checkConstraints",  "columnMapping",      "deletionVectors",
+                            "domainMetadata", "generatedColumns",     "inCommitTimestamp", "invariants",         "timestampNtz",
+                            "typeWidening",   "typeWidening-preview", "v2Checkpoint",      "vacuumProtocolCheck"};
 
 // What the versions before table features imply, each with those before it.
 struct Implied {
@@ -42,17 +45,8 @@ bool AnyField(const std::vector<contract::Field>& fields, std::string_view key_p
   });
 }
 
-bool AnyProperty(const Metadata& metadata, std::string_view prefix) {
-  const auto key = metadata.configuration.lower_bound(std::string(prefix));
-  return key != metadata.configuration.end() && key->first.starts_with(prefix);
-}
-
 // A supported feature binds us only where the table makes use of it.
-bool IsActive(const std::string& feature, const Protocol& protocol, const Metadata& metadata, const contract::Schema& schema) {
-  if (feature == "invariants") return AnyField(schema.fields, "delta.invariants");
-  if (feature == "checkConstraints") return AnyProperty(metadata, "delta.constraints.");
-  if (feature == "changeDataFeed") return IsEnabled(metadata, "delta.enableChangeDataFeed");
-  if (feature == "columnMapping") return ColumnMappingOf(protocol, metadata) != ColumnMapping::kNone;
+bool IsActive(const std::string& feature, const contract::Schema& schema) {
   if (feature == "identityColumns") return AnyField(schema.fields, "delta.identity.");
   if (feature == "allowColumnDefaults") return AnyField(schema.fields, "CURRENT_DEFAULT");
   return true;
@@ -64,6 +58,8 @@ Error Unsupported(std::string_view verb, const std::vector<std::string>& names) 
 }
 
 }  // namespace
+
+bool BindsWriters(const Protocol& protocol, const std::string& feature) { return WriterFeatures(protocol).contains(feature); }
 
 bool IsEnabled(const Metadata& metadata, const std::string& property) {
   const auto it = metadata.configuration.find(property);
@@ -87,12 +83,12 @@ Status CheckWritable(const Protocol& protocol, const Metadata& metadata) {
   std::vector<std::string> unknown;
   if (protocol.min_writer_version > 7) unknown.push_back(fmt::format("writer version {}", protocol.min_writer_version));
   for (const auto& feature : WriterFeatures(protocol))
-    if (!kWritable.contains(feature) && IsActive(feature, protocol, metadata, schema)) unknown.push_back(feature);
+    if (!kWritable.contains(feature) && IsActive(feature, schema)) unknown.push_back(feature);
   return unknown.empty() ? Ok() : Status(Fail(Unsupported("written", unknown)));
 }
 
 Status CheckAppendOnly(const Protocol& protocol, const Metadata& metadata, const std::vector<Action>& actions) {
-  if (!WriterFeatures(protocol).contains("appendOnly") || !IsEnabled(metadata, "delta.appendOnly")) return Ok();
+  if (!BindsWriters(protocol, "appendOnly") || !IsEnabled(metadata, "delta.appendOnly")) return Ok();
   for (const Action& action : actions) {
     const auto* remove = std::get_if<Remove>(&action);
     if (remove && remove->data_change)

@@ -98,11 +98,29 @@ LogListing ReadListing(const std::vector<store::ObjectMeta>& objects, std::strin
   return listing;
 }
 
+namespace {
+
+// A folder is not listed at one instant: of commits that are put meanwhile, a later one may be seen and an earlier one not. What is
+// missing below the newest is therefore asked for by name, until one is really gone.
+void FillGaps(store::ObjectStore& store, std::string_view table_root, int64_t from, LogListing* listing) {
+  const int64_t oldest = from > 0 || listing->commits.empty() ? from : listing->commits.begin()->first;
+  for (int64_t version = listing->newest(); version > oldest; --version) {
+    if (listing->commits.contains(version)) continue;
+    auto found = store.Head(LogKey(table_root, CommitFileName(version)));
+    if (!found) return;
+    listing->commits[version] = *std::move(found);
+  }
+}
+
+}  // namespace
+
 Result<LogListing> ListLog(store::ObjectStore& store, std::string_view table_root, int64_t from) {
   // '.' follows the version in every name, so that "<version>" itself sorts before all of them.
   const std::string after = from > 0 ? LogKey(table_root, fmt::format("{:020}", from)) : "";
   SLUICE_TRY(auto objects, store.List(LogPrefix(table_root), after));
-  return ReadListing(objects, table_root);
+  LogListing listing = ReadListing(objects, table_root);
+  FillGaps(store, table_root, from, &listing);
+  return listing;
 }
 
 Result<LogSegment> ChooseSegment(const LogListing& listing, std::string_view table, std::optional<int64_t> version) {
@@ -147,6 +165,17 @@ std::optional<int64_t> LastCheckpointHint(store::ObjectStore& store, std::string
   const auto version = hint.is_object() ? hint.find("version") : hint.end();
   if (!hint.is_object() || version == hint.end() || !version->is_number_integer() || *version < 0) return std::nullopt;
   return version->get<int64_t>();
+}
+
+std::map<int64_t, int64_t> FileTimes(const LogListing& listing, int64_t upto) {
+  std::map<int64_t, int64_t> times;
+  int64_t last = INT64_MIN;
+  for (const auto& [version, file] : listing.commits) {
+    if (version > upto) break;
+    last = std::max(file.modified.millis(), last == INT64_MIN ? last : last + 1);
+    times.emplace_hint(times.end(), version, last);
+  }
+  return times;
 }
 
 }  // namespace sluice::delta

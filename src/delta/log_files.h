@@ -45,4 +45,8 @@ Result<LogSegment> FindSegment(store::ObjectStore& store, std::string_view table
 // The version that _last_checkpoint names; nullopt if it is missing or cannot be read: it is only a hint.
 std::optional<int64_t> LastCheckpointHint(store::ObjectStore& store, std::string_view table_root);
 
+// Pure. When each commit up to `upto` was made, by the times of their files: version → milliseconds. Clocks may step back, a copied log
+// may have any times: a version counts as made after the one before.
+std::map<int64_t, int64_t> FileTimes(const LogListing& listing, int64_t upto);
+
 }  // namespace sluice::delta

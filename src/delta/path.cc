@@ -30,11 +30,43 @@ std::string_view WithoutFileScheme(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash);
 }
 
+struct Character {
+  std::string_view bytes;
+  char32_t code = 0;  // 0 for a byte that is no UTF-8
+};
+
+// Requires text that is not empty.
+Character NextCharacter(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const size_t length = byte(0) < 0x80 ? 1 : byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : 2;
+  if (length == 1) return {text.substr(0, 1), byte(0)};
+  if (byte(0) < 0xC2 || byte(0) > 0xF4 || text.size() < length) return {text.substr(0, 1), 0};
+  char32_t code = byte(0) & (0x7F >> length);
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return {text.substr(0, 1), 0};
+    code = code << 6 | (byte(i) & 0x3F);
+  }
+  return {text.substr(0, length), code};
+}
+
+// Does java.net.URI leave this character of a path as it is? Of those beyond ASCII all but blanks and controls.
+bool StandsInUri(const Character& character) {
+  const char32_t code = character.code;
+  if (code < 0x80)
+    return code != 0 && (std::isalnum(static_cast<int>(code)) ||
+                         std::string_view("_-!.~'()*:@&=+$,;/").find(static_cast<char>(code)) != std::string_view::npos);
+  const bool blank = code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 ||
+                     code == 0x202F || code == 0x205F || code == 0x3000;
+  return code > 0x9F && !blank;
+}
+
 std::string Decode(std::string_view path) { return path.find('%') == std::string_view::npos ? std::string(path) : PercentDecode(path); }
 
 }  // namespace
 
 bool IsAbsolutePath(std::string_view log_path) { return log_path.starts_with('/') || SchemeLength(log_path) > 0; }
+
+bool IsPlainPath(std::string_view log_path) { return log_path.find('%') == std::string_view::npos && !log_path.starts_with("file:/"); }
 
 std::string PathKey(std::string_view log_path) { return Decode(WithoutFileScheme(log_path)); }
 
@@ -47,9 +79,15 @@ std::string FileLocation(const store::ObjectStore& store, std::string_view table
 }
 
 std::string LogPath(std::string_view relative_key) {
-  std::string path = PercentEncode(relative_key, /*keep_slash=*/true);
-  // '=' may stand in a path (RFC 3986 section 3.3), and every other writer leaves it in "column=value/".
-  for (size_t i = 0; (i = path.find("%3D", i)) != std::string::npos; ++i) path.replace(i, 3, "=");
+  std::string path;
+  while (!relative_key.empty()) {
+    const auto character = NextCharacter(relative_key);
+    if (StandsInUri(character))
+      path += character.bytes;
+    else
+      for (const char byte : character.bytes) path += fmt::format("%{:02X}", static_cast<unsigned char>(byte));
+    relative_key.remove_prefix(character.bytes.size());
+  }
   return path;
 }
 

@@ -1,10 +1,9 @@
 #pragma once
 // Action reconciliation (PROTOCOL.md, "Action Reconciliation"), newest first: the first reference to a logical file decides, all
 // older ones are dropped unread. Pure.
-#include <memory_resource>
+#include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "delta/snapshot.h"
@@ -13,32 +12,39 @@ namespace sluice::delta {
 
 class Replay {
  public:
-  // The actions of one commit, in the order of its lines. Commits come newest first.
-  void TakeCommit(std::vector<Action> actions);
+  // About so many actions are still to come, no promise: room is made at once and not by doubling.
+  void Expect(size_t actions);
+  // The actions of the commits: the newest commit first, and within a commit the last line first.
+  void TakeNewest(Action&& action);
   // Then the actions of the checkpoint, in any order: they are reconciled among themselves already.
-  void TakeCheckpoint(Action action);
-  // Moves the state out: files and tombstones sorted by path, then deletion vector. version, timestamp, schema and head_etag stay
-  // to be set. Errors: "bad-delta-log" without protocol or metadata.
+  void TakeCheckpoint(Action&& action);
+  // Moves the state out: files and tombstones sorted by LogicalKey. version, timestamp, schema and head_etag stay to be set.
+  // Errors: "bad-delta-log" without protocol or metadata.
   Result<Snapshot> Finish() &&;
+  // The same for commits alone that follow `base`. What they leave as it was is shared with it.
+  Snapshot FinishOnto(const Snapshot& base) &&;
 
  private:
-  template <typename File>
-  bool IsNew(const File& file, bool remember);
-  void Take(Add&& add, bool remember);
-  void Take(Remove&& remove, bool remember);
-  void Take(Metadata&& metadata, bool);
-  void Take(Protocol&& protocol, bool);
-  void Take(Txn&& txn, bool);
-  void Take(DomainMetadata&& domain, bool);
-  void Take(CdcFile&&, bool) {}
-  void Take(CommitInfo&&, bool) {}
+  // Logical files that a newer action decided, by place in files_ (even) or tombstones_ (odd). Open addressing: a log may name
+  // millions, none is ever taken out, and nearly every look-up finds nothing.
+  struct Slot {
+    uint32_t hash = 0, place = 0;  // place + 1; 0: free
+  };
 
-  Snapshot state_;
-  bool has_metadata_ = false, has_protocol_ = false;
-  // Logical files decided by a newer commit. Keys and table lie in one arena: a log may name millions, and none is ever taken out.
-  std::pmr::monotonic_buffer_resource arena_;
-  std::pmr::unordered_set<std::string_view> seen_{&arena_};
-  std::string key_;  // scratch
+  template <typename File>
+  void TakeFile(File&& file, std::vector<File>* files, uint32_t odd, bool remember);
+  bool Holds(const Slot& slot, const std::string& path, const Boxed<DeletionVector>& dv) const;
+  void Grow();
+  void Take(Action&& action, bool remember);
+
+  std::vector<Add> files_;
+  std::vector<Remove> tombstones_;
+  std::vector<Slot> seen_;  // its size is a power of two
+  size_t seen_count_ = 0;
+  std::optional<Metadata> metadata_;
+  std::optional<Protocol> protocol_;
+  std::map<std::string, Txn> txns_;
+  std::map<std::string, DomainMetadata> domains_;  // removed ones too: they hide older ones
 };
 
 }  // namespace sluice::delta

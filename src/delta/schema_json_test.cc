@@ -65,7 +65,7 @@ TEST(SchemaJson, BrokenTextIsNoSchema) {
 
 TEST(SchemaJson, HostileNestingIsRefusedAndNotFollowed) {
   std::string text = "\"long\"";
-  for (int i = 0; i < 5000; ++i) text = R"({"type":"array","containsNull":true,"elementType":)" + text + "}";
+  for (int i = 0; i < 5000; ++i) text.insert(0, R"({"type":"array","containsNull":true,"elementType":)").append("}");
   const auto parsed = ParseSchemaString(R"({"type":"struct","fields":[{"name":"a","type":)" + text + "}]}");
   ASSERT_FALSE(parsed);
   EXPECT_EQ(parsed.error().code, "unknown-type");

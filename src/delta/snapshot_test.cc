@@ -1,9 +1,13 @@
 #include "delta/snapshot.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <random>
 
 #include "delta/commit.h"
 #include "delta/log_files.h"
+#include "store/faulty_store.h"
 
 namespace sluice::delta {
 namespace {
@@ -185,9 +189,25 @@ TEST_F(SnapshotTest, IncompleteMultiPartCheckpointsAreIgnored) {
   EXPECT_EQ(Paths(), Strings({"f0", "f1"}));
 }
 
+TEST_F(SnapshotTest, ABrokenCheckpointIsPassedOverWhileItsCommitsAreThere) {
+  StartWithCheckpoint();
+  ASSERT_TRUE(WriteCheckpoint(*store_, kRoot, *LoadSnapshot(*store_, kRoot), clock_));
+  const std::string older = LogKey(kRoot, "00000000000000000002.checkpoint.parquet"),
+                    newer = LogKey(kRoot, "00000000000000000004.checkpoint.parquet");
+  ASSERT_TRUE(store_->Put(newer, store_->Get(newer)->substr(0, 500)));
+  const Strings all = {"f0", "f1", "f2", "f3", "f4"};
+  EXPECT_EQ(Paths(), all);
+  EXPECT_EQ(Paths(4), all);
+  ASSERT_TRUE(store_->Put(older, ""));
+  EXPECT_EQ(Paths(), all);  // from the first commit on
+  Clean(2);
+  EXPECT_EQ(ErrorOf().code, "bad-delta-log");
+}
+
 TEST_F(SnapshotTest, BrokenCheckpointIsNamed) {
   StartWithCheckpoint();
   ASSERT_TRUE(store_->Put(LogKey(kRoot, "00000000000000000002.checkpoint.parquet"), "no parquet at all"));
+  Clean(2);
   EXPECT_EQ(ErrorOf().code, "bad-delta-log");
   EXPECT_NE(ErrorOf().message.find("00000000000000000002.checkpoint.parquet: broken checkpoint"), std::string::npos) << ErrorOf().message;
 }
@@ -233,6 +253,46 @@ TEST_F(SnapshotTest, RefreshEqualsLoadingAfresh) {
   EXPECT_EQ(Refresh(*store_, kRoot, *loaded)->version, 5);
 }
 
+template <typename File>
+std::vector<std::string> KeysOf(const FileList<File>& files) {
+  std::vector<std::string> keys;
+  for (const File& file : files) keys.push_back(LogicalKey(file.path, file.deletion_vector));
+  return keys;
+}
+
+// Whatever comes, and however a path is spelt: a snapshot held over many commits is the one loaded afresh, with or without a checkpoint.
+TEST_F(SnapshotTest, AHeldSnapshotNeverDrifts) {
+  Start();
+  Snapshot held = *LoadSnapshot(*store_, kRoot);
+  std::mt19937 random(11);
+  for (int64_t version = 1; version <= 120; ++version) {
+    std::map<std::string, std::string> lines;  // one action a path
+    for (int i = 0; i < 8; ++i) {
+      const std::string number = std::to_string(random() % 400), path = random() % 4 == 0 ? "a%20b/" + number : "p" + number;
+      std::string line = random() % 3 == 0 ? RemoveLine(path) : AddLine(path);
+      if (random() % 3 == 0) line.insert(line.size() - 2, "," + Dv("v" + std::to_string(random() % 2)));
+      lines[path] = line;
+    }
+    if (version % 7 == 0) lines["txn"] = fmt::format(R"({{"txn":{{"appId":"app","version":{}}}}})", version);
+    if (version % 9 == 0)
+      lines["d"] = fmt::format(R"({{"domainMetadata":{{"domain":"d","configuration":"{}","removed":{}}}}})", version, version % 2 == 0);
+    std::string text;
+    for (const auto& [path, line] : lines) text += line + "\n";
+    ASSERT_TRUE(store_->Put(LogKey(kRoot, CommitFileName(version)), text));
+    held = *Refresh(*store_, kRoot, held);
+    const Snapshot loaded = *LoadSnapshot(*store_, kRoot);
+    ASSERT_EQ(held.version, version);
+    ASSERT_EQ(KeysOf(held.files), KeysOf(loaded.files)) << version;
+    ASSERT_EQ(held.txns, loaded.txns);
+    ASSERT_EQ(held.domains, loaded.domains);
+    if (version == 60) {
+      ASSERT_TRUE(WriteCheckpoint(*store_, kRoot, held, clock_));
+    } else if (version < 60) {
+      ASSERT_EQ(KeysOf(held.tombstones), KeysOf(loaded.tombstones)) << version;
+    }
+  }
+}
+
 TEST_F(SnapshotTest, RefreshSeesThatTheTableWasMadeAgain) {
   Start();
   Write(1, {AddLine("f1")});
@@ -274,6 +334,97 @@ TEST_F(SnapshotTest, ReadCommitsGivesARangeAndSaysWhetherItIsWhole) {
   EXPECT_EQ(range.head, 4);
   EXPECT_EQ(ReadCommits(*store_, "nothing", -1)->head, -1);
   EXPECT_TRUE(ReadCommits(*store_, "nothing", -1)->complete);
+}
+
+// Somebody cleans the log after it was listed, up to a checkpoint that he has just written.
+class CleanedMeanwhile {
+ public:
+  CleanedMeanwhile(store::ObjectStore& store, Clock& clock, int64_t upto) {
+    store::FaultyOptions options;
+    options.before = [this, &store, &clock, upto](const store::Operation& operation) {
+      if (cleaned_ || operation.kind != store::OperationKind::kGet || !operation.key.ends_with(".json")) return;
+      cleaned_ = true;
+      ASSERT_TRUE(WriteCheckpoint(store, kRoot, *LoadSnapshot(store, kRoot, upto), clock));
+      for (int64_t v = 0; v < upto; ++v) ASSERT_TRUE(store.Delete(LogKey(kRoot, CommitFileName(v))));
+    };
+    seen_ = std::make_unique<store::FaultyStore>(store, std::move(options));
+  }
+  store::ObjectStore& store() { return *seen_; }
+  bool cleaned() const { return cleaned_; }
+
+ private:
+  bool cleaned_ = false;
+  std::unique_ptr<store::FaultyStore> seen_;
+};
+
+TEST_F(SnapshotTest, ALogThatIsCleanedWhileItIsReadIsListedAgain) {
+  Start();
+  for (int64_t v = 1; v <= 4; ++v) Write(v, {AddLine("f" + std::to_string(v))});
+  CleanedMeanwhile other(*store_, clock_, 4);
+  const auto snapshot = LoadSnapshot(other.store(), kRoot);
+  ASSERT_TRUE(snapshot) << snapshot.error().ToString();
+  EXPECT_TRUE(other.cleaned());
+  EXPECT_EQ(snapshot->version, 4);
+  EXPECT_EQ(snapshot->files.size(), 5U);
+}
+
+TEST_F(SnapshotTest, CommitsThatAreCleanedWhileTheyAreReadAreToldAsGone) {
+  Start();
+  for (int64_t v = 1; v <= 4; ++v) Write(v, {AddLine("f" + std::to_string(v))});
+  CleanedMeanwhile other(*store_, clock_, 4);
+  const auto range = ReadCommits(other.store(), kRoot, 0);
+  ASSERT_TRUE(range) << range.error().ToString();
+  EXPECT_TRUE(other.cleaned());
+  EXPECT_FALSE(range->complete);
+}
+
+TEST_F(SnapshotTest, RefreshFallsBackWhereTheLogIsCleanedMeanwhile) {
+  Start();
+  const auto base = *LoadSnapshot(*store_, kRoot);
+  for (int64_t v = 1; v <= 4; ++v) Write(v, {AddLine("f" + std::to_string(v))});
+  CleanedMeanwhile other(*store_, clock_, 4);
+  const auto refreshed = Refresh(other.store(), kRoot, base);
+  ASSERT_TRUE(refreshed) << refreshed.error().ToString();
+  EXPECT_EQ(refreshed->files.size(), 5U);
+}
+
+TEST_F(SnapshotTest, ARangeWhoseStartWasCleanedIsNotAnchored) {
+  StartWithCheckpoint();
+  EXPECT_TRUE(ReadCommits(*store_, kRoot, 1)->anchored);
+  Clean(1);
+  Write(1, {AddLine("late")});  // into a cleaned slot: no reader of the table sees it
+  EXPECT_TRUE(ReadCommits(*store_, kRoot, 0)->complete);
+  EXPECT_FALSE(ReadCommits(*store_, kRoot, 0)->anchored);
+  EXPECT_TRUE(ReadCommits(*store_, "nothing", -1)->anchored);
+}
+
+// A listing that overlooks some names, as one of a folder may while files come into it.
+class Overlooking : public store::FaultyStore {
+ public:
+  Overlooking(store::ObjectStore& inner, std::vector<std::string> keys) : FaultyStore(inner), keys_(std::move(keys)) {}
+  Result<std::vector<store::ObjectMeta>> List(std::string_view prefix, std::string_view start_after) override {
+    SLUICE_TRY(auto objects, FaultyStore::List(prefix, start_after));
+    std::erase_if(objects, [&](const auto& object) { return std::find(keys_.begin(), keys_.end(), object.key) != keys_.end(); });
+    return objects;
+  }
+
+ private:
+  std::vector<std::string> keys_;
+};
+
+TEST_F(SnapshotTest, CommitsThatAListingOverlookedAreAskedFor) {
+  StartWithCheckpoint();
+  Overlooking store(*store_, {LogKey(kRoot, CommitFileName(1)), LogKey(kRoot, CommitFileName(3))});
+  EXPECT_EQ(LoadSnapshot(store, kRoot)->files.size(), 5u);
+  EXPECT_EQ(LoadSnapshot(store, kRoot, 1)->files.size(), 2u);
+  const auto range = ReadCommits(store, kRoot, 0);
+  EXPECT_TRUE(range->complete);
+  EXPECT_EQ(range->commits.size(), 4u);
+  EXPECT_EQ(Refresh(store, kRoot, *LoadSnapshot(*store_, kRoot, 2))->version, 4);
+  // What is really gone stays so.
+  ASSERT_TRUE(store_->Delete(LogKey(kRoot, CommitFileName(3))));
+  EXPECT_FALSE(ReadCommits(store, kRoot, 2)->complete);
+  EXPECT_EQ(LoadSnapshot(store, kRoot).error().code, "bad-delta-log");
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct Opened {
   std::unique_ptr<Connection> connection;
 };
 
-Opened Open(DuckDbOptions options = {}) {
+Opened Open(const DuckDbOptions& options = {}) {
   Opened opened;
   opened.db = DuckDb::Open(options).value();
   opened.connection = opened.db->Connect().value();

@@ -21,12 +21,14 @@ enum class UseMode {
   kChanges,  // changes(bronze.orders)
   kThis,     // this
   kBatch,    // batch
+  kPlace,    // delta_scan('path'): a Delta table by where it lies, in a person's query only
 };
 
 struct TableUse {
   UseMode mode = UseMode::kWhole;
-  std::string schema, name;  // "bronze", "orders"; empty for this and batch
+  std::string schema, name;  // "bronze", "orders"; empty for this and batch; name is the path of a kPlace
   Location where;
+  std::string at;          // as of which version ("3") or time ("2024-01-31"), in a person's query only; "" the newest
   std::string id() const;  // "bronze.orders", "new(bronze.orders)", "this", "batch": the key of bindings
 };
 
@@ -72,9 +74,9 @@ class SqlFrontend {
   // rows that may differ from run to run) go to `warnings`, which may be null.
   virtual Result<SqlTree> ParseModel(const std::string& sql, const std::string& file, const std::vector<std::string>& schemas,
                                      std::vector<Error>* warnings) = 0;
-  // The same for SQL inside another file (a check's `sql:`), whose text begins at `origin`.
-  virtual Result<SqlTree> ParseQuery(const std::string& sql, const Location& origin, const std::vector<std::string>& schemas,
-                                     std::vector<Error>* warnings) = 0;
+  // The same for what a person asks once, which may also read delta_scan('path') and older versions of tables: what it read needs no
+  // telling later.
+  virtual Result<SqlTree> ParseQuery(const std::string& sql, const std::vector<std::string>& schemas) = 0;
   // A boolean or scalar expression over columns (delete_when, where, contract rules). `origin` places errors: the position of
   // the text inside its YAML file. Gives canonical text. Error "not-an-expression" for more than an expression.
   virtual Result<std::string> ParseExpression(const std::string& sql, const Location& origin) = 0;
@@ -94,8 +96,10 @@ class SqlFrontend {
 
   // The SQL to run: each use replaced by its relation (text for FROM: a quoted view name or a parenthesised SELECT); stars exclude
   // metadata columns of direct inputs; parameters stay $names. A relation's text must not depend on names that the model's WITH may take.
+  // `known_rows`: TableUse::id() → rows of the relation, where they are known: a SELECT of its count(*) alone does not read it.
   virtual Result<std::string> Lower(const SqlTree& tree, const std::map<std::string, std::string>& relations,
-                                    const std::map<std::string, contract::Schema>& inputs) = 0;
+                                    const std::map<std::string, contract::Schema>& inputs,
+                                    const std::map<std::string, int64_t>& known_rows = {}) = 0;
 
   // engines::CastTo.
   std::string CastTo(const std::string& sql, const contract::Schema& schema);

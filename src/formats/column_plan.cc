@@ -24,14 +24,15 @@ int PositionOf(const ColumnContract& column, const std::vector<std::string>& nam
   return by_from >= 0 ? by_from : Position(names, column.name);
 }
 
-Status RefuseDuplicates(const ColumnPlan& plan, const std::vector<std::string>& names) {
+Status RefuseDuplicates(const ColumnPlan& plan, const std::string& key, const std::vector<std::string>& names) {
   for (const ColumnPlan::Column& column : plan.columns) {
     if (column.file_column < 0) continue;
     const std::string& name = names[static_cast<size_t>(column.file_column)];
     const auto same = [&](const std::string& other) { return EqualsIgnoreCase(Trim(other), Trim(name)); };
     if (std::count_if(names.begin(), names.end(), same) > 1) {
-      return Fail(DataError("duplicate-header", fmt::format("the file has several fields named \"{}\"", Trim(name)))
-                      .Hint("which one is meant cannot be known: rename one of them in the file"));
+      return Fail(DataError("duplicate-header", fmt::format("{} has several fields named \"{}\"", key, Trim(name)))
+                      .Hint("which one is meant cannot be known: rename one of them in the file, or skip its header and name the fields: "
+                            "header: false, skip: 1"));
     }
   }
   return Ok();
@@ -69,7 +70,7 @@ Result<ColumnPlan> PlanColumns(const ReadRequest& request, const std::vector<std
     if (column.file_column >= 0) used[static_cast<size_t>(column.file_column)] = true;
     plan.columns.push_back(std::move(column));
   }
-  if (header) SLUICE_CHECK(RefuseDuplicates(plan, file_names));
+  if (header) SLUICE_CHECK(RefuseDuplicates(plan, request.key, file_names));
   if (request.contract->on_missing_column == contract::OnMissingColumn::kFail) SLUICE_CHECK(RefuseMissing(plan, request.key, file_names));
   const bool quarantine = request.contract->on_new_column == contract::OnNewColumn::kQuarantine;
   for (size_t i = 0; i < used.size(); ++i) {

@@ -197,7 +197,7 @@ Result<ArrayPtr> JsonTexts(const ArrayPtr& array) {
   arrow::StringBuilder out;
   for (int64_t i = 0; i < array->length(); ++i) {
     std::string text = array->IsNull(i) ? "" : JsonOfValue(*array, i);
-    if (text.starts_with('"')) text = text.substr(1, text.size() - 2);  // dates and times, which have nothing to escape
+    if (text.starts_with('"')) text = text.substr(1, text.size() - 2);  // dates, times, UUIDs: they have nothing to escape
     const auto status = array->IsNull(i) ? out.AppendNull() : out.Append(text);
     if (!status.ok()) return Fail(ArrowError(status));
   }
@@ -315,10 +315,13 @@ Result<ArrayPtr> ConvertMap(const ArrayPtr& array, const FieldShape& shape, cons
   return arrow::MakeArray(arrow::ArrayData::Make(type, map.length(), {map.null_bitmap(), map.value_offsets()}, {entries}));
 }
 
-// Layouts that differ only in how they lie in memory.
-Result<ArrayPtr> Plain(const ArrayPtr& array) {
+// Layouts that differ only in how they lie in memory. A UUID stays one where its text is asked for.
+Result<ArrayPtr> Plain(const ArrayPtr& array, TypeKind to) {
   const arrow::DataType& type = *array->type();
-  if (type.id() == arrow::Type::EXTENSION) return Plain(static_cast<const arrow::ExtensionArray&>(*array).storage());
+  if (type.id() == arrow::Type::EXTENSION) {
+    if (to == TypeKind::kString && contract::IsUuid(type)) return array;
+    return Plain(static_cast<const arrow::ExtensionArray&>(*array).storage(), to);
+  }
   std::shared_ptr<arrow::DataType> plain;
   if (type.id() == arrow::Type::DICTIONARY) plain = static_cast<const arrow::DictionaryType&>(type).value_type();
   if (type.id() == arrow::Type::LARGE_LIST || type.id() == arrow::Type::FIXED_SIZE_LIST)
@@ -330,7 +333,7 @@ Result<ArrayPtr> Plain(const ArrayPtr& array) {
 }  // namespace
 
 Result<ArrayPtr> ConvertArray(const ArrayPtr& outside, const FieldShape& shape, const RefuseValue& refuse) {
-  SLUICE_TRY(const ArrayPtr plain, Plain(outside));
+  SLUICE_TRY(const ArrayPtr plain, Plain(outside, shape.type.kind));
   SLUICE_TRY(const ArrayPtr array, Compact(plain));
   const arrow::Type::type id = array->type_id();
   if (id == arrow::Type::NA) return Nulls(shape, array->length());

@@ -12,42 +12,43 @@
 namespace sluice::formats {
 namespace {
 
-// The file's bytes in growing windows: what a block did not consume stands at the front of the next.
+// The file's bytes, a window of them at a time: blocks are slices of it, and keep it alive.
 class CsvWindow {
  public:
-  CsvWindow(std::unique_ptr<ByteSource> source, size_t block_bytes) : source_(std::move(source)), block_bytes_(block_bytes) {}
+  CsvWindow(std::unique_ptr<ByteSource> source, size_t block_bytes)
+      : source_(std::move(source)), block_bytes_(block_bytes), bytes_(CsvBytes::Make(0)) {}
 
-  // Makes `carry` bytes of the current window's end the next window's front, and fills it up.
-  Status Advance(size_t carry, size_t more) {
-    auto next = CsvBytes::Make(carry + more);
-    if (carry > 0) std::memcpy(next->data.get(), bytes_->data.get() + bytes_->size - carry, carry);
-    next->size = carry;
-    while (!ended_ && next->size < carry + more) {
-      SLUICE_TRY(const size_t read, source_->Read(next->data.get() + next->size, carry + more - next->size));
+  // Afterwards `want` bytes are unread, or all that are left.
+  Status Need(size_t want) {
+    const std::string_view rest = unread();
+    if (ended_ || rest.size() >= want) return Ok();
+    auto next = CsvBytes::Make(want);
+    if (!rest.empty()) std::memcpy(next->data.get(), rest.data(), rest.size());
+    next->size = rest.size();
+    while (!ended_ && next->size < want) {
+      SLUICE_TRY(const size_t read, source_->Read(next->data.get() + next->size, want - next->size));
       if (read == 0) ended_ = true;
       next->size += read;
     }
     std::memset(next->data.get() + next->size, 0, 64);
     bytes_ = std::move(next);
+    begin_ = 0;
     return Ok();
   }
-  Status Next(size_t carry) { return Advance(carry, block_bytes_); }
-  // The same bytes and as many again: for a record that is longer than the window.
-  Status Grow() { return Advance(bytes_->size, std::max(bytes_->size, block_bytes_)); }
-  // Drops bytes off the front without having made a block of them.
-  void Drop(size_t n) {
-    std::memmove(bytes_->data.get(), bytes_->data.get() + n, bytes_->size - n + 64);
-    bytes_->size -= n;
-  }
+  // The unread bytes and as many again: for a record that is longer than they.
+  Status Grow() { return Need(std::max(2 * unread().size(), block_bytes_)); }
+  void Consume(size_t n) { begin_ += n; }
 
-  const std::shared_ptr<CsvBytes>& bytes() const { return bytes_; }
-  std::string_view text() const { return {bytes_->data.get(), bytes_->size}; }
+  std::string_view unread() const { return {bytes_->data.get() + begin_, bytes_->size - begin_}; }
+  CsvSlice Slice(size_t size) const { return {bytes_, begin_, size}; }
   bool ended() const { return ended_; }
+  size_t block_bytes() const { return block_bytes_; }
 
  private:
   std::unique_ptr<ByteSource> source_;
   size_t block_bytes_;
   std::shared_ptr<CsvBytes> bytes_;
+  size_t begin_ = 0;  // of the unread bytes
   bool ended_ = false;
 };
 
@@ -72,13 +73,13 @@ class CsvFront {
       : window_(window), request_(request), dialect_(dialect) {}
 
   Result<Front> Read() {
-    SLUICE_CHECK(window_.Next(0));
-    SLUICE_CHECK(RefuseOtherEncodings(window_.text(), request_.key));
-    size_t at = window_.text().starts_with("\xef\xbb\xbf") ? 3 : 0;
+    SLUICE_CHECK(window_.Grow());
+    SLUICE_CHECK(RefuseOtherEncodings(window_.unread(), request_.key));
+    size_t at = window_.unread().starts_with("\xef\xbb\xbf") ? 3 : 0;
     for (int i = 0; i < dialect_.skip; ++i) SLUICE_CHECK(PassLine(&at));
     Front front;
     for (;;) {
-      if (at >= window_.text().size() && window_.ended()) {
+      if (at >= window_.unread().size() && window_.ended()) {
         front.records_at = at;
         return front;
       }
@@ -93,10 +94,11 @@ class CsvFront {
  private:
   Status PassLine(size_t* at) {
     for (;;) {
-      const std::string_view text = window_.text();
+      const std::string_view text = window_.unread();
       const size_t end = text.find_first_of("\r\n", *at);
       if (end == std::string_view::npos || (text[end] == '\r' && end + 1 == text.size())) {
         if (!window_.ended()) {
+          if (text.size() - *at > MaxRecord()) return Fail(BadHeader("a line before the table is longer than a record may be"));
           SLUICE_CHECK(window_.Grow());
           continue;
         }
@@ -111,20 +113,25 @@ class CsvFront {
   // The fields of the record at `at`, which moves past it. None: the line is empty or a comment.
   Result<std::vector<std::string>> FieldsAt(size_t* at) {
     for (;;) {
-      const std::string_view text = window_.text().substr(*at);
-      FrontRecord front =
-          TakeFrontRecord(text.data(), text.size(), window_.ended(), dialect_, static_cast<size_t>(request_.max_record_bytes));
+      const std::string_view text = window_.unread().substr(*at);
+      FrontRecord front = TakeFrontRecord(text.data(), text.size(), window_.ended(), dialect_, MaxRecord());
       if (!front.complete) {
         SLUICE_CHECK(window_.Grow());
         continue;
       }
       if (!front.bad.empty()) {
-        return Fail(DataError("bad-header", fmt::format("{}: the first record cannot be split: {}", request_.key, front.bad))
-                        .Hint("pin the dialect under read: (delimiter, quote, skip)"));
+        // Without a header it is a record like any other, and loses nothing but itself.
+        if (!dialect_.header && !request_.contract->columns.empty()) return std::vector<std::string>(request_.contract->columns.size());
+        return Fail(BadHeader("the first record cannot be split: " + front.bad));
       }
       *at += front.consumed;
       return std::move(front.fields);
     }
+  }
+
+  size_t MaxRecord() const { return static_cast<size_t>(request_.max_record_bytes); }
+  Error BadHeader(const std::string& why) const {
+    return DataError("bad-header", fmt::format("{}: {}", request_.key, why)).Hint("pin the dialect under read: (delimiter, quote, skip)");
   }
 
   CsvWindow& window_;
@@ -136,41 +143,61 @@ class CsvReader : public RecordReader {
  public:
   CsvReader(CsvWindow window, std::shared_ptr<const CsvFile> file, size_t max_record_bytes, size_t records_at)
       : window_(std::move(window)), file_(std::move(file)), max_(max_record_bytes) {
-    place_.first_line = 1 + CountLines(window_.bytes()->data.get(), records_at);
-    place_.first_offset = static_cast<int64_t>(records_at);
-    window_.Drop(records_at);
+    Pass(records_at);
   }
 
   Result<std::unique_ptr<RawBlock>> Next() override {
-    for (bool first = std::exchange(fresh_, false);; first = false) {
-      if (!first) {
-        if (window_.ended()) return nullptr;
-        SLUICE_CHECK(consumed_ == 0 ? window_.Grow() : window_.Next(window_.bytes()->size - consumed_));
+    for (size_t want = window_.block_bytes();;) {
+      SLUICE_CHECK(window_.Need(want));
+      if (discarding_) {
+        want = SkipDiscarded();
+        continue;
       }
-      SkipDiscarded();
+      const std::string_view unread = window_.unread();
+      const CsvSlice slice = window_.Slice(std::min(unread.size(), want));
+      const bool final = window_.ended() && slice.size == unread.size();
       RecordIndex index;
       Reserve(&index);
-      const auto& bytes = window_.bytes();
-      const ScanResult scan = ScanRecords(bytes->data.get(), bytes->size, window_.ended(), file_->dialect, file_->fields, max_, &index);
-      consumed_ = scan.consumed;
-      discarding_ = scan.discarding;
+      ScanResult scan = ScanRecords(slice.data(), slice.size, final, file_->dialect, file_->fields, max_, &index);
+      if (want > window_.block_bytes()) Shorten(&index, &scan);
       const CsvBlockPlace place = place_;
       place_.first_row += static_cast<int64_t>(index.size());
-      place_.first_line += CountLines(bytes->data.get(), consumed_);
-      place_.first_offset += static_cast<int64_t>(consumed_);
+      Pass(scan.consumed);
+      discarding_ = scan.discarding;
       fields_per_block_ = index.ends.size();
-      if (index.size() > 0) return std::make_unique<CsvBlock>(file_, bytes, std::move(index), place);
+      if (index.size() > 0) return std::make_unique<CsvBlock>(file_, slice, std::move(index), place);
+      if (final) return nullptr;
+      // Twice as much, and so no byte is looked at more than a few times; what is beyond the limit is judged by then.
+      want = scan.consumed > 0 ? window_.block_bytes() : std::min(2 * want, max_ + window_.block_bytes() + 64);
     }
   }
 
  private:
-  // The rest of a record that was cut, up to its line's end.
-  void SkipDiscarded() {
-    if (!discarding_) return;
-    const size_t end = std::min(window_.text().find_first_of("\r\n"), window_.text().size());
-    place_.first_offset += static_cast<int64_t>(end);
-    window_.Drop(end);
-    discarding_ = window_.text().empty() && !window_.ended();
+  // The slice had to grow for one record: those that begin far behind it are left to blocks of the usual size.
+  void Shorten(RecordIndex* index, ScanResult* scan) const {
+    if (index->size() < 2) return;
+    const auto far = std::lower_bound(index->starts.begin() + 1, index->starts.end(), index->starts[1] + window_.block_bytes());
+    if (far == index->starts.end()) return;
+    *scan = {*far, false};
+    const auto kept = static_cast<size_t>(far - index->starts.begin());
+    index->starts.resize(kept);
+    index->ends.resize(kept * index->fields);
+    while (!index->bad.empty() && index->bad.back().record >= kept) index->bad.pop_back();
+  }
+  void Pass(size_t bytes) {
+    place_.first_line += CountLines(window_.unread().data(), bytes);
+    place_.first_offset += static_cast<int64_t>(bytes);
+    window_.Consume(bytes);
+  }
+  // Passes the rest of a record that was cut, up to and with its line's end. Returns how many bytes to look at next.
+  size_t SkipDiscarded() {
+    const std::string_view text = window_.unread();
+    size_t at = std::min(text.find_first_of("\r\n"), text.size());
+    const bool lone = at + 1 == text.size() && text[at] == '\r' && !window_.ended();  // a LF may follow
+    discarding_ = (at == text.size() || lone) && !window_.ended();
+    if (at < text.size() && !lone) at += text[at] == '\r' && text.substr(at).starts_with("\r\n") ? 2 : 1;
+    Pass(at);
+    return std::max(window_.block_bytes(), window_.unread().size() + 1);
   }
   void Reserve(RecordIndex* index) const {
     index->ends.reserve(fields_per_block_ + fields_per_block_ / 8 + 1024);
@@ -181,8 +208,8 @@ class CsvReader : public RecordReader {
   std::shared_ptr<const CsvFile> file_;
   size_t max_;
   CsvBlockPlace place_;
-  size_t consumed_ = 0, fields_per_block_ = 0;
-  bool fresh_ = true, discarding_ = false;
+  size_t fields_per_block_ = 0;
+  bool discarding_ = false;
 };
 
 class NoRecords : public RecordReader {
@@ -196,9 +223,11 @@ std::vector<std::string> Numbered(size_t count) {
   return names;
 }
 
-// Without a header a record has as many fields as the contract has columns; fewer, if the first one does and that is accepted.
+// Without a header a record has as many fields as the contract has columns; fewer, if the first one does and that is accepted. Where
+// nothing says the columns, the first record does.
 size_t FieldsWithoutHeader(const ReadRequest& request, size_t first_record) {
   const size_t contracted = request.contract->columns.size();
+  if (contracted == 0) return first_record;
   const bool may_lack = request.contract->on_missing_column == contract::OnMissingColumn::kNull;
   return may_lack && first_record < contracted ? first_record : contracted;
 }
@@ -231,7 +260,7 @@ Result<std::vector<std::string>> ReadCsvHeader(const ReadRequest& request, const
 
 Result<std::vector<contract::Field>> NewCsvColumns(const ReadRequest& request, const CsvDialect& dialect) {
   std::vector<contract::Field> fields;
-  if (!dialect.header) return fields;
+  if (!dialect.header && !request.contract->columns.empty()) return fields;
   SLUICE_TRY(const auto names, ReadCsvHeader(request, dialect));
   for (const std::string& name : NewColumnNames(request, names)) {
     fields.push_back({name, contract::DataType::Of(contract::TypeKind::kString), true, {}});

@@ -48,7 +48,7 @@ std::shared_ptr<CsvBytes> CsvBytes::Make(size_t capacity) {
 
 struct CsvBlock::Content {
   std::shared_ptr<const CsvFile> file;
-  std::shared_ptr<const CsvBytes> bytes;
+  CsvSlice slice;
   RecordIndex index;
   CsvBlockPlace place;
   std::once_flag lines_once;
@@ -59,7 +59,7 @@ struct CsvBlock::Content {
     if (bad != index.bad.end() && bad->record == row) return bad->end;
     return index.ends[row * index.fields + index.fields - 1];
   }
-  std::string_view Raw(size_t row) const { return {bytes->data.get() + index.starts[row], End(row) - index.starts[row]}; }
+  std::string_view Raw(size_t row) const { return {slice.data() + index.starts[row], End(row) - index.starts[row]}; }
 
   RecordPlace Place(size_t row) {
     std::call_once(lines_once, [&] {
@@ -67,7 +67,7 @@ struct CsvBlock::Content {
       int64_t line = place.first_line;
       size_t at = 0;
       for (const uint32_t start : index.starts) {
-        line += CountLines(bytes->data.get() + at, start - at);
+        line += CountLines(slice.data() + at, start - at);
         at = start;
         lines.push_back(line);
       }
@@ -76,10 +76,10 @@ struct CsvBlock::Content {
   }
 };
 
-CsvBlock::CsvBlock(std::shared_ptr<const CsvFile> file, std::shared_ptr<const CsvBytes> bytes, RecordIndex index, CsvBlockPlace place)
+CsvBlock::CsvBlock(std::shared_ptr<const CsvFile> file, CsvSlice slice, RecordIndex index, CsvBlockPlace place)
     : content_(std::make_shared<Content>()) {
   content_->file = std::move(file);
-  content_->bytes = std::move(bytes);
+  content_->slice = std::move(slice);
   content_->index = std::move(index);
   content_->place = place;
 }
@@ -105,10 +105,10 @@ void FindBadText(const char* bytes, size_t size, RecordIndex* index, const std::
   for (BadRecord& bad : found) {
     const auto at =
         std::lower_bound(index->bad.begin(), index->bad.end(), bad.record, [](const BadRecord& b, uint32_t r) { return b.record < r; });
-    if (at != index->bad.end() && at->record == bad.record)
-      *at = std::move(bad);
-    else
+    if (at == index->bad.end() || at->record != bad.record)
       index->bad.insert(at, std::move(bad));
+    else if (std::strcmp(at->rule, "length") != 0)  // that only its beginning is here must stay known
+      *at = std::move(bad);
   }
 }
 
@@ -186,9 +186,9 @@ std::shared_ptr<arrow::Array> AllNull(const contract::DataType& type, size_t row
 Result<DecodedBatch> CsvBlock::Decode() {
   Content& content = *content_;
   const CsvFile& file = *content.file;
-  const char* bytes = content.bytes->data.get();
+  const char* bytes = content.slice.data();
   RecordIndex& index = content.index;
-  FindBadText(bytes, content.bytes->size, &index, [&](size_t row) { return content.Raw(row); });
+  FindBadText(bytes, content.slice.size, &index, [&](size_t row) { return content.Raw(row); });
   DecodedBatch batch;
   batch.first_row = content.place.first_row;
   Arena arena;

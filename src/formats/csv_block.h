@@ -29,13 +29,20 @@ struct CsvBytes {
   static std::shared_ptr<CsvBytes> Make(size_t capacity);
 };
 
+// What a block looks at: several may share one buffer.
+struct CsvSlice {
+  std::shared_ptr<const CsvBytes> bytes;
+  size_t begin = 0, size = 0;
+  const char* data() const { return bytes->data.get() + begin; }
+};
+
 struct CsvBlockPlace {
-  int64_t first_row = 1, first_line = 1, first_offset = 0;  // of the first byte of `bytes`
+  int64_t first_row = 1, first_line = 1, first_offset = 0;  // of the first byte of the slice
 };
 
 class CsvBlock : public RawBlock {
  public:
-  CsvBlock(std::shared_ptr<const CsvFile> file, std::shared_ptr<const CsvBytes> bytes, RecordIndex index, CsvBlockPlace place);
+  CsvBlock(std::shared_ptr<const CsvFile> file, CsvSlice slice, RecordIndex index, CsvBlockPlace place);
   Result<DecodedBatch> Decode() override;
 
  private:

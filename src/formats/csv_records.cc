@@ -33,7 +33,8 @@ Result<std::unique_ptr<RecordReader>> OpenCsvRecords(const ReadRequest& request,
     ScanSingleRecord(bytes->data.get(), begin, bytes->size, dialect, file->fields, static_cast<size_t>(request.max_record_bytes), &index);
     bytes->data[bytes->size++] = '\n';
   }
-  return std::make_unique<OneBlock>(std::make_unique<CsvBlock>(std::move(file), std::move(bytes), std::move(index), CsvBlockPlace{}));
+  return std::make_unique<OneBlock>(
+      std::make_unique<CsvBlock>(std::move(file), CsvSlice{bytes, 0, bytes->size}, std::move(index), CsvBlockPlace{}));
 }
 
 }  // namespace sluice::formats

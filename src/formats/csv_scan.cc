@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/counted.h"
 #include "core/text.h"
+#include "formats/cut_record.h"
 #include "formats/simd_masks.h"
 
 namespace sluice::formats {
@@ -26,7 +28,8 @@ class RecordScanner {
 
   enum class Step { kRecord, kIncomplete, kDiscard };
 
-  // Takes the record that starts at `at` (< size); `at` moves past it. kIncomplete: nothing taken, more bytes are needed.
+  // Takes the record that starts at `at` (< size); `at` moves past it. kIncomplete: nothing taken, more bytes are needed. kDiscard: the
+  // record (or comment) is too long; the rest of its line is still to be passed.
   Step TakeRecord(size_t* at) {
     start_ = *at;
     if (dialect_.comment != '\0' && bytes_[start_] == dialect_.comment) return SkipLine(at);
@@ -80,7 +83,7 @@ class RecordScanner {
     } else if (end == start_) {
       index_.ends.resize(base_);  // an empty line
     } else {
-      Refuse(end, "fields", fmt::format("{} fields where {} are expected", count, fields_));
+      Refuse(end, "fields", fmt::format("{} where {} expected", Counted(count, "field"), Counted(fields_, "is", "are")));
     }
   }
 
@@ -108,7 +111,7 @@ class RecordScanner {
       const char c = bytes_[p];
       over_line |= IsLineEnd(c);
       if (!doubled && c == dialect_.escape) {
-        ++p;
+        if (++p < size_) over_line |= IsLineEnd(bytes_[p]);
         continue;
       }
       if (c != dialect_.quote) continue;
@@ -143,9 +146,10 @@ class RecordScanner {
 
   Step SkipLine(size_t* at) {
     size_t p = LineEnd(bytes_, size_, start_);
-    if ((p == size_ && !final_) || !PassTerminator(&p)) return Step::kIncomplete;
+    const bool ends = (p < size_ || final_) && PassTerminator(&p);
+    if (!ends && !TooLong(p)) return Step::kIncomplete;
     *at = p;
-    return Step::kRecord;
+    return ends ? Step::kRecord : Step::kDiscard;
   }
 
   // The quote at `open` is stray: the record ends with the line it stands in.
@@ -159,9 +163,9 @@ class RecordScanner {
   }
 
   Step CutAt(size_t* at) {
-    const size_t end = start_ + max_;
-    Refuse(end, "length", fmt::format("the record is longer than {}; its text is cut there", FormatBytes(static_cast<int64_t>(max_))));
-    *at = end;
+    const size_t kept = KeptOfCutRecord({bytes_ + start_, max_});
+    Refuse(start_ + kept, "length", CutRecordMessage(static_cast<int64_t>(max_)));
+    *at = start_ + max_;
     return Step::kDiscard;
   }
 
@@ -175,6 +179,16 @@ class RecordScanner {
   size_t start_ = 0, base_ = 0;
   bool stray_ = false;
 };
+
+// Moves past the end of the line that `at` stands in; false if it (or what follows its CR) is not among the bytes: `at` is then
+// where to look on.
+bool PassLine(const char* bytes, size_t size, bool final, size_t* at) {
+  *at = LineEnd(bytes, size, *at);
+  if (*at == size) return final;
+  if (bytes[*at] == '\r' && *at + 1 == size && !final) return false;
+  *at += bytes[*at] == '\r' && *at + 1 < size && bytes[*at + 1] == '\n' ? 2 : 1;
+  return true;
+}
 
 // Carries of the 64-byte steps from one to the next.
 struct Carry {
@@ -273,7 +287,7 @@ class FastScanner {
     while (start_ < until && !stopped_) {
       const auto step = slow_.TakeRecord(&start_);
       if (step == RecordScanner::Step::kIncomplete) stopped_ = true;
-      if (step == RecordScanner::Step::kDiscard && (start_ = LineEnd(bytes_, size_, start_)) == size_) stopped_ = discarding_ = true;
+      if (step == RecordScanner::Step::kDiscard && !PassLine(bytes_, size_, final_, &start_)) stopped_ = discarding_ = true;
     }
     used_ = base_ = index_.ends.size();
     carry_ = Carry{};
@@ -313,9 +327,8 @@ ScanResult ScanRecordsSlowly(const char* bytes, size_t size, bool final, const C
       case RecordScanner::Step::kIncomplete:
         return {at, false};
       case RecordScanner::Step::kDiscard:
-        at = LineEnd(bytes, size, at);
-        if (at == size) return {at, true};
-        break;  // the terminator that follows ends an empty line
+        if (!PassLine(bytes, size, final, &at)) return {at, true};
+        break;
     }
   }
   return {size, false};
@@ -345,9 +358,13 @@ FrontRecord TakeFrontRecord(const char* bytes, size_t size, bool final, const Cs
   RecordIndex index;
   if (size == 0) return {final, 0, {}, ""};
   RecordScanner scanner(bytes, size, final, dialect, 0, max_record_bytes, &index);
-  if (scanner.TakeRecord(&front.consumed) == RecordScanner::Step::kIncomplete) return front;
+  const auto step = scanner.TakeRecord(&front.consumed);
+  if (step == RecordScanner::Step::kIncomplete) return front;
   front.complete = true;
-  if (!index.bad.empty()) front.bad = index.bad.front().message;
+  if (step == RecordScanner::Step::kDiscard)
+    front.bad = "it is longer than " + FormatBytes(static_cast<int64_t>(max_record_bytes));
+  else if (!index.bad.empty())
+    front.bad = index.bad.front().message;
   size_t begin = 0;
   for (const uint32_t end : index.ends) {
     front.fields.push_back(UnquoteField({bytes + begin, end - begin}, dialect));

@@ -29,11 +29,11 @@ struct RecordIndex {
 
 struct ScanResult {
   size_t consumed = 0;      // bytes of whole records (and what is skipped between them)
-  bool discarding = false;  // a record beyond max_record_bytes was cut: what follows up to the next line's end belongs to it
+  bool discarding = false;  // a record beyond max_record_bytes was cut: what follows belongs to it, up to and with its line's end
 };
 
 // Scans `size` bytes that begin at a record's start. `final`: nothing follows them. `bytes` must be readable for 64 bytes beyond
-// `size`. At most 4 GiB.
+// `size`. At most 4 GiB. Nothing consumed: the bytes end within the first record, and there are less than max_record_bytes + 64.
 ScanResult ScanRecords(const char* bytes, size_t size, bool final, const CsvDialect& dialect, uint32_t fields, size_t max_record_bytes,
                        RecordIndex* index);
 // The same by one byte after the other: what ScanRecords is tested against, and what it falls back to.

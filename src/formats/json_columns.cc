@@ -12,6 +12,7 @@
 #include "contract/decode_column.h"
 #include "core/text.h"
 #include "formats/json_number.h"
+#include "formats/json_tree.h"
 #include "formats/ndjson_lines.h"
 
 namespace sluice::formats {
@@ -26,47 +27,6 @@ constexpr int kMaxDepth = 128;
 constexpr error_code kTooDeep = simdjson::DEPTH_ERROR;
 
 static_assert(kJsonPadding >= simdjson::SIMDJSON_PADDING);
-
-// The values of one field of one block; what they mean stands in its shape.
-struct Node {
-  explicit Node(const FieldShape& s, Node* p) : shape(s), parent(p) {
-    for (const FieldShape& child : s.children) children.push_back(std::make_unique<Node>(child, this));
-    if (IsList()) offsets.push_back(0);
-  }
-
-  bool IsScalar() const { return !shape.type.is_nested(); }
-  bool IsStruct() const { return shape.type.kind == TypeKind::kStruct; }
-  bool IsList() const { return shape.type.kind == TypeKind::kList || shape.type.kind == TypeKind::kMap; }
-  size_t size() const { return IsScalar() ? texts.size() : valid.size(); }
-
-  void AppendNull() {
-    if (IsScalar()) {
-      texts.emplace_back();
-      return;
-    }
-    valid.push_back(0);
-    if (IsList()) offsets.push_back(offsets.back());
-    if (IsStruct())
-      for (auto& child : children) child->AppendNull();
-  }
-
-  void Truncate(size_t n) {
-    if (IsScalar()) return texts.resize(std::min(n, texts.size()));
-    valid.resize(std::min(n, valid.size()));
-    if (IsStruct())
-      for (auto& child : children) child->Truncate(n);
-    if (!IsList()) return;
-    offsets.resize(std::min(n + 1, offsets.size()));
-    for (auto& child : children) child->Truncate(static_cast<size_t>(offsets.back()));
-  }
-
-  const FieldShape& shape;
-  Node* parent;
-  std::vector<std::string_view> texts;  // scalars; data() == nullptr: NULL
-  std::vector<uint8_t> valid;           // the others
-  std::vector<int32_t> offsets;         // lists and maps
-  std::vector<std::unique_ptr<Node>> children;
-};
 
 std::string_view TrimRight(std::string_view text) {
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r' || text.back() == '\n')) text.remove_suffix(1);
@@ -106,11 +66,11 @@ struct JsonColumns::Impl {
   explicit Impl(const FieldShape& shape) : root(shape, nullptr) {}
 
   ondemand::parser parser;
-  Node root;
+  JsonNode root;
   std::deque<std::string> texts;  // those that are not spelt in the input as they are
   std::vector<Violation> violations;
   std::string_view line;
-  const Node* column = nullptr;  // the top-level field being read
+  const JsonNode* column = nullptr;  // the top-level field being read
 
   // --- reading; an error_code ends the record ---
 
@@ -123,7 +83,7 @@ struct JsonColumns::Impl {
     return document.current_location().error() == simdjson::OUT_OF_BOUNDS ? simdjson::SUCCESS : simdjson::TRAILING_CONTENT;
   }
 
-  error_code AppendObject(ondemand::object& object, Node* node, int depth) {
+  error_code AppendObject(ondemand::object& object, JsonNode* node, int depth) {
     const size_t index = node->size();
     size_t guess = 0;  // records mostly have their fields in one order
     for (auto field_result : object) {
@@ -142,13 +102,13 @@ struct JsonColumns::Impl {
     return simdjson::SUCCESS;
   }
 
-  error_code AppendField(ondemand::value& value, std::string_view key, int at, size_t index, Node* node, int depth) {
+  error_code AppendField(ondemand::value& value, std::string_view key, int at, size_t index, JsonNode* node, int depth) {
     const bool is_root = node == &root;
     if (at < 0) {
       if (node->shape.new_fields == NewFields::kRefuse) AddNewField(is_root, key, node, value);
       return Walk(value, depth + 1);
     }
-    Node* child = node->children[static_cast<size_t>(at)].get();
+    JsonNode* child = node->children[static_cast<size_t>(at)].get();
     if (is_root) column = child;
     if (child->size() > index) {
       AddViolation("fields", key, fmt::format("the field \"{}\" is there twice", key));
@@ -157,7 +117,7 @@ struct JsonColumns::Impl {
     return AppendValue(value, child, depth + 1);
   }
 
-  error_code AppendValue(ondemand::value& value, Node* node, int depth) {
+  error_code AppendValue(ondemand::value& value, JsonNode* node, int depth) {
     if (depth > kMaxDepth) return kTooDeep;
     const std::string_view token = TrimRight(value.raw_json_token());
     if (token.empty()) return simdjson::TAPE_ERROR;
@@ -176,7 +136,7 @@ struct JsonColumns::Impl {
     return AppendMismatch(value, node, depth);
   }
 
-  error_code AppendScalar(ondemand::value& value, std::string_view token, Node* node, int depth) {
+  error_code AppendScalar(ondemand::value& value, std::string_view token, JsonNode* node, int depth) {
     if (token[0] == '"') {
       std::string_view text;
       if (const error_code e = StringOf(value, token, &text)) return e;
@@ -202,7 +162,7 @@ struct JsonColumns::Impl {
     return simdjson::SUCCESS;
   }
 
-  error_code AppendList(ondemand::value& value, Node* node, int depth) {
+  error_code AppendList(ondemand::value& value, JsonNode* node, int depth) {
     ondemand::array array;
     if (const error_code e = value.get_array().get(array)) return e;
     for (auto element_result : array) {
@@ -215,10 +175,10 @@ struct JsonColumns::Impl {
     return simdjson::SUCCESS;
   }
 
-  error_code AppendMap(ondemand::value& value, Node* node, int depth) {
+  error_code AppendMap(ondemand::value& value, JsonNode* node, int depth) {
     ondemand::object object;
     if (const error_code e = value.get_object().get(object)) return e;
-    Node& keys = *node->children[0];
+    JsonNode& keys = *node->children[0];
     const size_t first = keys.size();
     for (auto field_result : object) {
       ondemand::field field;
@@ -236,7 +196,7 @@ struct JsonColumns::Impl {
     return simdjson::SUCCESS;
   }
 
-  error_code AppendMismatch(ondemand::value& value, Node* node, int depth) {
+  error_code AppendMismatch(ondemand::value& value, JsonNode* node, int depth) {
     const std::string_view token = TrimRight(value.raw_json_token());
     std::string_view text = token;
     if (token[0] == '{' || token[0] == '[') {
@@ -246,9 +206,10 @@ struct JsonColumns::Impl {
     }
     const size_t index = node->size();
     node->AppendNull();
-    AddViolation("type", text,
-                 At(*node, index) + (node->shape.type.is_nested() ? fmt::format("not a {}", NameOf(node->shape.type.kind))
-                                                                  : contract::DecodeMessage(node->shape.type, contract::Decoded::kSyntax)));
+    AddViolation(
+        "type", text,
+        PathPrefix(*node, index) + (node->shape.type.is_nested() ? fmt::format("not a {}", NameOf(node->shape.type.kind))
+                                                                 : contract::DecodeMessage(node->shape.type, contract::Decoded::kSyntax)));
     return simdjson::SUCCESS;
   }
 
@@ -318,89 +279,14 @@ struct JsonColumns::Impl {
                           contract::CutValue(value), std::move(message), false});
   }
 
-  void AddNewField(bool is_root, std::string_view name, Node* node, ondemand::value& value) {
+  void AddNewField(bool is_root, std::string_view name, JsonNode* node, ondemand::value& value) {
     if (is_root) {
       violations.push_back({static_cast<int64_t>(root.size()), std::string(name), "new_column",
                             contract::CutValue(TrimRight(value.raw_json_token())), "the contract has no such column", false});
       return;
     }
-    AddViolation("new_column", name, fmt::format("{}the contract's type has no field \"{}\"", At(*node, node->size()), name));
+    AddViolation("new_column", name, fmt::format("{}the contract's type has no field \"{}\"", PathPrefix(*node, node->size()), name));
   }
-
-  // "at lines[2].zip: ", or nothing for a top-level column.
-  std::string At(const Node& node, size_t index) const {
-    std::string path;
-    size_t row = 0;
-    PathOf(node, index, &path, &row);
-    return node.parent == &root ? "" : fmt::format("at {}: ", path);
-  }
-
-  // The path of a node's value and the record that it belongs to. A list that is being read has no end yet.
-  void PathOf(const Node& node, size_t index, std::string* path, size_t* row) const {
-    const Node* parent = node.parent;
-    if (parent == nullptr) {
-      *row = index;
-      return;
-    }
-    if (!parent->IsList()) {
-      PathOf(*parent, index, path, row);
-      *path += (path->empty() ? "" : ".") + node.shape.name;
-      return;
-    }
-    const auto after = std::upper_bound(parent->offsets.begin(), parent->offsets.end(), static_cast<int32_t>(index));
-    const size_t list = static_cast<size_t>(after - parent->offsets.begin()) - 1;
-    PathOf(*parent, list, path, row);
-    const Node& first = *parent->children[0];
-    if (parent->shape.type.kind == TypeKind::kMap && index < first.texts.size())
-      *path += fmt::format("[\"{}\"]", first.texts[index]);
-    else
-      *path += fmt::format("[{}]", index - static_cast<size_t>(parent->offsets[list]));
-  }
-
-  // --- building ---
-
-  static std::shared_ptr<arrow::Buffer> Bitmap(const std::vector<uint8_t>& valid) {
-    if (std::find(valid.begin(), valid.end(), 0) == valid.end()) return nullptr;
-    std::vector<uint8_t> bits((valid.size() + 7) / 8, 0);
-    for (size_t i = 0; i < valid.size(); ++i) bits[i / 8] |= static_cast<uint8_t>(valid[i] << (i % 8));
-    return arrow::Buffer::FromVector(std::move(bits));
-  }
-
-  Result<std::shared_ptr<arrow::Array>> Build(const Node& node) {
-    if (node.IsScalar()) return BuildScalar(node);
-    arrow::ArrayDataVector children;
-    for (const auto& child : node.children) {
-      SLUICE_TRY(const auto array, Build(*child));
-      children.push_back(array->data());
-    }
-    const auto type = contract::ToArrow(node.shape.type);
-    std::vector<std::shared_ptr<arrow::Buffer>> buffers = {Bitmap(node.valid)};
-    if (node.IsList()) buffers.push_back(arrow::Buffer::FromVector(node.offsets));
-    if (node.shape.type.kind == TypeKind::kMap) {
-      const auto entries = static_cast<const arrow::MapType&>(*type).value_type();
-      const auto count = static_cast<int64_t>(node.children[0]->size());
-      children = {arrow::ArrayData::Make(entries, count, {nullptr}, std::move(children), 0)};
-    }
-    return arrow::MakeArray(arrow::ArrayData::Make(type, static_cast<int64_t>(node.size()), std::move(buffers), std::move(children)));
-  }
-
-  Result<std::shared_ptr<arrow::Array>> BuildScalar(const Node& node) {
-    const size_t before = violations.size();
-    SLUICE_TRY(auto array, contract::DecodeColumn(*node.shape.decoder, node.shape.name, node.texts, &violations));
-    if (node.parent == &root) return array;
-    for (size_t i = before; i < violations.size(); ++i) {
-      const auto index = static_cast<size_t>(violations[i].row);
-      violations[i].message.insert(0, At(node, index));
-      std::string path;
-      size_t row = 0;
-      PathOf(node, index, &path, &row);
-      violations[i].row = static_cast<int64_t>(row);
-      violations[i].column = TopOf(node).shape.name;
-    }
-    return array;
-  }
-
-  const Node& TopOf(const Node& node) const { return node.parent == &root ? node : TopOf(*node.parent); }
 };
 
 JsonColumns::JsonColumns(const FieldShape& shape) : impl_(std::make_unique<Impl>(shape)) {}
@@ -428,7 +314,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> JsonColumns::Finish(std::vector<Viol
   arrow::ArrayVector columns;
   contract::Schema schema;
   for (const auto& child : impl_->root.children) {
-    SLUICE_TRY(auto array, impl_->Build(*child));
+    SLUICE_TRY(auto array, BuildArray(*child, &impl_->violations));
     columns.push_back(std::move(array));
     schema.fields.push_back({child->shape.name, child->shape.type, true, {}});
   }

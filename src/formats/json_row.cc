@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "contract/arrow_types.h"
 #include "core/text.h"
 #include "core/time.h"
 
@@ -45,6 +46,14 @@ std::string Bytes(std::string_view bytes) {
   std::string hex;
   for (const char c : bytes) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return "{\"$hex\":\"" + hex + "\"}";
+}
+
+// Its canonical text.
+std::string Uuid(std::string_view bytes) {
+  std::string text;
+  for (size_t i = 0; i < bytes.size(); ++i)
+    text += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", static_cast<unsigned char>(bytes[i]));
+  return Quote(text);
 }
 
 template <typename T>
@@ -155,6 +164,11 @@ std::string JsonOfValue(const arrow::Array& array, int64_t i) {
     case arrow::Type::DICTIONARY: {
       const auto& dictionary = static_cast<const arrow::DictionaryArray&>(array);
       return JsonOfValue(*dictionary.dictionary(), dictionary.GetValueIndex(i));
+    }
+    case arrow::Type::EXTENSION: {
+      const arrow::Array& storage = *static_cast<const arrow::ExtensionArray&>(array).storage();
+      if (contract::IsUuid(*array.type())) return Uuid(static_cast<const arrow::FixedSizeBinaryArray&>(storage).GetView(i));
+      return JsonOfValue(storage, i);
     }
     case arrow::Type::BOOL:
     case arrow::Type::INT8:

@@ -1,7 +1,7 @@
 #pragma once
 // Arrow values as JSON text that the NDJSON reader reads back as the same values: decimals with all digits, instants with Z, dates
-// in ISO form, maps as objects. NaN and infinities are strings. Binary that is no UTF-8 is {"$hex": "…"}, which no binary column
-// accepts: such a value is never read back as another.
+// in ISO form, maps as objects, UUIDs in their canonical text. NaN and infinities are strings. Binary that is no UTF-8 is {"$hex": "…"},
+// which no binary column accepts: such a value is never read back as another.
 #include <string>
 
 namespace arrow {

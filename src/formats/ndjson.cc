@@ -7,6 +7,7 @@
 
 #include "core/text.h"
 #include "formats/bytes.h"
+#include "formats/cut_record.h"
 #include "formats/json_columns.h"
 #include "formats/ndjson_lines.h"
 
@@ -15,14 +16,14 @@ namespace {
 
 class NdjsonBlock : public RawBlock {
  public:
-  NdjsonBlock(std::shared_ptr<const LineBlock> block, std::shared_ptr<const FieldShape> shape)
-      : block_(std::move(block)), shape_(std::move(shape)) {}
+  NdjsonBlock(std::shared_ptr<const LineBlock> block, std::shared_ptr<const FieldShape> shape, int64_t max_record_bytes)
+      : block_(std::move(block)), shape_(std::move(shape)), max_record_bytes_(max_record_bytes) {}
 
   Result<DecodedBatch> Decode() override {
     JsonColumns columns(*shape_);
     for (size_t i = 0; i < block_->lines.size(); ++i) {
       if (block_->lines[i].cut)
-        columns.Refuse(block_->text(i), "length", "the record is longer than max_record_bytes; only its beginning is kept");
+        columns.Refuse(block_->text(i), "length", CutRecordMessage(max_record_bytes_));
       else
         columns.Append(block_->text(i));
     }
@@ -40,12 +41,13 @@ class NdjsonBlock : public RawBlock {
  private:
   std::shared_ptr<const LineBlock> block_;
   std::shared_ptr<const FieldShape> shape_;
+  int64_t max_record_bytes_;
 };
 
 class NdjsonReader : public RecordReader {
  public:
-  NdjsonReader(LineReader lines, std::shared_ptr<const FieldShape> shape, std::unique_ptr<LineBlock> first)
-      : lines_(std::move(lines)), shape_(std::move(shape)), first_(std::move(first)) {}
+  NdjsonReader(LineReader lines, std::shared_ptr<const FieldShape> shape, std::unique_ptr<LineBlock> first, int64_t max_record_bytes)
+      : lines_(std::move(lines)), shape_(std::move(shape)), first_(std::move(first)), max_record_bytes_(max_record_bytes) {}
 
   Result<std::unique_ptr<RawBlock>> Next() override {
     while (true) {
@@ -54,7 +56,7 @@ class NdjsonReader : public RecordReader {
         SLUICE_TRY(block, lines_.Next());
       }
       if (block == nullptr) return std::unique_ptr<RawBlock>();
-      if (!block->lines.empty()) return std::make_unique<NdjsonBlock>(std::move(block), shape_);
+      if (!block->lines.empty()) return std::make_unique<NdjsonBlock>(std::move(block), shape_, max_record_bytes_);
     }
   }
 
@@ -62,6 +64,7 @@ class NdjsonReader : public RecordReader {
   LineReader lines_;
   std::shared_ptr<const FieldShape> shape_;
   std::unique_ptr<LineBlock> first_;
+  int64_t max_record_bytes_;
 };
 
 // JSON as people write it for people: one array, or one object over many lines. Every line of it would be refused.
@@ -90,7 +93,8 @@ Result<std::unique_ptr<RecordReader>> OpenNdjson(const ReadRequest& request) {
   SLUICE_TRY(LineReader lines, OpenLines(request));
   SLUICE_TRY(auto first, lines.Next());
   SLUICE_CHECK(CheckFirstLine(request, first.get()));
-  return std::make_unique<NdjsonReader>(std::move(lines), std::make_shared<const FieldShape>(std::move(shape)), std::move(first));
+  return std::make_unique<NdjsonReader>(std::move(lines), std::make_shared<const FieldShape>(std::move(shape)), std::move(first),
+                                        request.max_record_bytes);
 }
 
 Result<std::vector<contract::Field>> NewNdjsonColumns(const ReadRequest& request) {

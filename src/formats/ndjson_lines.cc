@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/text.h"
+#include "formats/cut_record.h"
 
 namespace sluice::formats {
 
@@ -82,10 +83,12 @@ std::unique_ptr<LineBlock> LineReader::Cut(size_t size, bool cut) {
     size_t length = end - begin;
     if (length > 0 && data[begin + length - 1] == '\r') --length;
     const bool too_long = cut || length > max_record_bytes_;
-    if (!Trim({data + begin, length}).empty())
-      block->lines.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(std::min(length, max_record_bytes_)), number, too_long});
+    if (too_long) length = KeptOfCutRecord({data + begin, std::min(length, max_record_bytes_)});
+    if (too_long || !Trim({data + begin, length}).empty())
+      block->lines.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(length), number, too_long});
     begin = end + 1;
   }
+  if (cut) block->bytes.resize(block->lines.back().length);
   row_ += static_cast<int64_t>(block->lines.size());
   line_ += cut ? 0 : number;
   offset_ += static_cast<int64_t>(size);

@@ -17,7 +17,7 @@ struct LineBlock {
   struct Line {
     uint32_t begin = 0, length = 0;  // without its end (LF, CRLF)
     int32_t number = 0;              // physical line, counted from first_line
-    bool cut = false;                // longer than max_record_bytes: only its beginning is here
+    bool cut = false;                // longer than max_record_bytes: only its beginning is in the text
   };
   std::string bytes;  // padded by kJsonPadding
   std::vector<Line> lines;

@@ -3,81 +3,22 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
-#include "contract/type.h"
 #include "formats/json_number.h"
+#include "formats/reader_fixture.h"
 
 namespace sluice::formats {
 namespace {
 
 using contract::OnNewColumn;
 
-struct Rows {
-  std::vector<std::string> rows;  // each as Arrow prints a struct
-  std::vector<contract::Violation> violations;
-  std::vector<RecordPlace> places;
-  std::vector<std::string> raw;
-  std::string error;  // code
-};
-
-class NdjsonTest : public ::testing::Test {
+class NdjsonTest : public ReaderTest {
  protected:
-  contract::ColumnContract& Column(const std::string& name, const std::string& type) {
-    contract::ColumnContract column;
-    column.name = name;
-    column.type = *contract::ParseType(type);
-    contract_.columns.push_back(column);
-    return contract_.columns.back();
-  }
-
   ReadRequest Request(const std::string& text) {
-    EXPECT_TRUE(store_->Put("f.ndjson", text));
-    ReadRequest request;
-    request.store = store_.get();
-    request.key = "f.ndjson";
-    request.contract = &contract_;
-    request.extra = extra_;
-    request.block_bytes = block_bytes_;
-    request.max_record_bytes = max_record_bytes_;
-    return request;
+    EXPECT_TRUE(store_->Put("f", text));
+    return ReaderTest::Request();
   }
 
-  Rows Read(const std::string& text) {
-    Rows out;
-    const ReadRequest request = Request(text);
-    auto reader = OpenNdjson(request);
-    if (!reader) {
-      out.error = reader.error().code;
-      return out;
-    }
-    while (true) {
-      auto block = (*reader)->Next();
-      if (!block) {
-        out.error = block.error().code;
-        return out;
-      }
-      if (*block == nullptr) return out;
-      AddBlock(**block, &out);
-    }
-  }
-
-  void AddBlock(RawBlock& block, Rows* out) {
-    auto batch = block.Decode();
-    ASSERT_TRUE(batch) << batch.error().ToString();
-    ASSERT_TRUE(batch->rows->ValidateFull().ok()) << batch->rows->ValidateFull().ToString();
-    const auto before = static_cast<int64_t>(out->rows.size());
-    EXPECT_EQ(batch->first_row, before + 1);
-    for (int64_t row = 0; row < batch->rows->num_rows(); ++row) {
-      std::string text;
-      for (int c = 0; c < batch->rows->num_columns(); ++c) text += (c ? " | " : "") + (*batch->rows->column(c)->GetScalar(row))->ToString();
-      out->rows.push_back(text);
-      out->places.push_back(batch->place(row));
-      out->raw.push_back(batch->raw(row));
-    }
-    for (contract::Violation& violation : batch->violations) {
-      violation.row += before;
-      out->violations.push_back(violation);
-    }
-  }
+  Rows Read(const std::string& text) { return ReadAll(OpenNdjson(Request(text))); }
 
   // "column rule value: message"
   static std::string Show(const contract::Violation& v) { return v.column + " " + v.rule + " " + v.value + ": " + v.message; }
@@ -88,12 +29,6 @@ class NdjsonTest : public ::testing::Test {
     if (got.violations.size() != 1) return std::to_string(got.violations.size()) + " violations " + got.error;
     return Show(got.violations[0]);
   }
-
-  FixedClock clock_{Instant{1}};
-  std::unique_ptr<store::ObjectStore> store_ = store::NewMemoryStore(clock_);
-  contract::Contract contract_;
-  std::vector<contract::Field> extra_;
-  int64_t block_bytes_ = 1 << 20, max_record_bytes_ = 1 << 20;
 };
 
 TEST_F(NdjsonTest, ReadsEveryScalarType) {

@@ -4,10 +4,24 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 namespace sluice::formats {
 namespace {
+
+constexpr const char* kStoreError = "sluice::StoreError";
+
+class StoreError : public arrow::StatusDetail {
+ public:
+  explicit StoreError(Error error) : error_(std::move(error)) {}
+  const char* type_id() const override { return kStoreError; }
+  std::string ToString() const override { return error_.code; }
+  const Error& error() const { return error_; }
+
+ private:
+  Error error_;
+};
 
 class ObjectFile : public arrow::io::RandomAccessFile {
  public:
@@ -50,7 +64,7 @@ class ObjectFile : public arrow::io::RandomAccessFile {
     bytes = std::min(bytes, object_.size - position);
     if (position < 0 || bytes <= 0) return std::string();
     auto range = store_.GetRange(object_.key, position, bytes);
-    if (!range) return arrow::Status::IOError(range.error().ToString());
+    if (!range) return arrow::Status::IOError(range.error().message).WithDetail(std::make_shared<StoreError>(std::move(range).error()));
     return *std::move(range);
   }
 
@@ -64,6 +78,12 @@ class ObjectFile : public arrow::io::RandomAccessFile {
 
 std::shared_ptr<arrow::io::RandomAccessFile> OpenObjectFile(store::ObjectStore& store, store::ObjectMeta object) {
   return std::make_shared<ObjectFile>(store, std::move(object));
+}
+
+std::optional<Error> StoreErrorOf(const arrow::Status& status) {
+  const auto& detail = status.detail();
+  if (!detail || detail->type_id() != std::string_view(kStoreError)) return std::nullopt;
+  return static_cast<const StoreError&>(*detail).error();
 }
 
 }  // namespace sluice::formats

@@ -20,7 +20,14 @@
 namespace sluice::formats {
 namespace {
 
+// What parquet throws, as a status: those of the file's reads come through as they were.
+arrow::Status StatusOf(const std::exception& thrown) {
+  const auto* status = dynamic_cast<const parquet::ParquetStatusException*>(&thrown);
+  return status ? status->status() : arrow::Status::Invalid(thrown.what());
+}
+
 Error FileError(const ReadRequest& request, const arrow::Status& status) {
+  if (auto error = StoreErrorOf(status)) return *std::move(error);
   const std::string uri = request.store->Uri(request.key);
   if (status.IsNotImplemented()) return UnsupportedError("unsupported-parquet", fmt::format("{}: {}", uri, status.message()));
   if (status.IsOutOfMemory()) return RetryableError("out-of-memory", fmt::format("{}: {}", uri, status.message()));
@@ -49,6 +56,7 @@ arrow::Status Build(const std::shared_ptr<arrow::io::RandomAccessFile>& bytes, i
   ARROW_RETURN_NOT_OK(builder.Open(bytes, properties));
   parquet::ArrowReaderProperties arrow_properties;
   arrow_properties.set_pre_buffer(false);
+  arrow_properties.set_arrow_extensions_enabled(true);  // else a UUID is 16 bytes like any others
   arrow_properties.set_use_threads(false);
   arrow_properties.set_coerce_int96_timestamp_unit(arrow::TimeUnit::MICRO);
   arrow_properties.set_batch_size(RowsPerBlock(*builder.raw_reader()->metadata(), block_bytes));
@@ -64,9 +72,32 @@ Result<OpenFile> Open(const ReadRequest& request) {
     const arrow::Status status = Build(OpenObjectFile(*request.store, file.object), request.block_bytes, &file);
     if (!status.ok()) return Fail(FileError(request, status));
   } catch (const std::exception& e) {
-    return Fail(FileError(request, arrow::Status::Invalid(e.what())));
+    return Fail(FileError(request, StatusOf(e)));
   }
   return file;
+}
+
+bool HasBinary(const contract::DataType& type) {
+  return type.kind == contract::TypeKind::kBinary ||
+         std::any_of(type.children.begin(), type.children.end(), [](const contract::Field& child) { return HasBinary(child.type); });
+}
+
+std::shared_ptr<arrow::DataType> WithoutUuids(const std::shared_ptr<arrow::DataType>& type) {
+  if (contract::IsUuid(*type)) return static_cast<const arrow::ExtensionType&>(*type).storage_type();
+  const auto field = [&](int i) { return type->field(i)->WithType(WithoutUuids(type->field(i)->type())); };
+  if (type->id() == arrow::Type::LIST) return arrow::list(field(0));
+  if (type->id() == arrow::Type::MAP) return std::make_shared<arrow::MapType>(field(0));
+  if (type->id() != arrow::Type::STRUCT) return type;
+  arrow::FieldVector fields;
+  for (int i = 0; i < type->num_fields(); ++i) fields.push_back(field(i));
+  return arrow::struct_(fields);
+}
+
+std::shared_ptr<arrow::ArrayData> WithoutUuids(const arrow::ArrayData& data) {
+  auto out = data.Copy();
+  out->type = WithoutUuids(data.type);
+  for (auto& child : out->child_data) child = WithoutUuids(*child);
+  return out;
 }
 
 // Shared by all blocks of a file.
@@ -143,9 +174,18 @@ class ParquetReader : public RecordReader {
         if (!status.ok()) return Fail(FileError(request_, status));
       } while (batch != nullptr && batch->num_rows() == 0);
     } catch (const std::exception& e) {
-      return Fail(FileError(request_, arrow::Status::Invalid(e.what())));
+      return Fail(FileError(request_, StatusOf(e)));
     }
     if (batch == nullptr) return End();
+    // The raw record of bytes must not be a text that a replay would take for other bytes.
+    for (size_t i = 0; i < plan_->columns.columns.size(); ++i) {
+      const int position = plan_->columns.columns[i].file_column;
+      if (position < 0 || !HasBinary(plan_->shape.children[i].type)) continue;
+      const auto bytes = arrow::MakeArray(WithoutUuids(*batch->column_data(position)));
+      auto replaced = batch->SetColumn(position, batch->schema()->field(position)->WithType(bytes->type()), bytes);
+      if (!replaced.ok()) return Fail(FileError(request_, replaced.status()));
+      batch = *std::move(replaced);
+    }
     const int64_t first = row_;
     row_ += batch->num_rows();
     return std::make_unique<ParquetBlock>(std::move(batch), plan_, first);

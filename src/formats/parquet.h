@@ -4,8 +4,8 @@
 // Columns and struct fields meet the contract by name, in any case of letters. Values become the contract's types only where
 // nothing is lost: what does not fit is a violation (rule "type"). Text is decoded as in the other formats; a double becomes the
 // decimal that it is spelt as (0.1 is 0.10); nanoseconds must end in three zeros; a wall clock becomes an instant by the contract's
-// zone. Lists, maps and structs of a string column become JSON text. Fields of a struct that the contract does not have follow
-// on_new_column: freeze ignores them, else a value there is a violation. The raw record of a refused row is its JSON.
+// zone. Lists, maps and structs of a string column become JSON text, a UUID its canonical text. Fields of a struct that the contract does
+// not have follow on_new_column: freeze ignores them, else a value there is a violation. The raw record of a refused row is its JSON.
 #include <memory>
 #include <vector>
 

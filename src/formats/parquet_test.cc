@@ -1,11 +1,14 @@
 #include "formats/parquet.h"
 
 #include <arrow/api.h>
+#include <arrow/extension/uuid.h>
 #include <arrow/io/memory.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
 
 #include "contract/decode.h"
+#include "formats/reader_fixture.h"
+#include "store/faulty_store.h"
 
 namespace sluice::formats {
 namespace {
@@ -30,22 +33,8 @@ std::shared_ptr<arrow::Array> Times(arrow::TimeUnit::type unit, const std::strin
 
 using Columns = std::vector<std::pair<std::string, std::shared_ptr<arrow::Array>>>;
 
-struct Rows {
-  std::vector<std::string> rows, raw;
-  std::vector<contract::Violation> violations;
-  std::string error;
-};
-
-class ParquetTest : public ::testing::Test {
+class ParquetTest : public ReaderTest {
  protected:
-  contract::ColumnContract& Column(const std::string& name, const std::string& type) {
-    contract::ColumnContract column;
-    column.name = name;
-    column.type = *contract::ParseType(type);
-    contract_.columns.push_back(column);
-    return contract_.columns.back();
-  }
-
   void Write(const Columns& columns, int64_t rows_per_group = 1 << 20) {
     arrow::FieldVector fields;
     arrow::ArrayVector arrays;
@@ -58,52 +47,10 @@ class ParquetTest : public ::testing::Test {
     ASSERT_TRUE(parquet::arrow::WriteTable(*arrow::Table::Make(arrow::schema(fields), arrays), arrow::default_memory_pool(), sink,
                                            rows_per_group, parquet::default_writer_properties(), properties)
                     .ok());
-    ASSERT_TRUE(store_->Put("f.parquet", (*sink->Finish())->ToString()));
+    ASSERT_TRUE(store_->Put("f", (*sink->Finish())->ToString()));
   }
 
-  ReadRequest Request() {
-    ReadRequest request;
-    request.store = store_.get();
-    request.key = "f.parquet";
-    request.contract = &contract_;
-    request.extra = extra_;
-    request.block_bytes = block_bytes_;
-    return request;
-  }
-
-  Rows Read() {
-    Rows out;
-    auto reader = OpenParquet(Request());
-    if (!reader) {
-      out.error = reader.error().code;
-      return out;
-    }
-    while (true) {
-      auto block = (*reader)->Next();
-      if (!block) out.error = block.error().code;
-      if (!block || *block == nullptr) return out;
-      AddBlock(**block, &out);
-    }
-  }
-
-  void AddBlock(RawBlock& block, Rows* out) {
-    auto batch = block.Decode();
-    ASSERT_TRUE(batch) << batch.error().ToString();
-    ASSERT_TRUE(batch->rows->ValidateFull().ok()) << batch->rows->ValidateFull().ToString();
-    const auto before = static_cast<int64_t>(out->rows.size());
-    EXPECT_EQ(batch->first_row, before + 1);
-    for (int64_t row = 0; row < batch->rows->num_rows(); ++row) {
-      std::string text;
-      for (int c = 0; c < batch->rows->num_columns(); ++c) text += (c ? " | " : "") + (*batch->rows->column(c)->GetScalar(row))->ToString();
-      out->rows.push_back(text);
-      out->raw.push_back(batch->raw(row));
-      EXPECT_EQ(batch->place(row).row, before + row + 1);
-    }
-    for (contract::Violation& violation : batch->violations) {
-      violation.row += before;
-      out->violations.push_back(violation);
-    }
-  }
+  Rows Read() { return ReadAll(OpenParquet(Request())); }
 
   static std::string Show(const contract::Violation& v) {
     return std::to_string(v.row) + " " + v.column + " " + v.rule + " " + v.value + ": " + v.message;
@@ -113,12 +60,6 @@ class ParquetTest : public ::testing::Test {
     for (const auto& v : rows.violations) all.push_back(Show(v));
     return all;
   }
-
-  FixedClock clock_{Instant{1}};
-  std::unique_ptr<store::ObjectStore> store_ = store::NewMemoryStore(clock_);
-  contract::Contract contract_;
-  std::vector<contract::Field> extra_;
-  int64_t block_bytes_ = 1 << 20;
 };
 
 using Texts = std::vector<std::string>;
@@ -193,6 +134,29 @@ TEST_F(ParquetTest, TimesKeepTheirMeaning) {
   EXPECT_EQ(Show(got.violations[2]), "1 ns type \"2023-11-14 22:13:20.123456789\": does not fit timestamp_ntz without loss");
 }
 
+TEST_F(ParquetTest, UuidsAreTheirTextOrTheirBytes) {
+  const std::string value("\x55\x0e\x84\x00\xe2\x9b\x41\xd4\xa7\x16\x44\x66\x55\x44\x00\xff", 16);
+  arrow::FixedSizeBinaryBuilder bytes(arrow::fixed_size_binary(16));
+  ASSERT_TRUE(bytes.Append(value).ok());
+  ASSERT_TRUE(bytes.AppendNull().ok());
+  const auto uuids = arrow::ExtensionType::WrapArray(arrow::extension::uuid(), *bytes.Finish());
+  const auto inside = *arrow::StructArray::Make({uuids}, std::vector<std::string>{"u"});
+  Write({{"u", uuids}, {"s", inside}, {"b", uuids}, {"t", inside}, {"n", uuids}});
+  const auto proposed = NewParquetColumns(Request());
+  ASSERT_TRUE(proposed) << proposed.error().message;
+  EXPECT_EQ((*proposed)[0].type.ToString(), "string");
+  EXPECT_EQ((*proposed)[1].type.ToString(), "struct<u: string>");
+  Column("u", "string"), Column("s", "struct<u: string>"), Column("b", "binary"), Column("t", "struct<u: binary>"), Column("n", "bigint");
+  const Rows got = Read();
+  const std::string text = "550e8400-e29b-41d4-a716-4466554400ff", hex = "550e8400e29b41d4a7164466554400ff";
+  ASSERT_EQ(got.rows.size(), 2u);
+  EXPECT_EQ(got.rows[0], text + " | {u:string = " + text + "} | " + value + " | {u:binary = " + value + "} | null");
+  EXPECT_EQ(got.rows[1], "null | {u:string = null} | null | {u:binary = null} | null");
+  EXPECT_EQ(Shown(got).size(), 1u);
+  EXPECT_EQ(got.raw[0], R"({"u":")" + text + R"(","s":{"u":")" + text + R"("},"b":{"$hex":")" + hex + R"("},"t":{"u":{"$hex":")" + hex +
+                            R"("}},"n":")" + text + R"("})");
+}
+
 TEST_F(ParquetTest, TypesThatDoNotMeetRefuseTheirValues) {
   Column("d", "date");
   Write({{"d", Ints({5, std::nullopt})}});
@@ -254,13 +218,13 @@ TEST_F(ParquetTest, MissingAndNewColumnsFollowThePolicies) {
 
 TEST_F(ParquetTest, WhatIsNoParquetFileIsSaid) {
   Column("id", "bigint");
-  ASSERT_TRUE(store_->Put("f.parquet", ""));
+  ASSERT_TRUE(store_->Put("f", ""));
   EXPECT_EQ(Read().error, "corrupt-file");
-  ASSERT_TRUE(store_->Put("f.parquet", "id,name\n1,a\n"));
+  ASSERT_TRUE(store_->Put("f", "id,name\n1,a\n"));
   EXPECT_EQ(Read().error, "corrupt-file");
   Write({{"id", Ints({1, 2})}});
-  std::string bytes = *store_->Get("f.parquet");
-  ASSERT_TRUE(store_->Put("f.parquet", bytes.substr(0, bytes.size() - 7)));
+  std::string bytes = *store_->Get("f");
+  ASSERT_TRUE(store_->Put("f", bytes.substr(0, bytes.size() - 7)));
   EXPECT_EQ(Read().error, "corrupt-file");
 }
 
@@ -272,6 +236,22 @@ TEST_F(ParquetTest, NoticesAFileThatIsReplacedWhileItIsRead) {
   ASSERT_TRUE((*reader)->Next());
   Write({{"id", Ints({1, 2, 3})}});
   EXPECT_EQ((*reader)->Next().error().code, "file-changed-while-read");
+}
+
+// A file is not to be asked for again because the network was away.
+TEST_F(ParquetTest, TheStoresErrorsStayTheStores) {
+  Column("id", "bigint");
+  Write({{"id", Ints({1, 2, 3})}}, 1);
+  store::FaultyStore counting(*store_);
+  ReadRequest request = Request();
+  request.store = &counting;
+  ASSERT_EQ(ReadAll(OpenParquet(request)).rows.size(), 3u);
+  ASSERT_GT(counting.operation_count(), 3);
+  for (int64_t at = 1; at <= counting.operation_count(); ++at) {
+    store::FaultyStore faulty(*store_, {{{.at = at}}});
+    request.store = &faulty;
+    EXPECT_EQ(ReadAll(OpenParquet(request)).error, "injected-fault") << counting.operations()[at - 1].ToString();
+  }
 }
 
 }  // namespace

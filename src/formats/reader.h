@@ -77,7 +77,7 @@ struct ReadRequest {
   // this batch. NULL where this file lacks them.
   std::vector<contract::Field> extra;
   int64_t block_bytes = 1 << 20;        // of decompressed input per block, about
-  int64_t max_record_bytes = 64 << 20;  // a longer record is a violation, not a growing buffer
+  int64_t max_record_bytes = 64 << 20;  // a longer record is a violation (rule "length") that keeps its first 64 KiB
   // The contract's columns (all nullable: rules are checked later), then `extra`.
   contract::Schema schema() const;
 };

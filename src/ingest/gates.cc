@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/counted.h"
 #include "core/text.h"
 
 namespace sluice::ingest {
@@ -22,6 +23,12 @@ std::string Samples(const std::vector<RuleCount>& rules) {
   return text;
 }
 
+// "3 of 10 records break"
+std::string Breaking(const Counts& total) {
+  return fmt::format("{} of {} {}", FormatCount(total.quarantined), Counted(total.read, "record"),
+                     total.quarantined == 1 ? "breaks" : "break");
+}
+
 }  // namespace
 
 std::optional<Error> GateRefusal(const contract::Contract& contract, const Tally& tally) {
@@ -29,18 +36,17 @@ std::optional<Error> GateRefusal(const contract::Contract& contract, const Tally
   const auto rules = tally.rules();
   if (tally.blocking() > 0) {
     return DataError("contract-violated",
-                     fmt::format("{} violations of rules with on_fail: block{}", FormatCount(tally.blocking()), Samples(rules)))
+                     fmt::format("{} of rules with on_fail: block{}", Counted(tally.blocking(), "violation"), Samples(rules)))
         .At(contract.where);
   }
   if (total.quarantined > 0 && contract.on_violation == contract::OnViolation::kFail) {
-    return DataError("contract-violated", fmt::format("{} of {} records break the contract, and on_violation is fail{}",
-                                                      FormatCount(total.quarantined), FormatCount(total.read), Samples(rules)))
+    return DataError("contract-violated", fmt::format("{} the contract, and on_violation is fail{}", Breaking(total), Samples(rules)))
         .At(contract.where)
         .Hint("on_violation: quarantine keeps the good records and sets the others aside");
   }
   if (tally.type_violations() > 0 && contract.on_type_change == contract::OnTypeChange::kFail) {
-    return DataError("type-changed", fmt::format("{} values are not of their column's type, and on_type_change is fail{}",
-                                                 FormatCount(tally.type_violations()), Samples(rules)))
+    return DataError("type-changed", fmt::format("{} of the column's type, and on_type_change is fail{}",
+                                                 Counted(tally.type_violations(), "value is not", "values are not"), Samples(rules)))
         .At(contract.where);
   }
   const auto& limit = contract.max_quarantined;
@@ -48,8 +54,8 @@ std::optional<Error> GateRefusal(const contract::Contract& contract, const Tally
   const bool rows = limit.rows && total.quarantined > *limit.rows;
   if (!share && !rows) return std::nullopt;
   const std::string allowed = rows ? FormatCount(*limit.rows) : fmt::format("{:g}%", limit.share * 100);
-  return DataError("too-many-quarantined", fmt::format("{} of {} records break the contract; max_quarantined allows {}{}",
-                                                       FormatCount(total.quarantined), FormatCount(total.read), allowed, Samples(rules)))
+  return DataError("too-many-quarantined",
+                   fmt::format("{} the contract; max_quarantined allows {}{}", Breaking(total), allowed, Samples(rules)))
       .At(contract.where)
       .Hint("nothing was committed; the same files come again after a fix of the data, the contract or max_quarantined");
 }

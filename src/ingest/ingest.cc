@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "ingest/gates.h"
 #include "ingest/open_reader.h"
+#include "ingest/open_records.h"
 #include "ingest/pipeline.h"
 #include "ingest/sinks.h"
+#include "tables/change.h"
 
 namespace sluice::ingest {
 namespace {
@@ -18,7 +21,8 @@ struct Attempt {
   std::vector<contract::Field> extra;
 };
 
-Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const contract::Contract& contract, store::ObjectStore& store) {
+Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const contract::Contract& contract, store::ObjectStore& store,
+                                         int64_t max_record_bytes) {
   auto attempt = std::make_unique<Attempt>();
   PipelineInput& input = attempt->input;
   input.source = request.source;
@@ -27,10 +31,16 @@ Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const con
   input.batch = request.batch;
   input.bronze_root = request.bronze.root;
   input.quarantine_root = request.quarantine.root;
-  SLUICE_TRY(attempt->extra, ExtraColumns(request, contract, store));
+  SLUICE_TRY(attempt->extra, ExtraColumns(request, contract, store, max_record_bytes));
   formats::ReadRequest read{&store, "", formats::Compression::kNone, &contract, attempt->extra};
+  read.max_record_bytes = max_record_bytes;
   input.rows = read.schema();
-  SLUICE_TRY(input.layout, PlanLayout(contract, input.rows, request.source->partition_by, request.bronze.snapshot));
+  SLUICE_TRY(input.layout, PlanLayout(request.batch.node, contract, input.rows, request.source->partition_by, request.kept_bronze()));
+  if (request.bronze.snapshot != nullptr && request.kept_bronze() == nullptr) {  // made anew in its place: properties stay
+    const delta::Snapshot& before = *request.bronze.snapshot;
+    input.layout.table = tables::WithIdsOf(before.schema, std::move(input.layout.table));
+    SLUICE_TRY(input.layout.rules, tables::RulesOf(before.protocol, before.metadata, &input.layout.table));
+  }
   input.open = [&request, read](size_t file) mutable {
     const InputFile& one = request.files[file];
     read.key = one.object.key;
@@ -48,20 +58,37 @@ StagedTable StagedBronze(const IngestRequest& request, const Layout& layout, std
   staged.schema_changed = layout.schema_changed;
   staged.widened = layout.widened;
   staged.files = std::move(files);
-  const bool latest = request.source->load == project::Load::kFull && request.source->keep == project::Keep::kLatest;
-  if (latest && request.bronze.snapshot != nullptr) {
+  if (request.replaces != Replaces::kNothing && request.bronze.snapshot != nullptr) {
     staged.overwrite = true;
-    staged.removed = request.bronze.snapshot->files;
+    staged.replaces_schema = request.replaces == Replaces::kTable;
+    staged.removed = request.bronze.snapshot->files.ToVector();
   }
   return staged;
 }
 
-StagedTable StagedQuarantine(const IngestRequest& request, std::vector<tables::StagedFile> files) {
+// The open rows that this batch takes the place of, marked.
+Result<Superseded> SupersedeOpen(const IngestRequest& request, const Environment& environment) {
+  if (request.replaces == Replaces::kNothing || request.quarantine.snapshot == nullptr) return Superseded{};
+  if (environment.db == nullptr) return Fail(BugError("replacing a table needs the engine"));
+  SLUICE_TRY(const auto connection, environment.db->Connect());
+  const bool snapshot = request.source->load == project::Load::kFull && request.source->keep == project::Keep::kLatest;
+  if (snapshot) return Supersede(*connection, environment, request.quarantine, request.batch, nullptr);
+  std::vector<std::string> names;
+  for (const InputFile& file : request.files) names.push_back(file.name.empty() ? file.object.key : file.name);
+  return Supersede(*connection, environment, request.quarantine, request.batch, &names);
+}
+
+Result<StagedTable> StagedQuarantine(const IngestRequest& request, const Environment& environment, std::vector<tables::StagedFile> files,
+                                     int64_t* superseded) {
   StagedTable staged;
   staged.root = request.quarantine.root;
   staged.schema = request.quarantine.snapshot != nullptr ? request.quarantine.snapshot->schema : QuarantineSchema();
   staged.schema_changed = request.quarantine.snapshot == nullptr && !files.empty();
   staged.files = std::move(files);
+  SLUICE_TRY(Superseded before, SupersedeOpen(request, environment));
+  *superseded = before.rows;
+  staged.removed = std::move(before.removed);
+  std::move(before.files.begin(), before.files.end(), std::back_inserter(staged.files));
   return staged;
 }
 
@@ -92,14 +119,14 @@ Result<IngestResult> Finish(const IngestRequest& request, const Environment& env
     return Fail(std::move(*refusal));
   }
   result.bronze = StagedBronze(request, attempt.input.layout, std::move(output.bronze));
-  result.quarantine = StagedQuarantine(request, std::move(output.quarantine));
+  SLUICE_TRY(result.quarantine, StagedQuarantine(request, environment, std::move(output.quarantine), &result.superseded));
   return result;
 }
 
 Result<IngestResult> IngestWith(const IngestRequest& request, const Environment& environment, contract::Contract contract) {
   // Each round widens at least one column by at least one step: integers have three, decimals are joined over all values.
   for (int round = 0; round < 8; ++round) {
-    SLUICE_TRY(const auto attempt, Prepare(request, contract, *environment.input));
+    SLUICE_TRY(const auto attempt, Prepare(request, contract, *environment.input, environment.budget.max_record_bytes()));
     Tally tally(contract, request.files);
     SLUICE_TRY(auto output, RunPipeline(attempt->input, environment, &tally));
     auto widened = Widened(contract, tally);
@@ -113,8 +140,10 @@ Result<IngestResult> IngestWith(const IngestRequest& request, const Environment&
 
 }  // namespace
 
+int64_t Budget::max_record_bytes() const { return std::clamp<int64_t>(memory_bytes / 16, 1 << 20, 64 << 20); }
+
 Result<IngestResult> Ingest(const IngestRequest& request, const Environment& environment) {
-  auto result = IngestWith(request, environment, EffectiveContract(request.source->contract, request.bronze.snapshot, {}));
+  auto result = IngestWith(request, environment, EffectiveContract(request.source->contract, request.kept_bronze(), {}));
   if (!result) {
     DeleteStaged(*environment.lake, request.bronze.root, request.batch.file_prefix());
     DeleteStaged(*environment.lake, request.quarantine.root, request.batch.file_prefix());

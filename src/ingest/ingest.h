@@ -50,6 +50,8 @@ struct Budget {
   int64_t memory_bytes = 512LL << 20;
   int threads = 2;
   std::string scratch_dir;  // a local folder that exists
+  // A longer record is refused: a sixteenth of the memory, for on its way a record is held several times; 1 MiB to 64 MiB.
+  int64_t max_record_bytes() const;
 };
 
 struct Progress {
@@ -60,11 +62,19 @@ struct Progress {
 struct Environment {
   store::ObjectStore* input = nullptr;  // where the files lie
   store::ObjectStore* lake = nullptr;
-  engines::DuckDb* db = nullptr;  // runs SQL rules and `where`; and Replay. May be null where neither is used
+  engines::DuckDb* db = nullptr;               // runs SQL rules and `where`; and Replay. May be null where neither is used
+  std::vector<engines::Parameter> parameters;  // that they may name
   Random* random = nullptr;
   Budget budget;
   const std::atomic<bool>* cancel = nullptr;      // may be null
   std::function<void(const Progress&)> progress;  // may be empty; called from any thread, one at a time
+};
+
+// What of the tables as they stand the batch takes the place of.
+enum class Replaces {
+  kNothing,
+  kRows,   // a snapshot in the place of the one before (keep: latest): bronze's rows go
+  kTable,  // a reload: bronze's columns and partitioning too are made anew
 };
 
 struct IngestRequest {
@@ -73,6 +83,12 @@ struct IngestRequest {
   Target bronze;
   Target quarantine;
   BatchIdentity batch;
+  // With rows of bronze their refused fellows are superseded: of a reload the open quarantine rows of the files that are read
+  // again, of a snapshot all open ones. A later replay brings none of them into bronze beside what is read now.
+  Replaces replaces = Replaces::kNothing;
+
+  // Bronze as far as this batch keeps to it.
+  const delta::Snapshot* kept_bronze() const { return replaces == Replaces::kTable ? nullptr : bronze.snapshot; }
 };
 
 // The change that a batch makes to one table, files already staged. A table that does not change has neither files nor removes.
@@ -83,8 +99,9 @@ struct StagedTable {
   bool schema_changed = false;       // or the table is new
   std::vector<std::string> widened;  // columns whose type grew (on_type_change: widen)
   std::vector<tables::StagedFile> files;
-  std::vector<delta::Add> removed;  // files of the snapshot that go (full + keep: latest: all of them)
-  bool overwrite = false;           // `removed` is the whole table
+  std::vector<delta::Add> removed;  // files of the snapshot that go
+  bool overwrite = false;           // `removed` is the whole table …
+  bool replaces_schema = false;     // … and `schema` and `partition_columns` need not follow from what it had
   bool changes() const { return schema_changed || !files.empty() || !removed.empty(); }
 };
 
@@ -121,6 +138,7 @@ struct IngestResult {
   std::vector<FileCounts> files;  // as in the request
   std::vector<RuleCount> rules;   // most rows first
   std::vector<Error> warnings;
+  int64_t superseded = 0;  // open quarantine rows of before that this batch takes the place of
 };
 
 // Reads the files once and stages. On any error the staged files of this attempt are deleted (best effort). Errors:

@@ -100,9 +100,11 @@ class IngestTest : public ::testing::Test {
     snapshot.schema = table.schema;
     snapshot.metadata.id = "id";
     snapshot.metadata.partition_columns = table.partition_columns;
-    if (before != nullptr) snapshot.files = before->files;
-    for (const delta::Add& removed : table.removed) std::erase(snapshot.files, removed);
-    for (const auto& file : table.files) snapshot.files.push_back(file.add);
+    std::vector<delta::Add> files;
+    if (before != nullptr) files = before->files.ToVector();
+    for (const delta::Add& removed : table.removed) std::erase(files, removed);
+    for (const auto& file : table.files) files.push_back(file.add);
+    snapshot.files = std::move(files);
     return snapshot;
   }
 
@@ -128,6 +130,33 @@ TEST_F(IngestTest, WritesGoodRowsWithTheirOrigin) {
   EXPECT_FALSE(result->quarantine.changes());
   EXPECT_EQ(Rows(result->bronze, "order_id, placed, amount, quantity, _file, _row, _batch_id, _run_id, _execution_date"),
             (Lines{"ORD1|2024-01-31|12.50|3|a.csv|1|1|run-1|2023-11-14", "ORD2|-|-|-|a.csv|2|1|run-1|2023-11-14"}));
+}
+
+// Its beginning looks like a whole record, and must not become one.
+TEST_F(IngestTest, ARecordThatWasCutIsNotReplayedButEdited) {
+  source_.contract.columns.push_back(Column("note", DataType::Of(TypeKind::kString)));
+  const std::string text =
+      "order_id,placed,amount,quantity,note\nORD1,2024-01-31,1.00,3," + std::string(3 << 20, 'x') + "\n" + "ORD2,2024-01-31,1.00,3,ok\n";
+  Environment environment = Env();
+  environment.budget.memory_bytes = 16 << 20;  // records of at most 1 MiB
+  const auto result = Ingest(Request({Put("a.csv", text)}), environment);
+  ASSERT_TRUE(result) << result.error().ToString();
+  EXPECT_EQ(Rows(result->bronze, "order_id"), (Lines{"ORD2"}));
+  EXPECT_EQ(Rows(result->quarantine, "violations[1].rule, byte_offset, length(record)"), (Lines{"length|37|65536"}));
+  const delta::Snapshot bronze = Committed(result->bronze), quarantine = Committed(result->quarantine);
+  ReplayRequest request;
+  request.source = &source_;
+  request.bronze = {"bronze/orders", &bronze};
+  request.quarantine = {"quarantine/orders", &quarantine};
+  request.batch = Batch(2);
+  const auto refused = Replay(request, environment);
+  ASSERT_TRUE(refused) << refused.error().ToString();
+  EXPECT_EQ(refused->refused, 1);
+  EXPECT_EQ(Rows(refused->quarantine, "state, violations[1].rule"), (Lines{"open|length"}));
+  request.edits = {{"1-0-1", "ORD1,2024-01-31,1.00,3,short"}};
+  const auto edited = Replay(request, environment);
+  ASSERT_TRUE(edited) << edited.error().ToString();
+  EXPECT_EQ(Rows(edited->bronze, "order_id, note"), (Lines{"ORD1|short"}));
 }
 
 TEST_F(IngestTest, QuarantinesEveryBadRecordWithAllItsReasons) {
@@ -245,7 +274,7 @@ TEST_F(IngestTest, SqlRulesAndWhereHoldPerRow) {
              Env());
   ASSERT_TRUE(result) << result.error().ToString();
   EXPECT_EQ(Rows(result->bronze, "order_id"), (Lines{"ORD2", "ORD4"}));
-  EXPECT_EQ(Rows(result->quarantine, "\"row\", violations[1].rule"), (Lines{"1|sql:paid", "3|min"}));
+  EXPECT_EQ(Rows(result->quarantine, "\"row\", violations[1].rule"), (Lines{"1|paid", "3|min"}));
   source_.contract.rules[0].predicate = "no_such_column > 1";
   const auto bad = Ingest(Request({Put("a.csv", kHeader)}), Env());
   ASSERT_FALSE(bad);
@@ -388,6 +417,12 @@ TEST_F(IngestTest, ALaterBatchAddsColumnsAndRefusesOtherTypes) {
   const auto changed = Ingest(request, Env());
   ASSERT_FALSE(changed);
   EXPECT_EQ(changed.error().code, "column-type-changed");
+  request.replaces = Replaces::kTable;
+  const auto anew = Ingest(request, Env());
+  ASSERT_TRUE(anew) << anew.error().ToString();
+  EXPECT_TRUE(anew->bronze.overwrite);
+  EXPECT_TRUE(anew->bronze.replaces_schema);
+  EXPECT_EQ(anew->bronze.schema.Find("quantity")->type.ToString(), "string");
 }
 
 }  // namespace

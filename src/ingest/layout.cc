@@ -6,6 +6,8 @@
 
 #include "core/text.h"
 #include "ingest/ingest.h"
+#include "tables/change.h"
+#include "tables/generated.h"
 #include "tables/partitioning.h"
 
 namespace sluice::ingest {
@@ -14,8 +16,7 @@ namespace {
 using contract::Contract;
 using contract::Field;
 using contract::Schema;
-
-bool IsGenerated(const Field& field) { return field.metadata.contains("delta.generationExpression"); }
+using tables::IsGenerated;
 
 Location WhereOf(const Contract& contract, std::string_view column) {
   for (const auto& c : contract.columns) {
@@ -47,7 +48,12 @@ Schema Wanted(const Contract& contract, const Schema& rows) {
   return wanted;
 }
 
-Status MergeField(const Contract& contract, const Field& want, Schema* table, Layout* layout) {
+// The way out of what readers of the table as it stands could not bear.
+std::string MadeAnew(const std::string& table) {
+  return fmt::format("to make the table anew from what the source has now: sluice run -s {}+ --full-refresh --reload-sources", table);
+}
+
+Status MergeField(const std::string& name, const Contract& contract, const Field& want, Schema* table, Layout* layout) {
   const int at = table->IndexOf(want.name);
   if (at < 0) {
     Field added = want;
@@ -62,9 +68,9 @@ Status MergeField(const Contract& contract, const Field& want, Schema* table, La
       return Fail(UserError("column-type-changed", fmt::format("column \"{}\" is a {} in the table and a {} in the contract", want.name,
                                                                have.type.ToString(), want.type.ToString()))
                       .At(WhereOf(contract, want.name))
-                      .Hint("only a wider type can follow; anything else needs --full-refresh"));
+                      .Hint("rows that are there can only take a wider type; " + MadeAnew(name)));
     }
-    have.type = want.type;
+    have.type = tables::EvolvedType(have.type, want.type);
     layout->widened.push_back(have.name);
     layout->schema_changed = true;
   }
@@ -84,14 +90,16 @@ void RelaxUnfilled(const Schema& wanted, Schema* table, Layout* layout) {
   }
 }
 
-Status ResolvePartitions(const Contract& contract, const std::vector<std::string>& partition_by, const delta::Snapshot* snapshot,
-                         Layout* layout) {
-  Schema plain;
-  std::copy_if(layout->table.fields.begin(), layout->table.fields.end(), std::back_inserter(plain.fields),
-               [](const Field& f) { return !IsGenerated(f); });
-  SLUICE_TRY(layout->partition_columns, tables::ResolvePartitioning(partition_by, &plain));
+std::string PartitionText(const std::vector<std::string>& columns) {
+  return columns.empty() ? "not partitioned" : "partitioned by " + Join(columns, ", ");
+}
+
+Status ResolvePartitions(const std::string& name, const Contract& contract, const std::vector<std::string>& partition_by,
+                         const delta::Snapshot* snapshot, Layout* layout) {
+  Schema resolved = layout->table;
+  SLUICE_TRY(layout->partition_columns, tables::ResolvePartitioning(partition_by, &resolved));
   if (snapshot == nullptr) {
-    layout->table = std::move(plain);
+    layout->table = std::move(resolved);
     return Ok();
   }
   const auto& existing = snapshot->metadata.partition_columns;
@@ -101,10 +109,10 @@ Status ResolvePartitions(const Contract& contract, const std::vector<std::string
     layout->partition_columns = existing;
     return Ok();
   }
-  return Fail(UserError("partitioning-changed", fmt::format("the table is partitioned by ({}), the project says ({})", Join(existing, ", "),
-                                                            Join(layout->partition_columns, ", ")))
+  return Fail(UserError("partitioning-changed", fmt::format("the table is {}, the project says {}", PartitionText(existing),
+                                                            PartitionText(layout->partition_columns)))
                   .At(contract.where)
-                  .Hint("partitioning changes only with --full-refresh"));
+                  .Hint(MadeAnew(name)));
 }
 
 int SourceOf(const Field& field, const Schema& rows) {
@@ -118,8 +126,8 @@ int SourceOf(const Field& field, const Schema& rows) {
 
 }  // namespace
 
-Result<Layout> PlanLayout(const Contract& contract, const Schema& rows, const std::vector<std::string>& partition_by,
-                          const delta::Snapshot* snapshot) {
+Result<Layout> PlanLayout(const std::string& table, const Contract& contract, const Schema& rows,
+                          const std::vector<std::string>& partition_by, const delta::Snapshot* snapshot) {
   SLUICE_CHECK(CheckNames(contract, rows));
   Layout layout;
   const Schema wanted = Wanted(contract, rows);
@@ -128,13 +136,21 @@ Result<Layout> PlanLayout(const Contract& contract, const Schema& rows, const st
     layout.schema_changed = true;
   } else {
     layout.table = snapshot->schema;
-    for (const Field& field : wanted.fields) SLUICE_CHECK(MergeField(contract, field, &layout.table, &layout));
+    for (const Field& field : wanted.fields) SLUICE_CHECK(MergeField(table, contract, field, &layout.table, &layout));
     RelaxUnfilled(wanted, &layout.table, &layout);
   }
-  SLUICE_CHECK(ResolvePartitions(contract, partition_by, snapshot, &layout));
+  SLUICE_CHECK(ResolvePartitions(table, contract, partition_by, snapshot, &layout));
+  if (snapshot != nullptr) {
+    SLUICE_TRY(layout.rules, tables::RulesOf(snapshot->protocol, snapshot->metadata, &layout.table));
+  }
   for (const Field& field : layout.table.fields) {
     if (IsGenerated(field)) continue;
     layout.sources.push_back(SourceOf(field, rows));
+    layout.written.fields.push_back(field);
+  }
+  for (const Field& field : layout.table.fields) {
+    if (!IsGenerated(field) || rows.Find(field.name) == nullptr) continue;
+    layout.sources.push_back(rows.IndexOf(field.name));
     layout.written.fields.push_back(field);
   }
   return layout;

@@ -3,11 +3,12 @@
 #include "formats/ndjson.h"
 #include "formats/parquet.h"
 #include "ingest/quarantine.h"
+#include "tables/generated.h"
 
 namespace sluice::ingest {
 namespace {
 
-using project::FileFormat;
+using sources::FileFormat;
 
 Result<std::vector<contract::Field>> NewColumns(FileFormat format, const formats::ReadRequest& request,
                                                 const formats::CsvDialect& dialect) {
@@ -48,14 +49,14 @@ Result<OpenedFile> OpenFile(FileFormat format, const formats::ReadRequest& reque
 }
 
 Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
-                                                  store::ObjectStore& input) {
+                                                  store::ObjectStore& input, int64_t max_record_bytes) {
   std::vector<contract::Field> extra;
   if (contract.on_new_column != contract::OnNewColumn::kEvolve) return extra;
   formats::ReadRequest read{&input, "", formats::Compression::kNone, &contract, {}};
-  if (request.bronze.snapshot != nullptr) {
-    for (const contract::Field& field : request.bronze.snapshot->schema.fields) {
-      const bool generated = field.metadata.contains("delta.generationExpression");
-      if (generated || contract::IsMetadataColumn(field.name) || read.schema().Find(field.name) != nullptr) continue;
+  read.max_record_bytes = max_record_bytes;
+  if (const delta::Snapshot* bronze = request.kept_bronze(); bronze != nullptr) {
+    for (const contract::Field& field : bronze->schema.fields) {
+      if (tables::IsGenerated(field) || contract::IsMetadataColumn(field.name) || read.schema().Find(field.name) != nullptr) continue;
       read.extra.push_back({field.name, field.type, true, {}});
     }
   }

@@ -8,10 +8,10 @@
 
 namespace sluice::ingest {
 
-Result<OpenedFile> OpenFile(project::FileFormat format, const formats::ReadRequest& request, const formats::CsvDialect& dialect);
+Result<OpenedFile> OpenFile(sources::FileFormat format, const formats::ReadRequest& request, const formats::CsvDialect& dialect);
 
 // Columns beyond the contract that the batch's rows carry: those of the table (evolved earlier), then those new in any of the files.
 Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
-                                                  store::ObjectStore& input);
+                                                  store::ObjectStore& input, int64_t max_record_bytes);
 
 }  // namespace sluice::ingest

@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <set>
 
 #include "contract/arrow_types.h"
 #include "core/text.h"
+#include "delta/path.h"
 #include "ingest/quarantine.h"
 #include "ingest/sinks.h"
 #include "tables/conform.h"
@@ -16,14 +19,14 @@
 namespace sluice::ingest {
 namespace {
 
-constexpr const char* kDataFile = "sluice_data_file";
+constexpr const char *kDataFile = "sluice_data_file", *kOutcomes = "sluice_outcomes", *kReadAgain = "sluice_read_again";
 
 Status ForEachBatch(engines::Connection& connection, const std::string& sql,
                     const std::function<Status(const arrow::RecordBatch&)>& visit) {
   SLUICE_TRY(auto reader, connection.Query(sql));
   for (;;) {
     std::shared_ptr<arrow::RecordBatch> batch;
-    if (const auto status = reader->ReadNext(&batch); !status.ok()) return Fail(DataError("sql", status.message()));
+    if (const auto status = reader->ReadNext(&batch); !status.ok()) return Fail(engines::ReaderError(status));
     if (batch == nullptr) return Ok();
     SLUICE_CHECK(visit(*batch));
   }
@@ -48,6 +51,7 @@ OpenRecord RecordAt(const arrow::RecordBatch& batch, int64_t row) {
   record.place = {Number(batch, 5, row), Number(batch, 6, row), Number(batch, 7, row)};
   record.batch = Number(batch, 8, row);
   record.data_file = Text(batch, 9, row);
+  record.cut = static_cast<const arrow::BooleanArray&>(*batch.column(10)).GetView(row);
   return record;
 }
 
@@ -84,23 +88,94 @@ Status RegisterOutcomes(engines::Connection& connection, const std::vector<Outco
       arrow::schema({arrow::field("id", arrow::utf8()), arrow::field("state", arrow::utf8()), names.GetFieldByName("violations")});
   const auto table =
       arrow::RecordBatch::Make(schema, rows->num_rows(), {rows->GetColumnByName("id"), *state, rows->GetColumnByName("violations")});
-  return connection.Register("sluice_outcomes", schema, {table});
+  return connection.Register(kOutcomes, schema, {table});
 }
 
-// Each column of the table, as it is after the outcomes.
-std::string RewriteSql(const contract::Schema& table, const std::string& relation, const BatchIdentity& batch) {
+using Rewritten = std::map<std::string, std::string, std::less<>>;  // column → SQL over q, where it is not as it was
+
+// Each column of the table, as it is afterwards.
+std::string RewriteSql(const contract::Schema& table, const std::string& relation, const std::string& join, const Rewritten& rewritten) {
   std::vector<std::string> items;
   for (const contract::Field& field : table.fields) {
-    const std::string name = QuoteIdentifier(field.name);
-    std::string item = "q." + name;
-    if (field.name == "state") item = "coalesce(o.state, q.state)";
-    if (field.name == "violations") item = "CASE WHEN o.state = 'open' THEN o.violations ELSE q.violations END";
-    if (field.name == "resolved_at")
-      item = fmt::format("CASE WHEN o.state <> 'open' THEN make_timestamptz({}) ELSE q.resolved_at END", batch.ingested_at.micros);
-    if (field.name == "resolved_batch") item = fmt::format("CASE WHEN o.state <> 'open' THEN {} ELSE q.resolved_batch END", batch.number);
-    items.push_back(item + " AS " + name);
+    const auto found = rewritten.find(field.name);
+    items.push_back((found != rewritten.end() ? found->second : "q." + QuoteIdentifier(field.name)) + " AS " + QuoteIdentifier(field.name));
   }
-  return fmt::format("SELECT {} FROM {} AS q LEFT JOIN sluice_outcomes AS o ON q.id = o.id", Join(items, ", "), relation);
+  return fmt::format("SELECT {} FROM {} AS q {}", Join(items, ", "), relation, join);
+}
+
+// When and by which batch the rows of `condition` left `open`.
+void Resolve(const std::string& condition, const BatchIdentity& batch, Rewritten* rewritten) {
+  (*rewritten)["resolved_at"] =
+      fmt::format("CASE WHEN {} THEN make_timestamptz({}) ELSE q.resolved_at END", condition, batch.ingested_at.micros);
+  (*rewritten)["resolved_batch"] = fmt::format("CASE WHEN {} THEN {} ELSE q.resolved_batch END", condition, batch.number);
+}
+
+// Writes what `sql` gives as the new files of `staged`, for the rows of `relation`: as many.
+Status WriteAgain(engines::Connection& connection, const Environment& environment, const BatchIdentity& batch, const Target& quarantine,
+                  const std::string& relation, const std::string& sql, StagedTable* staged) {
+  TableSink::Options options{environment.lake, staged->root, {}, environment.random, 1};
+  SLUICE_TRY(options.writer.rules, tables::RulesOf(quarantine.snapshot->protocol, quarantine.snapshot->metadata, &staged->schema));
+  options.writer.schema = staged->schema;
+  options.writer.partition_columns = staged->partition_columns;
+  options.writer.file_prefix = batch.file_prefix();
+  options.writer.memory_bytes = environment.budget.memory_bytes / 8;
+  options.writer.scratch_dir = environment.budget.scratch_dir;
+  TableSink sink(std::move(options));
+  const auto wanted = contract::ToArrow(staged->schema);
+  SLUICE_CHECK(ForEachBatch(connection, sql, [&](const arrow::RecordBatch& rows) -> Status {
+    SLUICE_TRY(const auto conformed, tables::Conform(rows, wanted));
+    return sink.Write(0, *conformed);
+  }));
+  SLUICE_TRY(staged->files, sink.Finish());
+  SLUICE_TRY(const auto before, connection.Scalar("SELECT count(*) FROM " + relation));
+  if (before == std::to_string(sink.rows_written())) return Ok();
+  return Fail(BugError(fmt::format("rewriting {}: {} rows became {}; nothing is committed", staged->root, *before, sink.rows_written())));
+}
+
+// A quarantine table of which the data files at these places are to be written again.
+StagedTable Touching(const Environment& environment, const Target& quarantine, const std::set<std::string>& data_files) {
+  StagedTable staged;
+  staged.root = quarantine.root;
+  staged.schema = quarantine.snapshot->schema;
+  staged.partition_columns = quarantine.snapshot->metadata.partition_columns;
+  std::copy_if(
+      quarantine.snapshot->files.begin(), quarantine.snapshot->files.end(), std::back_inserter(staged.removed),
+      [&](const delta::Add& add) { return data_files.contains(delta::FileLocation(*environment.lake, quarantine.root, add.path)); });
+  return staged;
+}
+
+Result<tables::Scan> ScanOf(const Environment& environment, const Target& quarantine, const StagedTable& touched) {
+  tables::ScanOptions options;
+  options.only = touched.removed;
+  return tables::ScanFor(*environment.lake, quarantine.root, *quarantine.snapshot, options);
+}
+
+Status RegisterNames(engines::Connection& connection, const std::vector<std::string>& names) {
+  arrow::StringBuilder builder;
+  if (const auto status = builder.AppendValues(names); !status.ok()) return Fail(RetryableError("out-of-memory", status.ToString()));
+  auto array = builder.Finish();
+  if (!array.ok()) return Fail(RetryableError("out-of-memory", array.status().ToString()));
+  const auto schema = arrow::schema({arrow::field("name", arrow::utf8())});
+  return connection.Register(kReadAgain, schema, {arrow::RecordBatch::Make(schema, static_cast<int64_t>(names.size()), {*array})});
+}
+
+// SQL over q: an open row that comes again.
+std::string ComesAgain(bool all) {
+  return all ? "q.state = 'open'" : fmt::format("(q.state = 'open' AND q.file IN (SELECT name FROM {}))", kReadAgain);
+}
+
+// Data file → open rows in it that come again.
+Result<std::map<std::string, int64_t>> OpenRowsByFile(engines::Connection& connection, store::ObjectStore& lake, const Target& quarantine,
+                                                      bool all) {
+  tables::ScanOptions options;
+  options.file_column = kDataFile;
+  options.columns = {"state", "file"};
+  SLUICE_TRY(const tables::Scan scan, tables::ScanFor(lake, quarantine.root, *quarantine.snapshot, options));
+  SLUICE_TRY(const auto rows, connection.Rows(fmt::format("SELECT {0}, count(*) FROM {1} AS q WHERE {2} GROUP BY {0}", kDataFile, scan.sql,
+                                                          ComesAgain(all))));
+  std::map<std::string, int64_t> open;
+  for (const auto& row : rows) open[row[0].value_or("")] = std::stoll(row[1].value_or("0"));
+  return open;
 }
 
 }  // namespace
@@ -113,7 +188,8 @@ Result<std::vector<OpenRecord>> SelectOpen(engines::Connection& connection, stor
   SLUICE_TRY(const tables::Scan scan, tables::ScanFor(lake, quarantine.root, *quarantine.snapshot, options));
   std::string condition = "state = 'open'";
   if (!ids.empty()) condition += " AND id IN (" + IdList(ids) + ")";
-  const std::string columns = std::string("id, record, record_bytes, format, file, \"row\", line, byte_offset, _batch_id, ") + kDataFile;
+  const std::string columns = std::string("id, record, record_bytes, format, file, \"row\", line, byte_offset, _batch_id, ") + kDataFile +
+                              ", coalesce(list_contains([v.column || '.' || v.rule FOR v IN violations], '.length'), false)";
   const auto sql = [&](const std::string& predicate) {
     return fmt::format("SELECT {} FROM {} AS q WHERE {}{} ORDER BY _batch_id, file, \"row\"", columns, scan.sql, condition,
                        predicate.empty() ? "" : " AND (" + predicate + ")");
@@ -135,40 +211,45 @@ Result<std::vector<OpenRecord>> SelectOpen(engines::Connection& connection, stor
 
 Result<StagedTable> RewriteQuarantine(engines::Connection& connection, const Environment& environment, const Target& quarantine,
                                       const BatchIdentity& batch, const std::vector<Outcome>& outcomes) {
-  StagedTable staged;
-  staged.root = quarantine.root;
-  staged.schema = quarantine.snapshot->schema;
-  staged.partition_columns = quarantine.snapshot->metadata.partition_columns;
-  if (outcomes.empty()) return staged;
   std::set<std::string> touched;
   for (const Outcome& outcome : outcomes) touched.insert(outcome.record->data_file);
-  for (const delta::Add& add : quarantine.snapshot->files) {
-    if (touched.contains(add.path)) staged.removed.push_back(add);
-  }
-  tables::ScanOptions options;
-  options.only = staged.removed;
-  SLUICE_TRY(const tables::Scan scan, tables::ScanFor(*environment.lake, quarantine.root, *quarantine.snapshot, options));
+  StagedTable staged = Touching(environment, quarantine, touched);
+  if (outcomes.empty()) return staged;
+  SLUICE_TRY(const tables::Scan scan, ScanOf(environment, quarantine, staged));
   SLUICE_CHECK(RegisterOutcomes(connection, outcomes, batch));
-  TableSink::Options sink_options{environment.lake, quarantine.root, {}, environment.random, 1};
-  sink_options.writer.schema = staged.schema;
-  sink_options.writer.partition_columns = staged.partition_columns;
-  sink_options.writer.file_prefix = batch.file_prefix();
-  sink_options.writer.memory_bytes = environment.budget.memory_bytes / 8;
-  sink_options.writer.scratch_dir = environment.budget.scratch_dir;
-  TableSink sink(std::move(sink_options));
-  const auto wanted = contract::ToArrow(staged.schema);
-  SLUICE_CHECK(ForEachBatch(connection, RewriteSql(staged.schema, scan.sql, batch), [&](const arrow::RecordBatch& rows) -> Status {
-    SLUICE_TRY(const auto conformed, tables::Conform(rows, wanted));
-    return sink.Write(0, *conformed);
-  }));
-  SLUICE_TRY(staged.files, sink.Finish());
-  SLUICE_CHECK(connection.Unregister("sluice_outcomes"));
-  SLUICE_TRY(const auto before, connection.Scalar("SELECT count(*) FROM " + scan.sql));
-  if (before != std::to_string(sink.rows_written())) {
-    return Fail(
-        BugError(fmt::format("rewriting {}: {} rows became {}; nothing is committed", quarantine.root, *before, sink.rows_written())));
-  }
+  Rewritten rewritten;
+  rewritten["state"] = "coalesce(o.state, q.state)";
+  rewritten["violations"] = "CASE WHEN o.state = 'open' THEN o.violations ELSE q.violations END";
+  Resolve("o.state <> 'open'", batch, &rewritten);
+  const std::string join = fmt::format("LEFT JOIN {} AS o ON q.id = o.id", kOutcomes);
+  SLUICE_CHECK(
+      WriteAgain(connection, environment, batch, quarantine, scan.sql, RewriteSql(staged.schema, scan.sql, join, rewritten), &staged));
+  SLUICE_CHECK(connection.Unregister(kOutcomes));
   return staged;
+}
+
+Result<Superseded> Supersede(engines::Connection& connection, const Environment& environment, const Target& quarantine,
+                             const BatchIdentity& batch, const std::vector<std::string>* file_names) {
+  const bool all = file_names == nullptr;
+  if (!all) SLUICE_CHECK(RegisterNames(connection, *file_names));
+  SLUICE_TRY(const auto open, OpenRowsByFile(connection, *environment.lake, quarantine, all));
+  if (open.empty()) return Superseded{};
+  Superseded result;
+  std::set<std::string> touched;
+  for (const auto& [data_file, rows] : open) {
+    touched.insert(data_file);
+    result.rows += rows;
+  }
+  StagedTable staged = Touching(environment, quarantine, touched);
+  SLUICE_TRY(const tables::Scan scan, ScanOf(environment, quarantine, staged));
+  Rewritten rewritten;
+  rewritten["state"] = fmt::format("CASE WHEN {} THEN 'superseded' ELSE q.state END", ComesAgain(all));
+  Resolve(ComesAgain(all), batch, &rewritten);
+  SLUICE_CHECK(
+      WriteAgain(connection, environment, batch, quarantine, scan.sql, RewriteSql(staged.schema, scan.sql, "", rewritten), &staged));
+  result.files = std::move(staged.files);
+  result.removed = std::move(staged.removed);
+  return result;
 }
 
 }  // namespace sluice::ingest

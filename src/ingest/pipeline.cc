@@ -21,6 +21,8 @@
 namespace sluice::ingest {
 namespace {
 
+constexpr size_t kQuarantineRows = 4096;  // written at once: a refused record takes far more memory than a good one
+
 // The first error of any thread; whoever waits looks at it.
 class Failure {
  public:
@@ -204,7 +206,11 @@ class Pipeline {
                                environment_.random, 1};
     options.writer.schema = input_.layout.table;
     options.writer.partition_columns = input_.layout.partition_columns;
-    if (input_.layout.partition_columns.empty()) options.slots = threads_;
+    options.writer.rules = input_.layout.rules;
+    if (input_.layout.partition_columns.empty())
+      options.slots = threads_;  // a file for each thread
+    else
+      options.writer.threads = threads_;  // each partition's file is for all
     return options;
   }
   TableSink::Options QuarantineOptions() const {
@@ -230,7 +236,7 @@ class Pipeline {
   Status TakeBlocks(size_t slot) {
     Worker worker{slot, nullptr, MetadataColumns(input_.batch, input_.source->name)};
     if (HasSql(*input_.contract)) {
-      SLUICE_TRY(worker.sql, SqlRules::Open(*environment_.db, *input_.contract, input_.rows));
+      SLUICE_TRY(worker.sql, SqlRules::Open(*environment_.db, *input_.contract, input_.rows, environment_.parameters));
     }
     while (!failure_.stopped()) {
       SLUICE_TRY(auto item, feed_.Next());
@@ -306,15 +312,20 @@ class Pipeline {
         if (!block.violations[v].warn) record.violations.push_back(block.violations[v]);
       }
       records.push_back(std::move(record));
+      if (records.size() == kQuarantineRows) SLUICE_CHECK(Quarantine(&records, file));
     }
-    if (!records.empty()) {
-      SLUICE_TRY(const auto rows, QuarantineRows(records, NameOf(file), feed_.record_format(file), input_.source->name, input_.batch));
-      SLUICE_CHECK(quarantine_.Write(0, *rows));
-    }
+    SLUICE_CHECK(Quarantine(&records, file));
     tally_.AddViolations(file, block);
     tally_.AddCounts(file, counts);
     Report();
     return Ok();
+  }
+
+  Status Quarantine(std::vector<RefusedRecord>* records, size_t file) {
+    if (records->empty()) return Ok();
+    SLUICE_TRY(const auto rows, QuarantineRows(*records, NameOf(file), feed_.record_format(file), input_.source->name, input_.batch));
+    records->clear();
+    return quarantine_.Write(0, *rows);
   }
 
   void Report() {

@@ -130,9 +130,9 @@ Result<std::shared_ptr<arrow::RecordBatch>> QuarantineRows(const std::vector<Ref
   return *rows;
 }
 
-std::string RecordFormat(project::FileFormat format, const formats::CsvDialect& dialect, const std::vector<std::string>& header) {
+std::string RecordFormat(sources::FileFormat format, const formats::CsvDialect& dialect, const std::vector<std::string>& header) {
   nlohmann::json json;
-  if (format != project::FileFormat::kCsv) {
+  if (format != sources::FileFormat::kCsv) {
     json["format"] = "json";  // a Parquet row is kept as the JSON object it stands for
     return json.dump();
   }

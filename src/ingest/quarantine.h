@@ -10,7 +10,7 @@
 // line         bigint     … its first line (0: the format has none)
 // byte_offset  bigint     … in the decompressed file
 // violations   list<struct<column, rule, value, message>>   why it was refused
-// state        string     open | replayed | discarded
+// state        string     open | replayed | discarded | superseded (its file was read again, or a later snapshot came)
 // resolved_at  timestamp, resolved_batch bigint             when and by which batch it left `open`
 // and the metadata columns of bronze, of the batch that refused it
 #include <memory>
@@ -43,6 +43,6 @@ Result<std::shared_ptr<arrow::RecordBatch>> QuarantineRows(const std::vector<Ref
 std::string QuarantineId(const BatchIdentity& batch, size_t file, int64_t row);
 
 // JSON of how a raw record of this file is to be read; what Replay takes back.
-std::string RecordFormat(project::FileFormat format, const formats::CsvDialect& dialect, const std::vector<std::string>& header);
+std::string RecordFormat(sources::FileFormat format, const formats::CsvDialect& dialect, const std::vector<std::string>& header);
 
 }  // namespace sluice::ingest

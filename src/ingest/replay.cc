@@ -8,6 +8,7 @@
 #include <set>
 
 #include "contract/arrow_types.h"
+#include "contract/decode_column.h"
 #include "core/text.h"
 #include "formats/ndjson.h"
 #include "ingest/check_block.h"
@@ -18,6 +19,7 @@
 #include "ingest/sinks.h"
 #include "ingest/tally.h"
 #include "tables/conform.h"
+#include "tables/generated.h"
 
 namespace sluice::ingest {
 namespace {
@@ -26,6 +28,7 @@ namespace {
 struct Group {
   std::vector<const OpenRecord*> records;
   std::vector<std::string> texts;  // with the edits made
+  std::vector<bool> cut;           // only the beginning of a record that was too long
 };
 
 std::vector<Group> GroupByFile(const std::vector<OpenRecord>& records, const std::map<std::string, std::string>& edits) {
@@ -35,6 +38,7 @@ std::vector<Group> GroupByFile(const std::vector<OpenRecord>& records, const std
     const auto edit = edits.find(record.id);
     group.records.push_back(&record);
     group.texts.push_back(edit != edits.end() ? edit->second : record.raw);
+    group.cut.push_back(edit == edits.end() && record.cut);
   }
   std::vector<Group> out;
   for (auto& [key, group] : groups) out.push_back(std::move(group));
@@ -70,6 +74,19 @@ Result<std::unique_ptr<formats::RecordReader>> OpenGroup(const Group& group, for
   formats::CsvDialect dialect{OneByte(json, "delimiter"), OneByte(json, "quote"),  OneByte(json, "escape"),
                               OneByte(json, "comment"),   json.contains("header"), 0};
   return formats::OpenCsvRecords(*request, dialect, json.value("header", std::vector<std::string>{}), group.texts);
+}
+
+// The beginning of a record may look like a whole one: it must not pass for it.
+void RefuseCut(const Group& group, size_t first, formats::DecodedBatch* batch) {
+  for (int64_t row = 0; row < batch->rows->num_rows(); ++row) {
+    const size_t at = first + static_cast<size_t>(row);
+    if (at >= group.cut.size() || !group.cut[at]) continue;
+    std::erase_if(batch->violations, [row](const contract::Violation& v) { return v.row == row; });
+    batch->violations.push_back({row, "", "length", contract::CutValue(group.texts[at]),
+                                 "only the beginning of the record was kept: edit it, or deliver it again in shorter records", false});
+  }
+  std::stable_sort(batch->violations.begin(), batch->violations.end(),
+                   [](const contract::Violation& a, const contract::Violation& b) { return a.row < b.row; });
 }
 
 class Replayer {
@@ -113,19 +130,19 @@ class Replayer {
     contract_.on_missing_column = contract::OnMissingColumn::kNull;
     if (request_.bronze.snapshot != nullptr) {
       for (const contract::Field& field : request_.bronze.snapshot->schema.fields) {
-        const bool own = !field.metadata.contains("delta.generationExpression") && !contract::IsMetadataColumn(field.name);
+        const bool own = !tables::IsGenerated(field) && !contract::IsMetadataColumn(field.name);
         if (own && read_.schema().Find(field.name) == nullptr && contract_.on_new_column == contract::OnNewColumn::kEvolve) {
           read_.extra.push_back({field.name, field.type, true, {}});
         }
       }
     }
     rows_ = read_.schema();
-    SLUICE_TRY(layout_, PlanLayout(contract_, rows_, request_.source->partition_by, request_.bronze.snapshot));
+    SLUICE_TRY(layout_, PlanLayout(request_.batch.node, contract_, rows_, request_.source->partition_by, request_.bronze.snapshot));
     written_ = contract::ToArrow(layout_.written);
     SLUICE_TRY(auto rules, contract::RowRules::Compile(contract_));
     rules_ = std::move(rules);
     if (HasSql(contract_)) {
-      SLUICE_TRY(sql_, SqlRules::Open(*environment_.db, contract_, rows_));
+      SLUICE_TRY(sql_, SqlRules::Open(*environment_.db, contract_, rows_, environment_.parameters));
     }
     std::vector<InputFile> files;
     for (const Group& group : groups_) {
@@ -136,6 +153,7 @@ class Replayer {
     TableSink::Options options{environment_.lake, request_.bronze.root, {}, environment_.random, 1};
     options.writer.schema = layout_.table;
     options.writer.partition_columns = layout_.partition_columns;
+    options.writer.rules = layout_.rules;
     options.writer.file_prefix = request_.batch.file_prefix();
     options.writer.memory_bytes = environment_.budget.memory_bytes / 2;
     options.writer.scratch_dir = environment_.budget.scratch_dir;
@@ -165,7 +183,7 @@ class Replayer {
     const auto wanted = contract::ToArrow(rows_);
     for (;;) {
       std::shared_ptr<arrow::RecordBatch> batch;
-      if (const auto status = reader->ReadNext(&batch); !status.ok()) return Fail(DataError("sql", status.message()));
+      if (const auto status = reader->ReadNext(&batch); !status.ok()) return Fail(engines::ReaderError(status));
       if (batch == nullptr) return Ok();
       CheckedBlock seen;
       SLUICE_TRY(seen.rows, tables::Conform(*batch, wanted));
@@ -185,6 +203,7 @@ class Replayer {
       SLUICE_TRY(const auto raw, reader->Next());
       if (raw == nullptr) break;
       SLUICE_TRY(auto decoded, raw->Decode());
+      RefuseCut(group, next, &decoded);
       SLUICE_TRY(CheckedBlock block, CheckBlock(std::move(decoded), *rules_, sql_.get()));
       const size_t first = next;
       next += block.refused.size();

@@ -12,6 +12,12 @@ namespace {
 // Positions in BronzeMetadataColumns().
 enum MetadataColumn : size_t { kRunId, kBatchId, kSource, kFile, kRow, kIngestedAt, kExecutionDate, kCount };
 
+// As a dictionary of one entry, which goes into files as it is: no copy and no hash for each row.
+std::shared_ptr<arrow::Scalar> Text(const std::string& text) {
+  const auto entry = arrow::MakeArrayFromScalar(arrow::StringScalar(text), 1).ValueOrDie();
+  return arrow::DictionaryScalar::Make(std::make_shared<arrow::Int32Scalar>(0), entry);
+}
+
 Error OutOfMemory(const arrow::Status& status) { return RetryableError("out-of-memory", "metadata columns: " + status.ToString()); }
 
 }  // namespace
@@ -22,16 +28,16 @@ Result<std::shared_ptr<arrow::Array>> MetadataColumns::Constant(size_t column, i
   std::shared_ptr<arrow::Scalar> value;
   switch (column) {
     case kRunId:
-      value = std::make_shared<arrow::StringScalar>(batch_.run_id);
+      value = Text(batch_.run_id);
       break;
     case kBatchId:
       value = std::make_shared<arrow::Int64Scalar>(batch_.number);
       break;
     case kSource:
-      value = std::make_shared<arrow::StringScalar>(source_);
+      value = Text(source_);
       break;
     case kFile:
-      value = std::make_shared<arrow::StringScalar>(file_);
+      value = Text(file_);
       break;
     case kIngestedAt:
       value = std::make_shared<arrow::TimestampScalar>(batch_.ingested_at.micros, arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"));
@@ -72,9 +78,11 @@ TableSink::TableSink(Options options) : options_(std::move(options)) {
 Status TableSink::Write(size_t slot, const arrow::RecordBatch& rows) {
   if (rows.num_rows() == 0) return Ok();
   Slot& own = *slots_[slot % slots_.size()];
-  const std::lock_guard lock(own.mutex);
-  if (own.writer == nullptr) {
-    SLUICE_TRY(own.writer, tables::DataFileWriter::Open(*options_.store, options_.root, options_.writer, *options_.random));
+  {
+    const std::lock_guard lock(own.mutex);
+    if (own.writer == nullptr) {
+      SLUICE_TRY(own.writer, tables::DataFileWriter::Open(*options_.store, options_.root, options_.writer, *options_.random));
+    }
   }
   return own.writer->Write(rows);
 }

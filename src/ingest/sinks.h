@@ -31,7 +31,7 @@ class MetadataColumns {
   std::vector<std::shared_ptr<arrow::Array>> constants_;
 };
 
-// Staged files of one table. Several slots let several threads write at once; the files are opened when a row comes. Thread-safe.
+// Staged files of one table, each slot's of its own; they are opened when a row comes. Thread-safe.
 class TableSink {
  public:
   struct Options {

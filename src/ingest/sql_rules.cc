@@ -34,9 +34,10 @@ bool HasSql(const contract::Contract& contract) {
   return !contract.rules.empty();
 }
 
-Result<std::unique_ptr<SqlRules>> SqlRules::Open(engines::DuckDb& db, const contract::Contract& contract, const contract::Schema& rows) {
+Result<std::unique_ptr<SqlRules>> SqlRules::Open(engines::DuckDb& db, const contract::Contract& contract, const contract::Schema& rows,
+                                                 std::vector<engines::Parameter> parameters) {
   SLUICE_TRY(auto connection, db.Connect());
-  std::unique_ptr<SqlRules> rules(new SqlRules(std::move(connection), contract));
+  std::unique_ptr<SqlRules> rules(new SqlRules(std::move(connection), contract, std::move(parameters)));
   auto empty = arrow::RecordBatch::MakeEmpty(contract::ToArrow(rows));
   if (!empty.ok()) return Fail(BugError("an empty batch: " + empty.status().ToString()));
   SLUICE_CHECK(rules->Register(*empty));
@@ -58,7 +59,10 @@ Status SqlRules::Register(const std::shared_ptr<arrow::RecordBatch>& rows) {
 }
 
 Result<std::vector<int64_t>> SqlRules::RowsWhere(const std::string& condition, const char* truth) {
-  SLUICE_TRY(auto reader, connection_->Query(fmt::format("SELECT {} FROM {} WHERE ({}) {}", kRow, kRelation, condition, truth)));
+  auto parameters = parameters_;
+  std::erase_if(parameters, [&](const auto& p) { return condition.find("$" + p.name) == std::string::npos; });
+  const std::string sql = fmt::format("SELECT {} FROM {} WHERE ({}) {}", kRow, kRelation, condition, truth);
+  SLUICE_TRY(auto reader, connection_->Query(sql, parameters));
   std::vector<int64_t> rows;
   for (;;) {
     std::shared_ptr<arrow::RecordBatch> batch;
@@ -95,7 +99,7 @@ void SqlRules::AppendViolations(std::vector<contract::Violation>* violations) co
     const contract::SqlRule& rule = contract_.rules[i];
     const std::string message = rule.description.empty() ? "breaks " + rule.predicate : rule.description;
     for (const int64_t row : failed_[i]) {
-      violations->push_back({row, "", "sql:" + rule.name, "", message, rule.on_fail == contract::OnFail::kWarn});
+      violations->push_back({row, "", rule.name, "", message, rule.on_fail == contract::OnFail::kWarn});
     }
   }
 }

@@ -21,7 +21,8 @@ bool HasSql(const contract::Contract& contract);
 class SqlRules {
  public:
   // Predicates are bound against `rows` here. Errors: kUser "bad-rule" at the rule.
-  static Result<std::unique_ptr<SqlRules>> Open(engines::DuckDb& db, const contract::Contract& contract, const contract::Schema& rows);
+  static Result<std::unique_ptr<SqlRules>> Open(engines::DuckDb& db, const contract::Contract& contract, const contract::Schema& rows,
+                                                std::vector<engines::Parameter> parameters);
 
   // Looks at a block; Mask and AppendViolations are then about it.
   Status Load(const std::shared_ptr<arrow::RecordBatch>& rows);
@@ -31,13 +32,14 @@ class SqlRules {
   void AppendViolations(std::vector<contract::Violation>* violations) const;
 
  private:
-  SqlRules(std::unique_ptr<engines::Connection> connection, const contract::Contract& contract)
-      : connection_(std::move(connection)), contract_(contract) {}
+  SqlRules(std::unique_ptr<engines::Connection> connection, const contract::Contract& contract, std::vector<engines::Parameter> parameters)
+      : connection_(std::move(connection)), contract_(contract), parameters_(std::move(parameters)) {}
   Status Register(const std::shared_ptr<arrow::RecordBatch>& rows);
   Result<std::vector<int64_t>> RowsWhere(const std::string& condition, const char* truth);
 
   std::unique_ptr<engines::Connection> connection_;
   const contract::Contract& contract_;
+  std::vector<engines::Parameter> parameters_;
   std::vector<std::unique_ptr<std::vector<uint8_t>>> masks_;
   std::vector<std::vector<int64_t>> failed_;  // per rule
 };

@@ -61,10 +61,10 @@ Counts& Counts::operator+=(const Counts& other) {
 Tally::Tally(const contract::Contract& contract, const std::vector<InputFile>& files) : contract_(contract) {
   for (const InputFile& file : files) files_.push_back({file.name.empty() ? file.object.key : file.name, {}});
   for (const auto& column : contract.columns) {
-    if (column.on_fail == contract::OnFail::kBlock) blocking_names_.insert(column.name);
+    if (column.on_fail == contract::OnFail::kBlock) blocking_columns_.insert(column.name);
   }
   for (const auto& rule : contract.rules) {
-    if (rule.on_fail == contract::OnFail::kBlock) blocking_names_.insert("sql:" + rule.name);
+    if (rule.on_fail == contract::OnFail::kBlock) blocking_rules_.insert(rule.name);
   }
 }
 
@@ -82,7 +82,8 @@ void Tally::AddViolations(size_t file, const CheckedBlock& block) {
       ++type_violations_;
       Widen(violation);
     }
-    if (!violation.warn && (blocking_names_.contains(violation.column) || blocking_names_.contains(violation.rule))) ++blocking_;
+    const bool blocks = violation.column.empty() ? blocking_rules_.contains(violation.rule) : blocking_columns_.contains(violation.column);
+    if (!violation.warn && blocks) ++blocking_;
   }
 }
 

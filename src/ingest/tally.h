@@ -39,7 +39,7 @@ class Tally {
   void Widen(const contract::Violation& violation);
 
   const contract::Contract& contract_;
-  std::set<std::string> blocking_names_;  // columns, and "sql:NAME"
+  std::set<std::string> blocking_columns_, blocking_rules_;  // those with on_fail: block
   mutable std::mutex mutex_;
   std::vector<FileCounts> files_;
   std::map<std::pair<std::string, std::string>, Stat> stats_;

@@ -16,10 +16,11 @@ constexpr const char* kLevelNames[] = {"debug", "info", "warn", "error"};
 
 class JsonLinesSink : public Sink {
  public:
-  JsonLinesSink(std::ostream& out, Clock& clock, LogContext context) : out_(out), clock_(clock), context_(std::move(context)) {}
+  JsonLinesSink(std::ostream& out, Level least, Clock& clock, LogContext context)
+      : out_(out), least_(least), clock_(clock), context_(std::move(context)) {}
 
   void Emit(const Event& event) override {
-    if (event.kind == Kind::kNodeProgress) return;
+    if (event.kind == Kind::kNodeProgress || event.level < least_) return;
     nlohmann::ordered_json line;
     line["ts"] = FormatInstant(clock_.Now());
     line["level"] = kLevelNames[static_cast<int>(event.level)];
@@ -36,6 +37,7 @@ class JsonLinesSink : public Sink {
  private:
   std::mutex mutex_;
   std::ostream& out_;
+  Level least_;
   Clock& clock_;
   LogContext context_;
 };
@@ -78,6 +80,7 @@ class TerminalSink : public Sink {
         break;
       case Kind::kNodeFinished:
         running_.erase(event.node);
+        ++finished_;
         if (event.level < Level::kWarn) break;  // the report that follows on stdout has its line
         [[fallthrough]];
       case Kind::kMessage:
@@ -100,7 +103,7 @@ class TerminalSink : public Sink {
   }
   void Draw() {
     if (running_.empty()) return Clear();
-    std::string line = "running";
+    std::string line = finished_ > 0 ? fmt::format("{} done, running", finished_) : "running";
     for (const auto& [node, progress] : running_) line += " " + node + progress;
     if (line.size() > 100) line = line.substr(0, 97) + "...";
     out_ << "\r\033[K" << (color_ ? "\033[2m" : "") << line << (color_ ? "\033[0m" : "") << std::flush;
@@ -112,6 +115,7 @@ class TerminalSink : public Sink {
   Level least_;
   bool color_;
   bool drawn_ = false;
+  int finished_ = 0;
   std::map<std::string, std::string> running_;
 };
 
@@ -122,8 +126,8 @@ class NullSink : public Sink {
 
 }  // namespace
 
-std::unique_ptr<Sink> NewJsonLinesSink(std::ostream& out, Clock& clock, LogContext context) {
-  return std::make_unique<JsonLinesSink>(out, clock, std::move(context));
+std::unique_ptr<Sink> NewJsonLinesSink(std::ostream& out, Level least, Clock& clock, LogContext context) {
+  return std::make_unique<JsonLinesSink>(out, least, clock, std::move(context));
 }
 std::unique_ptr<Sink> NewPlainSink(std::ostream& out, Level least) { return std::make_unique<PlainSink>(out, least); }
 std::unique_ptr<Sink> NewTerminalSink(std::ostream& out, Level least, bool color) {

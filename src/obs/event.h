@@ -41,7 +41,7 @@ struct LogContext {
 };
 
 // One JSON object a line: ts, level, run, node, trace, env, message, then the fields.
-std::unique_ptr<Sink> NewJsonLinesSink(std::ostream& out, Clock& clock, LogContext context);
+std::unique_ptr<Sink> NewJsonLinesSink(std::ostream& out, Level least, Clock& clock, LogContext context);
 // Plain lines, for CI and pipes: a line when a node starts is left out, its end is one line.
 std::unique_ptr<Sink> NewPlainSink(std::ostream& out, Level least);
 // A terminal: one live line says what runs now; warnings, errors and failed nodes scroll above it.

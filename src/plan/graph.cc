@@ -33,20 +33,48 @@ class Builder {
   Builder(const project::Project& project, const FactsOf& facts_of) : project_(project), facts_of_(facts_of) {}
 
   Result<Graph> Build() {
+    Resolve();
+    if (!diagnostics_.ok() || FindCycle()) return Fail(std::move(diagnostics_).Take());
+    CheckPublishGroups();
+    if (!diagnostics_.ok()) return Fail(std::move(diagnostics_).Take());
+    return Finish();
+  }
+
+  Graph BuildReadable(std::vector<Error>* errors) {
+    Resolve();
+    while (FindCycle()) Open(circle_);
+    CheckPublishGroups();
+    *errors = std::move(diagnostics_.errors);
+    return Finish();
+  }
+
+ private:
+  void Resolve() {
     AddNodes();
     for (Node& node : nodes_) {
       if (node.kind == NodeKind::kModel) ResolveModel(node);
       if (node.kind != NodeKind::kSeed) ResolveChecks(node);
     }
-    if (!diagnostics_.ok()) return Fail(std::move(diagnostics_).Take());
-    if (FindCycle()) return Fail(std::move(diagnostics_).Take());
+  }
+
+  // Takes the edges between the models of a circle away.
+  void Open(const std::vector<std::string>& circle) {
+    for (const std::string& table : circle) {
+      Node& node = nodes_[names_.at(table)];
+      node.inputs.clear();
+      node.uses.clear();
+    }
+  }
+
+  Graph Finish() {
     AcceptCheckEdges();
     Sort();
+    for (size_t i = 0; i < graph_.nodes.size(); ++i)
+      if (const auto* model = graph_.nodes[i].model; model && !model->publish.empty()) graph_.publish_groups[model->publish].push_back(i);
     graph_.warnings = std::move(diagnostics_.warnings);
     return std::move(graph_);
   }
 
- private:
   void AddNodes() {
     for (const auto& source : project_.sources) {
       Node node;
@@ -54,7 +82,7 @@ class Builder {
       node.table = "bronze." + source.name;
       node.source = &source;
       node.fingerprint = source.fingerprint;
-      names_["quarantine." + source.name] = nodes_.size();
+      if (!source.external) names_["quarantine." + source.name] = nodes_.size();
       Push(std::move(node));
     }
     for (const auto& seed : project_.seeds) {
@@ -96,10 +124,24 @@ class Builder {
         CheckThis(node, use);
         continue;
       }
+      if (node.is_view() && IsFeed(use))
+        diagnostics_.Add(
+            UserError("new-in-view", fmt::format("{} is a view: it keeps nothing, so nothing is new to it", node.table))
+                .At(use.where)
+                .Hint(fmt::format("read {}.{} whole here, or give the model a store that keeps its rows", use.schema, use.name)));
       if (!Resolve(use)) continue;
       WarnUpward(node, use);
       Insert(node.inputs, NodeTable(use));
+      if (IsFeed(use)) Follow(node, use);
     }
+  }
+
+  static bool IsFeed(const TableUse& use) { return use.mode == UseMode::kNew || use.mode == UseMode::kChanges; }
+
+  void Follow(const Node& node, const TableUse& use) {
+    Node& followed = nodes_[names_.at(use.schema + "." + use.name)];
+    if (followed.is_view()) diagnostics_.Add(NewOverView(use));
+    if (use.schema != "quarantine") Insert(followed.followed_by, node.table);
   }
 
   void CheckThis(const Node& node, const TableUse& use) {
@@ -161,6 +203,14 @@ class Builder {
       for (TableUse use : facts->uses) {
         if (use.mode == UseMode::kThis || use.mode == UseMode::kBatch) continue;
         use.where = check.where;
+        if (use.mode == UseMode::kChanges) {
+          diagnostics_.Add(UserError("changes-outside-model", fmt::format("a check can't read {}: only a model has read a table up to some "
+                                                                          "version, after which changes are told",
+                                                                          use.id()))
+                               .At(check.where)
+                               .Hint(fmt::format("read {}.{} whole, or `batch` for the rows that this run writes", use.schema, use.name)));
+          continue;
+        }
         if (Resolve(use) && NodeTable(use) != node.table) Insert(node.check_inputs, NodeTable(use));
       }
     }
@@ -217,6 +267,36 @@ class Builder {
         if (!Reaches(input, table)) nodes_[names_.at(table)].check_inputs.push_back(input);
   }
 
+  // The way from `table` up to a table of `group`, over tables outside of it; empty: there is none. Views are no tables.
+  std::vector<std::string> WayInto(const std::string& group, const std::string& table, bool outside) const {
+    for (const std::string& input : nodes_[names_.at(table)].inputs) {
+      const Node& node = nodes_[names_.at(input)];
+      const bool member = node.model && node.model->publish == group;
+      if (member && outside) return {input};
+      if (member) continue;  // its own way in is its own matter
+      auto way = WayInto(group, input, outside || !node.is_view());
+      if (!way.empty()) {
+        way.push_back(input);
+        return way;
+      }
+    }
+    return {};
+  }
+
+  // A group's tables are computed before any of them is shown, so nothing outside can stand between them.
+  void CheckPublishGroups() {
+    for (const Node& node : nodes_) {
+      if (node.model == nullptr || node.model->publish.empty()) continue;
+      auto way = WayInto(node.model->publish, node.table, false);
+      if (way.empty()) continue;
+      way.push_back(node.table);
+      diagnostics_.Add(
+          UserError("split-publish-group", fmt::format("publish group {} is not of one piece: {}", node.model->publish, Join(way, " → ")))
+              .At(node.model->publish_where)
+              .Hint(fmt::format("add publish: {} to what stands between, or make it a view", node.model->publish)));
+    }
+  }
+
   bool FindCycle() {
     std::map<std::string, int> color;
     std::vector<std::string> path;
@@ -230,6 +310,7 @@ class Builder {
     path.push_back(table);
     if (color[table] == 1) {
       path.erase(path.begin(), std::find(path.begin(), path.end(), table));
+      circle_ = path;
       const Node& node = nodes_[names_.at(table)];
       diagnostics_.Add(UserError("cycle", "models read each other in a circle: " + Join(path, " → "))
                            .At({node.model->sql_file, 1, 1})
@@ -268,6 +349,7 @@ class Builder {
   std::vector<Node> nodes_;
   std::map<std::string, size_t> names_;
   Diagnostics diagnostics_;
+  std::vector<std::string> circle_;  // found last
   Graph graph_;
 };
 
@@ -286,9 +368,28 @@ Location Node::where() const {
   return {model->sql_file, 1, 1};
 }
 
+std::optional<bool> Node::keeps_change_data() const {
+  using enum project::Store;
+  if (model == nullptr || model->store == kView) return std::nullopt;
+  if (model->change_data_feed) return model->change_data_feed;
+  const bool rows_may_leave = model->store != kAppend;
+  return rows_may_leave && !followed_by.empty() ? std::optional(true) : std::nullopt;
+}
+
+Error NewOverView(const TableUse& use) {
+  return UserError("new-over-view", fmt::format("{} can't be read: a view keeps no versions", use.id()))
+      .At(use.where)
+      .Hint(fmt::format("read {}() of the table under the view", use.mode == UseMode::kNew ? "new" : "changes"));
+}
+
 const Node* Graph::Find(const std::string& table) const {
   const auto at = index.find(table);
   return at == index.end() ? nullptr : &nodes[at->second];
+}
+
+std::vector<size_t> Graph::BatchOf(size_t node) const {
+  const auto* model = nodes[node].model;
+  return model == nullptr || model->publish.empty() ? std::vector<size_t>{node} : publish_groups.at(model->publish);
 }
 
 std::vector<size_t> Graph::Upstream(size_t node) const {
@@ -311,5 +412,9 @@ std::vector<std::string> Graph::Tables() const {
 }
 
 Result<Graph> BuildGraph(const project::Project& project, const FactsOf& facts_of) { return Builder(project, facts_of).Build(); }
+
+Graph ReadableGraph(const project::Project& project, const FactsOf& facts_of, std::vector<Error>* errors) {
+  return Builder(project, facts_of).BuildReadable(errors);
+}
 
 }  // namespace sluice::plan

@@ -2,6 +2,7 @@
 // What depends on what? Nodes and edges, found by parsing the project's own SQL.
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ struct Node {
   std::vector<std::string> inputs;        // tables whose data it computes from (nodes, direct, sorted)
   std::vector<std::string> check_inputs;  // further tables that only its checks read
   std::vector<std::string> parameters;
-  std::string fingerprint;  // of all that changes what it computes; for models without its upstream views
+  std::string fingerprint;               // of all that changes what it computes; for models without its upstream views
+  std::vector<std::string> followed_by;  // models that read it by new() or changes(), sorted
 
   const project::Properties& properties() const;
   bool is_view() const { return model != nullptr && model->store == project::Store::kView; }
@@ -41,22 +43,33 @@ struct Node {
   std::string layer() const { return table.substr(0, table.find('.')); }
   // Where its definition stands, for messages.
   Location where() const;
+  // Is its table to keep change data: as its .yml says, else because rows may leave it and models follow it; nullopt: as it is.
+  std::optional<bool> keeps_change_data() const;
 };
 
+// "new-over-view": `use` is a new() or changes() of a view.
+Error NewOverView(const engines::TableUse& use);
+
 struct Graph {
-  std::vector<Node> nodes;              // upstream first; ties by table name
-  std::map<std::string, size_t> index;  // table → position; quarantine.X → the source X
+  std::vector<Node> nodes;                                    // upstream first; ties by table name
+  std::map<std::string, size_t> index;                        // table → position; quarantine.X → the source X
+  std::map<std::string, std::vector<size_t>> publish_groups;  // by name: the models that are one batch, upstream first
   std::vector<Error> warnings;
 
   const Node* Find(const std::string& table) const;
+  // The nodes that are one batch with this one, itself included; upstream first.
+  std::vector<size_t> BatchOf(size_t node) const;
   std::vector<size_t> Upstream(size_t node) const;    // direct, data inputs only
   std::vector<size_t> Downstream(size_t node) const;  // direct
   std::vector<std::string> Tables() const;            // every name that SQL may use
 };
 
-// Errors, all at once: "unknown-table" at its place in the SQL with the near name; "cycle" with the path; reading a table of a higher layer
-// is a warning "reads-upward". `project` must outlive the graph.
+// Errors, all at once: "unknown-table" at its place in the SQL with the near name; "cycle" with the path; "split-publish-group" where a
+// table of a publish group is computed from another one of it by way of a table outside; reading a table of a higher layer is a warning
+// "reads-upward". `project` must outlive the graph.
 Result<Graph> BuildGraph(const project::Project& project, const FactsOf& facts_of);
+// The same of a project that may have errors, for looking at it: what can't be read gives no edges, and its errors go to `errors`.
+Graph ReadableGraph(const project::Project& project, const FactsOf& facts_of, std::vector<Error>* errors);
 
 // The SELECT of one check, over `this` and other tables: its rows are violations. Kind kFreshness and kRowCount give one row with
 // the finding if they fail.

@@ -99,6 +99,23 @@ TEST(BuildGraph, NamesTheWholeCircle) {
   EXPECT_EQ(graph.error().message, "models read each other in a circle: gold.a → gold.b → gold.c → gold.a");
 }
 
+TEST(BuildGraph, APublishGroupIsOfOnePiece) {
+  auto project = Retail();
+  project.models.push_back(MakeModel("gold.report", "select from gold.sales"));
+  for (const size_t i : {1, 3}) project.models[i].publish = "evening";  // silver.orders and gold.report, not gold.sales between them
+  const auto split = BuildGraph(project, WordFacts);
+  ASSERT_FALSE(split);
+  EXPECT_EQ(split.error().code, "split-publish-group");
+  EXPECT_NE(split.error().message.find("silver.orders → gold.sales → gold.report"), std::string::npos) << split.error().message;
+  project.models[0].store = project::Store::kView;
+  const auto whole = BuildGraph(project, WordFacts);
+  ASSERT_TRUE(whole) << whole.error().ToString();
+  const auto& nodes = whole->publish_groups.at("evening");
+  ASSERT_EQ(nodes.size(), 2u);
+  EXPECT_EQ(whole->nodes[nodes[0]].table, "silver.orders");
+  EXPECT_EQ(whole->BatchOf(nodes[1]), nodes);
+}
+
 TEST(BuildGraph, ACheckThatReadsDownstreamIsNoCircle) {
   auto project = Retail();
   project::Check check;

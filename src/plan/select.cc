@@ -67,10 +67,26 @@ const char* StoreName(project::Store store) {
   return kNames[static_cast<int>(store)];
 }
 
+// A file of the project, or a folder with all below it. A model is its .sql and the .yml beside it.
+bool PathMatches(const Node& n, const std::string& pattern) {
+  const std::string file = n.where().file;
+  const bool is_yml = n.kind == NodeKind::kModel && pattern.ends_with(".yml");
+  const std::string own = is_yml ? file.substr(0, file.rfind('.')) + ".yml" : file;
+  return GlobMatch(pattern, own) || GlobMatch(pattern + "/**", file) || (pattern.ends_with("/") && file.starts_with(pattern));
+}
+
+Status MustBeOneOf(std::string_view method, const std::string& value, const std::vector<std::string>& choices) {
+  if (std::find(choices.begin(), choices.end(), value) != choices.end()) return Ok();
+  return Fail(UserError("nothing-selected", fmt::format("there is no {} \"{}\"{}", method, value, DidYouMean(value, choices)))
+                  .Hint(fmt::format("{}: one of {}", method, Join(choices, ", "))));
+}
+
 using Predicate = std::function<bool(const Node&)>;
 
 Result<Predicate> PredicateOf(const Term& term, const LastResults& last) {
   const std::string& value = term.value;
+  const bool is_path = value.find('/') != std::string::npos || value.ends_with(".sql") || value.ends_with(".yml");
+  if (term.method == "path" || (term.method.empty() && is_path)) return Predicate([value](const Node& n) { return PathMatches(n, value); });
   if (term.method.empty()) return Predicate([value](const Node& n) { return NameMatches(n, value); });
   if (term.method == "tag") return Predicate([value](const Node& n) { return n.properties().tags.contains(value); });
   if (term.method == "source")
@@ -79,19 +95,18 @@ Result<Predicate> PredicateOf(const Term& term, const LastResults& last) {
   if (term.method == "layer") return Predicate([value](const Node& n) { return n.layer() == value; });
   if (term.method == "owner") return Predicate([value](const Node& n) { return n.properties().owner == value; });
   if (term.method == "schedule") return Predicate([value](const Node& n) { return n.properties().schedule == value; });
-  if (term.method == "store" || term.method == "config.materialized")
+  if (term.method == "store" || term.method == "config.materialized") {
+    SLUICE_CHECK(MustBeOneOf("store", value, {"view", "table", "append", "merge", "scd2", "interval"}));
     return Predicate([value](const Node& n) { return n.model != nullptr && StoreName(n.model->store) == value; });
-  if (term.method == "path")
-    return Predicate([value](const Node& n) {
-      const std::string file = n.where().file;
-      return GlobMatch(value, file) || GlobMatch(value + "/**", file) || (value.ends_with("/") && file.starts_with(value));
-    });
-  if (term.method == "result")
-    return Predicate([value, last](const Node& n) {
+  }
+  if (term.method == "result") {
+    const std::string result = value == "error" ? "failed" : value == "success" ? "ok" : value;
+    SLUICE_CHECK(MustBeOneOf("result", result, {"ok", "skipped", "failed", "refused", "blocked", "cancelled"}));
+    return Predicate([result, last](const Node& n) {
       const auto at = last.find(n.table);
-      if (at == last.end()) return false;
-      return at->second == value || (value == "error" && at->second == "failed");
+      return at != last.end() && at->second == result;
     });
+  }
   static const std::vector<std::string> kMethods = {"tag", "source", "model", "layer", "owner", "schedule", "store", "path", "result"};
   return Fail(UserError("unknown-selector", fmt::format("no selector method \"{}:\"{}", term.method, DidYouMean(term.method, kMethods)))
                   .Hint("methods: " + Join(kMethods, ", ")));
@@ -168,6 +183,9 @@ Result<std::set<size_t>> Select(const Graph& graph, const Selection& selection, 
   }
   SLUICE_TRY(const Set out, SelectUnion(graph, selection.exclude, last));
   for (size_t node : out) chosen.erase(node);
+  const Set asked = chosen;
+  for (const size_t node : asked)
+    for (const size_t other : graph.BatchOf(node)) chosen.insert(other);
   return chosen;
 }
 

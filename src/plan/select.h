@@ -17,6 +17,7 @@ struct Selection {
   std::vector<std::string> exclude;
 };
 
+// Of a publish group all or none are chosen: who names one means all.
 // One term: [+|N+]METHOD:VALUE[+|+N] with methods tag, source, model, layer, path, owner, result, schedule, store; no method: a table
 // name, with or without its layer, globs allowed. Errors: "unknown-selector" (no such method), "nothing-selected" (with the near names).
 Result<std::set<size_t>> Select(const Graph& graph, const Selection& selection, const LastResults& last = {});

@@ -84,6 +84,11 @@ Result<engines::SqlTree> SqlBook::Tree(const std::string& sql, const std::string
   return trees_.emplace(key, std::move(tree)).first->second;
 }
 
+Result<engines::SqlTree> SqlBook::Query(const std::string& sql) {
+  SLUICE_TRY(engines::SqlFrontend * frontend, Frontend());
+  return frontend->ParseQuery(sql, schemas_);
+}
+
 Result<SqlFacts> SqlBook::Facts(const std::string& sql, const std::string& file) {
   std::lock_guard lock(mutex_);
   Load();

@@ -21,6 +21,8 @@ class SqlBook {
 
   Result<SqlFacts> Facts(const std::string& sql, const std::string& file);
   Result<engines::SqlTree> Tree(const std::string& sql, const std::string& file);
+  // What a person asks once: it may read delta_scan('path'), and no cache keeps it.
+  Result<engines::SqlTree> Query(const std::string& sql);
   // The frontend with the project's macros loaded.
   Result<engines::SqlFrontend*> Frontend();
   // Writes the cache if it changed. A cache that can't be written costs time, nothing else: no error.

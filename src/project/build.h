@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "contract/literal.h"
 #include "core/error.h"
 #include "project/files.h"
 #include "project/spec.h"
@@ -17,10 +18,24 @@ struct CheckScope {
 };
 std::vector<Check> BuildChecks(const std::vector<CheckSpec>& specs, const CheckScope& scope, Diagnostics& diagnostics);
 
-contract::Contract BuildContract(const ContractSpec& spec, FileFormat format, const std::string& project_zone, Diagnostics& diagnostics);
+contract::Contract BuildContract(const ContractSpec& spec, sources::FileFormat format, const std::string& project_zone,
+                                 Diagnostics& diagnostics);
 // The rules of a contract: predicates over one row, those of the column vocabulary lowered to SQL.
 std::vector<contract::SqlRule> BuildRules(const std::vector<CheckSpec>& specs, const std::vector<contract::ColumnContract>& columns,
                                           Diagnostics& diagnostics);
+
+// What min, max, values and default are written in, as a value of the type; a timestamp without a zone is in `zone`. nullopt after an
+// error "bad-literal" that begins with `key`.
+std::optional<contract::Literal> CheckLiteral(const PlacedText& text, const contract::DataType& type, std::string_view zone,
+                                              std::string_view key, Diagnostics& diagnostics);
+// False where the file gives `key` as an empty list, which nothing meets: "empty-range".
+bool CheckSomeValues(const config::GivenKeys& given, const Texts& values, std::string_view key, Diagnostics& diagnostics);
+
+// The table of another owner that a source with `load: external` reads; refuses the keys that belong to ingest.
+External BuildExternal(const SourceSpec& spec, const Connection& connection, Diagnostics& diagnostics);
+const config::GivenKey* FindGiven(const config::GivenKeys& given, std::string_view name);  // null: the file does not say it
+// Is it a path below the connection's? Else "bad-glob" (or `code`), placed.
+bool CheckBelowConnection(const PlacedText& path, std::string_view key, const std::string& code, Diagnostics& diagnostics);
 
 Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_said, Diagnostics& diagnostics);
 std::string Fingerprint(const Source& source, const std::string& root);
@@ -34,6 +49,7 @@ std::vector<Macro> BuildMacros(const MacroFile& file, Diagnostics& diagnostics);
 void CheckProject(const Project& project, Diagnostics& diagnostics);
 
 // Shared by sources and models.
+std::optional<Maintenance> BuildMaintenance(const std::optional<MaintenanceSpec>& spec, Diagnostics& diagnostics);
 Properties BuildProperties(const PropertiesSpec& spec, const Project& project, Diagnostics& diagnostics);
 void CheckPartitioning(const Texts& partition_by, const std::vector<contract::ColumnContract>& columns, Diagnostics& diagnostics);
 // Each of `names` is one of `columns` (case aside) or a metadata column: else "unknown-column" with a suggestion. `of` ends the sentence.

@@ -1,4 +1,4 @@
-// Checks and contract rules: from the one vocabulary to values.
+// Checks: from the one vocabulary of rules to values.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,77 +6,11 @@
 
 #include "core/text.h"
 #include "project/build.h"
+#include "project/check_keys.h"
 #include "project/names.h"
-#include "project/pattern.h"
 
 namespace sluice::project {
 namespace {
-
-using contract::ColumnContract;
-using contract::SqlRule;
-
-// The keys that start a rule; each entry has exactly one.
-const std::vector<std::string> kRules = {"unique",    "not_null",  "column",       "values", "relationship",
-                                         "row_count", "freshness", "accounts_for", "sql"};
-
-// The further keys that each rule takes.
-bool TakesKey(std::string_view rule, std::string_view key) {
-  if (key == rule || key == "name" || key == "on_fail" || key == "description") return true;
-  if (key == "tolerate" || key == "where") return rule != "sql" ? true : key == "tolerate";
-  if (rule == "column") return key == "values" || key == "min" || key == "max" || key == "length" || key == "pattern";
-  if (rule == "values") return key == "in";
-  if (rule == "relationship") return key == "to";
-  if (rule == "freshness") return key == "within";
-  if (rule == "accounts_for") return key == "key";
-  return false;
-}
-
-const config::GivenKey* FindGiven(const CheckSpec& spec, std::string_view name) {
-  for (const auto& key : spec.given)
-    if (key.name == name) return &key;
-  return nullptr;
-}
-
-// The rule's key, or "" with an error.
-std::string RuleOf(const CheckSpec& spec, Diagnostics& diagnostics) {
-  std::string rule;
-  for (const std::string& candidate : kRules) {
-    if (!FindGiven(spec, candidate) || (candidate == "values" && rule == "column")) continue;
-    if (!rule.empty()) {
-      diagnostics.Add(UserError("several-rules", fmt::format("one check has both \"{}\" and \"{}\"", rule, candidate))
-                          .At(FindGiven(spec, candidate)->where)
-                          .Hint("make two entries of it"));
-      return "";
-    }
-    rule = candidate;
-  }
-  if (rule.empty()) {
-    const bool lacks_column = FindGiven(spec, "min") || FindGiven(spec, "max") || FindGiven(spec, "pattern") || FindGiven(spec, "length");
-    diagnostics.Add(UserError("no-rule", "this check has no rule")
-                        .At(spec.where)
-                        .Hint(lacks_column ? "add column: NAME" : "it needs one of " + Join(kRules, ", ")));
-  }
-  return rule;
-}
-
-bool HasOnlyItsKeys(const CheckSpec& spec, const std::string& rule, Diagnostics& diagnostics) {
-  bool good = true;
-  for (const auto& key : spec.given) {
-    if (TakesKey(rule, key.name)) continue;
-    good = false;
-    diagnostics.Add(UserError("key-of-another-rule", fmt::format("\"{}\" does not belong to the rule \"{}\"", key.name, rule))
-                        .At(key.where)
-                        .Hint(key.name == "where" ? "write the condition in the SQL" : "remove it, or make another entry"));
-  }
-  return good;
-}
-
-bool Needs(const CheckSpec& spec, bool has, const std::string& rule, const std::string& example, Diagnostics& diagnostics) {
-  if (!has)
-    diagnostics.Add(
-        UserError("missing-key", fmt::format("the rule \"{}\" says too little", rule)).At(spec.where).Hint("write it as " + example));
-  return has;
-}
 
 Severity BuildSeverity(const CheckSpec& spec, Diagnostics& diagnostics) {
   if (!spec.on_fail || spec.on_fail->value == "block") return Severity::kBlock;
@@ -113,25 +47,6 @@ std::optional<std::string> TextOf(const std::optional<int64_t>& number) {
   return number ? std::optional(std::to_string(*number)) : std::nullopt;
 }
 
-bool CheckBounds(const LengthSpec& bounds, std::string_view what, Diagnostics& diagnostics) {
-  if (bounds.broken) return false;
-  if (!bounds.min && !bounds.max) {
-    diagnostics.Add(UserError("missing-key", fmt::format("\"{}\" has neither min nor max", what))
-                        .At(bounds.where)
-                        .Hint("write a number, or { min: 1, max: 10 }"));
-    return false;
-  }
-  if (!bounds.min || !bounds.max || *bounds.min <= *bounds.max) return true;
-  diagnostics.Add(UserError("empty-range", fmt::format("\"{}\": the min {} is above the max {}", what, *bounds.min, *bounds.max))
-                      .At(bounds.where)
-                      .Hint("swap them"));
-  return false;
-}
-
-void CheckPatternAt(const PlacedText& pattern, Diagnostics& diagnostics) {
-  if (auto status = CheckPattern(pattern.value); !status) diagnostics.Add(std::move(status).error().At(pattern.where));
-}
-
 // The checks that one entry with `column` makes: one of each rule in it.
 std::vector<Check> ColumnChecks(const CheckSpec& spec, const Check& base, Diagnostics& diagnostics) {
   std::vector<Check> checks;
@@ -141,6 +56,7 @@ std::vector<Check> ColumnChecks(const CheckSpec& spec, const Check& base, Diagno
     checks.back().columns = {spec.column->value};
     return checks.back();
   };
+  if (!CheckSomeValues(spec.given, spec.values, "values", diagnostics)) return {};
   if (!spec.values.empty()) add(Check::Kind::kValues).values = TextsOf(spec.values);
   if (spec.min) add(Check::Kind::kMin).min = spec.min->value;
   if (spec.max) add(Check::Kind::kMax).max = spec.max->value;
@@ -158,6 +74,7 @@ std::vector<Check> ColumnChecks(const CheckSpec& spec, const Check& base, Diagno
 }
 
 std::vector<Check> ValuesCheck(const CheckSpec& spec, Check check, Diagnostics& diagnostics) {
+  if (!CheckSomeValues(spec.given, spec.in, "in", diagnostics)) return {};
   const bool good = spec.values.size() == 1 && !spec.in.empty();
   if (!Needs(spec, good, "values", "{ column: status, values: [a, b] } or { values: status, in: [a, b] }", diagnostics)) return {};
   check.kind = Check::Kind::kValues;
@@ -266,110 +183,6 @@ std::vector<Check> BuildCheck(const CheckSpec& spec, const CheckScope& scope, Di
   return checks;
 }
 
-void CheckNamesDiffer(const std::vector<CheckSpec>& specs, Diagnostics& diagnostics) {
-  Texts names;
-  for (const CheckSpec& spec : specs)
-    if (spec.name) names.push_back(*spec.name);
-  CheckDistinct(names, "duplicate-check", "a check named", diagnostics);
-}
-
-// ---- rules of a contract ----
-
-const ColumnContract* FindColumn(const std::vector<ColumnContract>& columns, const std::string& name) {
-  for (const ColumnContract& column : columns)
-    if (EqualsIgnoreCase(column.name, name)) return &column;
-  return nullptr;
-}
-
-// A literal of the column's type in DuckDB's SQL.
-std::string SqlLiteral(const PlacedText& text, const ColumnContract& column) {
-  return fmt::format("CAST({} AS {})", QuoteLiteral(text.value), column.type.ToDuckDb());
-}
-
-std::string LengthPredicate(const LengthSpec& length, const ColumnContract& column) {
-  const std::string name = QuoteIdentifier(column.name);
-  const std::string measure = fmt::format("{}({})", column.type.kind == contract::TypeKind::kBinary ? "octet_length" : "length", name);
-  std::vector<std::string> parts;
-  if (length.min) parts.push_back(fmt::format("{} >= {}", measure, *length.min));
-  if (length.max) parts.push_back(fmt::format("{} <= {}", measure, *length.max));
-  return Join(parts, " AND ");
-}
-
-std::string ColumnPredicate(const CheckSpec& spec, const ColumnContract& column, Diagnostics& diagnostics) {
-  const std::string name = QuoteIdentifier(column.name);
-  std::vector<std::string> parts;
-  if (!spec.values.empty()) {
-    std::vector<std::string> literals;
-    for (const PlacedText& value : spec.values) literals.push_back(SqlLiteral(value, column));
-    parts.push_back(fmt::format("{} IN ({})", name, Join(literals, ", ")));
-  }
-  if (spec.min) parts.push_back(fmt::format("{} >= {}", name, SqlLiteral(*spec.min, column)));
-  if (spec.max) parts.push_back(fmt::format("{} <= {}", name, SqlLiteral(*spec.max, column)));
-  if (spec.length && CheckBounds(*spec.length, "length", diagnostics)) parts.push_back(LengthPredicate(*spec.length, column));
-  if (spec.pattern) {
-    CheckPatternAt(*spec.pattern, diagnostics);
-    parts.push_back(fmt::format("regexp_full_match({}, {})", name, QuoteLiteral(spec.pattern->value)));
-  }
-  if (parts.empty()) Needs(spec, false, "column", "{ column: total, min: 0 }, with values, min, max, length or pattern", diagnostics);
-  return Join(parts, " AND ");
-}
-
-std::string NotNullPredicate(const CheckSpec& spec) {
-  std::vector<std::string> parts;
-  for (const PlacedText& column : spec.not_null) parts.push_back(QuoteIdentifier(column.value) + " IS NOT NULL");
-  return Join(parts, " AND ");
-}
-
-contract::OnFail BuildOnFail(const CheckSpec& spec, Diagnostics& diagnostics) {
-  if (!spec.on_fail || spec.on_fail->value == "quarantine") return contract::OnFail::kQuarantine;
-  if (spec.on_fail->value == "block") return contract::OnFail::kBlock;
-  if (spec.on_fail->value == "warn") return contract::OnFail::kWarn;
-  const std::vector<std::string> choices = {"quarantine", "block", "warn"};
-  diagnostics.Add(UserError("bad-choice", fmt::format("\"on_fail\" must be quarantine, block or warn, found \"{}\"{}", spec.on_fail->value,
-                                                      DidYouMean(spec.on_fail->value, choices)))
-                      .At(spec.on_fail->where)
-                      .Hint("choose one of: quarantine, block, warn"));
-  return contract::OnFail::kQuarantine;
-}
-
-std::optional<SqlRule> BuildRule(const CheckSpec& spec, const std::vector<ColumnContract>& columns, Diagnostics& diagnostics) {
-  if (spec.broken) return std::nullopt;
-  const std::string kind = RuleOf(spec, diagnostics);
-  if (kind.empty()) return std::nullopt;
-  if (kind != "sql" && kind != "column" && kind != "not_null") {
-    diagnostics.Add(UserError("not-a-row-rule", fmt::format("\"{}\" is a rule over a whole table, not over one row", kind))
-                        .At(FindGiven(spec, kind)->where)
-                        .Hint(kind == "unique" ? "write unique: [COLUMN] beside columns:" : "write it in the source's checks:"));
-    return std::nullopt;
-  }
-  if (!HasOnlyItsKeys(spec, kind, diagnostics)) return std::nullopt;
-  if (spec.tolerate)
-    diagnostics.Add(UserError("key-of-another-rule", "rules of a contract tolerate nothing")
-                        .At(spec.tolerate->where)
-                        .Hint("write max_quarantined: in the contract"));
-  Texts names = spec.not_null;
-  if (spec.column) names.push_back(*spec.column);
-  std::vector<std::string> known;
-  for (const ColumnContract& column : columns) known.push_back(column.name);
-  const size_t before = diagnostics.errors.size();
-  CheckColumns(names, known, "column", "this contract", diagnostics);
-  if (diagnostics.errors.size() > before) return std::nullopt;
-  SqlRule rule{"", "", BuildOnFail(spec, diagnostics), spec.description, spec.sql ? spec.sql->where : spec.where};
-  if (kind == "sql")
-    rule.predicate = spec.sql->value;
-  else if (kind == "not_null")
-    rule.predicate = NotNullPredicate(spec);
-  else
-    rule.predicate = ColumnPredicate(spec, *FindColumn(columns, spec.column->value), diagnostics);
-  // Where the condition is not true the CASE is NULL, which breaks no rule.
-  if (spec.rule_where) rule.predicate = fmt::format("CASE WHEN {} THEN {} END", spec.rule_where->value, rule.predicate);
-  rule.name = spec.name            ? spec.name->value
-              : spec.column        ? "rule(" + spec.column->value + ")"
-              : kind == "not_null" ? "not_null(" + Join(TextsOf(spec.not_null), ", ") + ")"
-                                   : fmt::format("line_{}", spec.where.line);
-  return rule;
-}
-
 }  // namespace
 
 std::vector<Check> BuildChecks(const std::vector<CheckSpec>& specs, const CheckScope& scope, Diagnostics& diagnostics) {
@@ -378,14 +191,6 @@ std::vector<Check> BuildChecks(const std::vector<CheckSpec>& specs, const CheckS
   for (const CheckSpec& spec : specs)
     for (Check& check : BuildCheck(spec, scope, diagnostics)) checks.push_back(std::move(check));
   return checks;
-}
-
-std::vector<SqlRule> BuildRules(const std::vector<CheckSpec>& specs, const std::vector<ColumnContract>& columns, Diagnostics& diagnostics) {
-  CheckNamesDiffer(specs, diagnostics);
-  std::vector<SqlRule> rules;
-  for (const CheckSpec& spec : specs)
-    if (auto rule = BuildRule(spec, columns, diagnostics)) rules.push_back(*std::move(rule));
-  return rules;
 }
 
 }  // namespace sluice::project

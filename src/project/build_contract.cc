@@ -15,6 +15,7 @@ namespace {
 
 using contract::ColumnContract;
 using contract::TypeKind;
+using sources::FileFormat;
 
 void Report(Error error, const Location& where, Diagnostics& diagnostics) { diagnostics.Add(std::move(error).At(where)); }
 
@@ -29,25 +30,16 @@ void CheckZone(const std::optional<PlacedText>& zone, Diagnostics& diagnostics) 
 
 bool IsTime(TypeKind kind) { return kind == TypeKind::kDate || kind == TypeKind::kTimestamp || kind == TypeKind::kTimestampNtz; }
 
-// What min, max, values and default are written in. nullopt after an error, or where the type has no literals.
 std::optional<contract::Literal> CheckLiteral(const PlacedText& text, const ContractColumnSpec& column, std::string_view key,
                                               Diagnostics& diagnostics) {
-  auto literal = contract::ParseLiteral(column.type.value, text.value, column.zone ? column.zone->value : "UTC");
-  if (literal) return *literal;
-  diagnostics.Add(UserError("bad-literal",
-                            fmt::format("{} \"{}\" is no {}: {}", key, text.value, column.type.value.ToString(), literal.error().message))
-                      .At(text.where)
-                      .Hint(IsTime(column.type.value.kind) ? "write it in ISO 8601: 2024-01-31, 2024-01-31T10:00:00Z"
-                                                           : "write a value of the column's type, or change the type"));
-  return std::nullopt;
+  return project::CheckLiteral(text, column.type.value, column.zone ? column.zone->value : "UTC", key, diagnostics);
 }
 
 void CheckRange(const ContractColumnSpec& column, Diagnostics& diagnostics) {
   if ((column.min || column.max) && column.type.value.is_nested()) {
-    diagnostics.Add(
-        UserError("rule-does-not-fit", fmt::format("a {} has no order: min and max do not fit it", column.type.value.ToString()))
-            .At(column.min ? column.min->where : column.max->where)
-            .Hint("remove it, or write a rule with sql:"));
+    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("{} has no order: min and max do not fit it", column.type.value.ToString()))
+                        .At(column.min ? column.min->where : column.max->where)
+                        .Hint("remove it, or write a rule with sql:"));
     return;
   }
   std::optional<contract::Literal> min, max;
@@ -60,9 +52,10 @@ void CheckRange(const ContractColumnSpec& column, Diagnostics& diagnostics) {
 }
 
 void CheckValues(const ContractColumnSpec& column, Diagnostics& diagnostics) {
+  CheckSomeValues(column.given, column.values, "values", diagnostics);
   if (column.values.empty()) return;
   if (column.type.value.is_nested()) {
-    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("values do not fit a {}", column.type.value.ToString()))
+    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("values do not fit {}", column.type.value.ToString()))
                         .At(column.values[0].where)
                         .Hint("remove it, or write a rule with sql:"));
     return;
@@ -73,14 +66,14 @@ void CheckValues(const ContractColumnSpec& column, Diagnostics& diagnostics) {
 void CheckTextRules(const ContractColumnSpec& column, Diagnostics& diagnostics) {
   const TypeKind kind = column.type.value.kind;
   if (column.pattern && kind != TypeKind::kString)
-    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("a pattern fits a string, not a {}", column.type.value.ToString()))
+    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("a pattern fits a string, not {}", column.type.value.ToString()))
                         .At(column.pattern->where)
                         .Hint("make the column a string, or use min and max"));
   else if (column.pattern)
     if (auto status = CheckPattern(column.pattern->value); !status) Report(std::move(status).error(), column.pattern->where, diagnostics);
   if (!column.length) return;
   if (kind != TypeKind::kString && kind != TypeKind::kBinary && kind != TypeKind::kList)
-    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("a {} has no length", column.type.value.ToString()))
+    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("{} has no length", column.type.value.ToString()))
                         .At(column.length->where)
                         .Hint("length fits strings, binaries and lists"));
   const auto& [min, max, broken, where] = *column.length;
@@ -96,13 +89,13 @@ void CheckTextRules(const ContractColumnSpec& column, Diagnostics& diagnostics) 
 void CheckFormats(const ContractColumnSpec& column, bool zone_known, FileFormat format, Diagnostics& diagnostics) {
   const TypeKind kind = column.type.value.kind;
   if (!column.formats.empty() && !IsTime(kind)) {
-    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("formats fit dates and timestamps, not a {}", column.type.value.ToString()))
+    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("formats fit dates and timestamps, not {}", column.type.value.ToString()))
                         .At(column.formats[0].where)
                         .Hint("remove it, or change the type"));
     return;
   }
   if (column.zone && kind != TypeKind::kTimestamp && !column.type.value.is_nested())
-    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("a {} has no zone", column.type.value.ToString()))
+    diagnostics.Add(UserError("rule-does-not-fit", fmt::format("{} has no zone", column.type.value.ToString()))
                         .At(column.zone->where)
                         .Hint("only a timestamp, an instant, needs one"));
   CheckZone(column.zone, diagnostics);
@@ -115,7 +108,11 @@ void CheckFormats(const ContractColumnSpec& column, bool zone_known, FileFormat 
       continue;
     }
     const bool says_zone = text.value.find("%z") != std::string::npos || text.value.find("%Z") != std::string::npos ||
-                           text.value.find("%s") != std::string::npos;
+                           text.value.find("%s") != std::string::npos || text.value.starts_with("epoch_");
+    if (kind == TypeKind::kTimestampNtz && text.value.starts_with("epoch_"))
+      diagnostics.Add(UserError("rule-does-not-fit", fmt::format("{} counts from an instant, and a timestamp_ntz is none", text.value))
+                          .At(text.where)
+                          .Hint("write type: timestamp"));
     if (kind == TypeKind::kTimestamp && !says_zone && !zone_known && format != FileFormat::kParquet)
       diagnostics.Add(
           UserError("zone-needed", fmt::format("\"{}\" has no zone, so its timestamps are no instants", text.value))
@@ -165,6 +162,26 @@ void CheckColumn(const ContractColumnSpec& column, bool zone_known, FileFormat f
 contract::MaxQuarantined BuildLimit(const QuarantineLimitSpec& spec) { return {spec.share, spec.min_rows, spec.rows}; }
 
 }  // namespace
+
+std::optional<contract::Literal> CheckLiteral(const PlacedText& text, const contract::DataType& type, std::string_view zone,
+                                              std::string_view key, Diagnostics& diagnostics) {
+  auto literal = contract::ParseLiteral(type, text.value, zone);
+  if (literal) return *literal;
+  diagnostics.Add(UserError("bad-literal", fmt::format("{} {}", key, literal.error().message))
+                      .At(text.where)
+                      .Hint(IsTime(type.kind) ? "write it in ISO 8601: 2024-01-31, 2024-01-31T10:00:00Z"
+                                              : "write a value of the column's type, or change the type"));
+  return std::nullopt;
+}
+
+bool CheckSomeValues(const config::GivenKeys& given, const Texts& values, std::string_view key, Diagnostics& diagnostics) {
+  const config::GivenKey* found = FindGiven(given, key);
+  if (found == nullptr || !values.empty()) return true;
+  diagnostics.Add(UserError("empty-range", fmt::format("\"{}\" is an empty list: nothing would pass", key))
+                      .At(found->where)
+                      .Hint(fmt::format("list the allowed values, as in {}: [completed, pending], or leave it out", key)));
+  return false;
+}
 
 contract::Contract BuildContract(const ContractSpec& spec, FileFormat format, const std::string& project_zone, Diagnostics& diagnostics) {
   contract::Contract made;

@@ -35,6 +35,9 @@ const std::vector<StoreKey>& StoreKeys() {
       {"on_change", {kAppend, kMerge, kScd2, kInterval}},
       {"partition_by", {kTable, kAppend, kMerge, kScd2, kInterval}},
       {"readers", {kTable, kAppend, kMerge, kScd2, kInterval}},
+      {"change_data_feed", {kTable, kAppend, kMerge, kScd2, kInterval}},
+      {"publish", {kTable, kAppend, kMerge, kScd2, kInterval}},
+      {"maintenance", {kTable, kAppend, kMerge, kScd2, kInterval}},
   };
   return keys;
 }
@@ -213,15 +216,21 @@ Model BuildModel(const ModelSpec& spec, const ModelFile& file, const Project& pr
   model.on_missing = spec.on_missing;
   model.on_delete = spec.on_delete.value_or(OnDelete::kIgnore);
   model.readers = spec.readers.value_or(DefaultReaders(file.layer));
+  model.change_data_feed = spec.change_data_feed;
   if (spec.column) model.interval_column = spec.column->value;
   model.every = spec.every;
   model.lookback = static_cast<int>(spec.lookback);
   if (spec.start) model.start = spec.start->value;
   model.partition_by = TextsOf(spec.partition_by);
   model.on_change = spec.on_change;
+  if (spec.publish && spec.store != Store::kView && CheckName(*spec.publish, "a publish group", diagnostics)) {
+    model.publish = spec.publish->value;
+    model.publish_where = spec.publish->where;
+  }
   model.column_places = ColumnPlaces(spec);
   model.columns = BuildColumns(spec, diagnostics);
   model.checks = BuildChecks(spec.checks, {model.table(), {}}, diagnostics);
+  if (spec.store != Store::kView) model.maintenance = BuildMaintenance(spec.maintenance, diagnostics);
   model.properties = BuildProperties(spec.properties, project, diagnostics);
   return model;
 }

@@ -139,13 +139,16 @@ void CheckPartitioning(const Texts& partition_by, const std::vector<ColumnContra
 
 void CheckColumns(const Texts& names, const std::vector<std::string>& columns, std::string_view what, std::string_view of,
                   Diagnostics& diagnostics) {
+  std::vector<std::string> named;
+  for (const std::string& column : columns)
+    if (!column.empty() && std::find(named.begin(), named.end(), column) == named.end()) named.push_back(column);
   for (const PlacedText& name : names) {
     const auto same = [&](const std::string& column) { return EqualsIgnoreCase(column, name.value); };
     if (std::any_of(columns.begin(), columns.end(), same) || contract::IsMetadataColumn(ToLower(name.value))) continue;
     diagnostics.Add(
         UserError("unknown-column", fmt::format("{} \"{}\" is not a column of {}{}", what, name.value, of, DidYouMean(name.value, columns)))
             .At(name.where)
-            .Hint("the columns are " + Join(columns, ", ")));
+            .Hint("the columns are " + Join(named, ", ")));
   }
 }
 

@@ -11,12 +11,7 @@ namespace sluice::project {
 namespace {
 
 using config::GivenKey;
-
-const GivenKey* FindGiven(const config::GivenKeys& given, std::string_view name) {
-  for (const GivenKey& key : given)
-    if (key.name == name) return &key;
-  return nullptr;
-}
+using sources::FileFormat;
 
 std::optional<FileFormat> FormatByEnding(std::string_view files) {
   std::string path = ToLower(files);
@@ -30,10 +25,16 @@ std::optional<FileFormat> FormatByEnding(std::string_view files) {
 }
 
 FileFormat FormatOf(const ReadSpec& spec, Diagnostics& diagnostics) {
-  const auto format = spec.format ? spec.format : FormatByEnding(spec.files.value);
-  if (!format && !spec.files.value.empty())
-    diagnostics.Add(UserError("missing-key", fmt::format("\"{}\" does not tell the files' format", spec.files.value))
-                        .At(spec.files.where)
+  if (spec.format && spec.format->value == ReadFormat::kDelta) {
+    diagnostics.Add(UserError("key-of-another-load", "format: delta is of load: external")
+                        .At(spec.format->where)
+                        .Hint("write load: external and table: FOLDER to read a Delta table where it is"));
+    return FileFormat::kParquet;
+  }
+  const auto format = spec.format ? std::optional(static_cast<FileFormat>(spec.format->value)) : FormatByEnding(spec.files->value);
+  if (!format && !spec.files->value.empty())
+    diagnostics.Add(UserError("missing-key", fmt::format("\"{}\" does not tell the files' format", spec.files->value))
+                        .At(spec.files->where)
                         .Hint("add format: csv, ndjson or parquet"));
   return format.value_or(FileFormat::kCsv);
 }
@@ -59,24 +60,27 @@ void RefuseCsvKeys(const ReadSpec& spec, Diagnostics& diagnostics) {
                           .Hint("remove it, or write format: csv"));
 }
 
-void CheckGlob(const PlacedText& files, Diagnostics& diagnostics) {
-  const std::string& glob = files.value;
-  const auto refuse = [&](const std::string& message, const std::string& hint) {
-    diagnostics.Add(UserError("bad-glob", message).At(files.where).Hint(hint));
-  };
-  const std::vector<std::string> parts = Split(glob, '/');
-  if (glob.empty())
-    refuse("\"files\" is empty", "write a glob such as \"orders/*.csv\"");
-  else if (glob.starts_with('/') || glob.find("://") != std::string::npos)
-    refuse("\"files\" is below the connection's path and cannot be absolute", "write the folder as the connection's path");
-  else if (std::find(parts.begin(), parts.end(), "..") != parts.end())
-    refuse("\"files\" cannot leave the connection's path", "make another connection with that path");
+bool RefuseTable(const ReadSpec& spec, Diagnostics& diagnostics) {
+  if (const GivenKey* table = FindGiven(spec.given, "table"); table && !table->inherited) {
+    diagnostics.Add(UserError("key-of-another-load", "\"table\" is of load: external")
+                        .At(table->where)
+                        .Hint("write load: external to read the table where it is, or files: \"FOLDER/*.parquet\" to ingest its files"));
+    return true;
+  }
+  return false;
 }
 
-Read BuildRead(const ReadSpec& spec, Diagnostics& diagnostics) {
-  Read read;
-  if (spec.files.where.known()) CheckGlob(spec.files, diagnostics);
-  read.files = spec.files.value.starts_with("./") ? spec.files.value.substr(2) : spec.files.value;
+sources::Read BuildRead(const ReadSpec& spec, Diagnostics& diagnostics) {
+  sources::Read read;
+  read.where = spec.where;
+  if (RefuseTable(spec, diagnostics)) return read;
+  if (!spec.files) {
+    if (!FindGiven(spec.given, "files"))
+      diagnostics.Add(UserError("missing-key", "\"read\" lacks \"files\"").At(spec.where).Hint("add files: \"orders/*.csv\""));
+    return read;
+  }
+  if (spec.files->where.known()) CheckBelowConnection(*spec.files, "files", "bad-glob", diagnostics);
+  read.files = spec.files->value.starts_with("./") ? spec.files->value.substr(2) : spec.files->value;
   read.format = FormatOf(spec, diagnostics);
   read.compression = spec.compression;
   read.csv.delimiter = CharacterOf(spec.delimiter, "delimiter", false, diagnostics);
@@ -86,7 +90,6 @@ Read BuildRead(const ReadSpec& spec, Diagnostics& diagnostics) {
   read.csv.header = spec.header;
   if (spec.skip) read.csv.skip = static_cast<int>(*spec.skip);
   read.on_changed_file = spec.on_changed_file;
-  read.where = spec.where;
   if (read.format != FileFormat::kCsv) RefuseCsvKeys(spec, diagnostics);
   return read;
 }
@@ -117,10 +120,26 @@ std::vector<std::string> NamesOf(const std::vector<contract::ColumnContract>& co
   return names;
 }
 
+void CheckTellsTime(const PlacedText& of, const std::vector<contract::ColumnContract>& columns, Diagnostics& diagnostics) {
+  using contract::TypeKind;
+  for (const auto& column : columns) {
+    const TypeKind kind = column.type.kind;
+    if (!EqualsIgnoreCase(column.name, of.value) || kind == TypeKind::kDate || kind == TypeKind::kTimestamp ||
+        kind == TypeKind::kTimestampNtz)
+      continue;
+    diagnostics.Add(UserError("freshness-column",
+                              fmt::format("column \"{}\" is a {}: it can't tell how fresh the data is", of.value, column.type.ToString()))
+                        .At(of.where)
+                        .Hint("name a date or timestamp, or leave `of` out: then the time of the last load counts"));
+  }
+}
+
 // Every column that the source's keys name is in its contract, where it has one.
 void CheckColumnUses(const SourceSpec& spec, const Source& source, Diagnostics& diagnostics) {
   CheckPartitioning(spec.partition_by, source.contract.columns, diagnostics);
   if (!source.contract.declared) return;
+  if (spec.freshness && spec.freshness->of) CheckTellsTime(*spec.freshness->of, source.contract.columns, diagnostics);
+  if (source.external) return;  // its contract need not name every column
   const std::vector<std::string> names = NamesOf(source.contract.columns);
   if (spec.deduplicate) {
     CheckColumns(spec.deduplicate->key, names, "deduplicate key", "this contract", diagnostics);
@@ -148,13 +167,37 @@ void CheckKeep(const SourceSpec& spec, Diagnostics& diagnostics) {
 
 }  // namespace
 
+const GivenKey* FindGiven(const config::GivenKeys& given, std::string_view name) {
+  for (const GivenKey& key : given)
+    if (key.name == name) return &key;
+  return nullptr;
+}
+
+bool CheckBelowConnection(const PlacedText& path, std::string_view key, const std::string& code, Diagnostics& diagnostics) {
+  const std::string& text = path.value;
+  const auto refuse = [&](const std::string& message, const std::string& hint) {
+    diagnostics.Add(UserError(code, fmt::format("\"{}\" {}", key, message)).At(path.where).Hint(hint));
+    return false;
+  };
+  const std::vector<std::string> parts = Split(text, '/');
+  if (text.empty())
+    return refuse("is empty", key == "files" ? "write a glob such as \"orders/*.csv\"" : "write a folder such as sales/orders");
+  if (text.starts_with('/') || text.find("://") != std::string::npos)
+    return refuse("is below the connection's path and cannot be absolute", "write the folder as the connection's path");
+  if (std::find(parts.begin(), parts.end(), "..") != parts.end())
+    return refuse("cannot leave the connection's path", "make another connection with that path");
+  return true;
+}
+
 Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_said, Diagnostics& diagnostics) {
   Source source;
   source.name = spec.name.value;
   source.where = spec.where;
   CheckName(spec.name, "a source", diagnostics);
   source.connection = FindConnection(spec, project, diagnostics);
-  if (spec.read)
+  if (spec.load == Load::kExternal)
+    source.external = BuildExternal(spec, source.connection, diagnostics);
+  else if (spec.read)
     source.read = BuildRead(*spec.read, diagnostics);
   else if (!FindGiven(spec.given, "read"))
     diagnostics.Add(UserError("missing-key", fmt::format("the source {} lacks \"read\"", spec.name.value))
@@ -162,7 +205,7 @@ Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_
                         .Hint("add read: { files: \"NAME/*.csv\" }"));
   source.load = spec.load;
   source.keep = spec.keep;
-  CheckKeep(spec, diagnostics);
+  if (!source.external) CheckKeep(spec, diagnostics);
   if (spec.deduplicate) {
     CheckDeduplicate(*spec.deduplicate, diagnostics);
     source.deduplicate = {TextsOf(spec.deduplicate->key), TextsOf(spec.deduplicate->order_by)};
@@ -178,6 +221,7 @@ Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_
   source.checks = BuildChecks(
       spec.checks, {"bronze." + source.name, all_known ? NamesOf(source.contract.columns) : std::vector<std::string>{}}, diagnostics);
   if (spec.freshness) source.freshness = BuildFreshness(*spec.freshness, diagnostics);
+  if (!source.external) source.maintenance = BuildMaintenance(spec.maintenance, diagnostics);
   source.properties = BuildProperties(spec.properties, project, diagnostics);
   source.fingerprint = Fingerprint(source, project.root);
   return source;

@@ -60,6 +60,7 @@ std::string ChooseName(const Node& project, const LoadOptions& options, Diagnost
     return "";
   }
   const Node* environment = environments.Find(name);
+  if (!environment && names.empty() && name == "default") return name;
   if (!environment) {
     Error error = UserError("unknown-environment", fmt::format("there is no environment \"{}\"{}", name, DidYouMean(name, names)))
                       .Hint(names.empty() ? "declare it in sluice.yml, environments: { " + name + ": {} }"

@@ -33,7 +33,7 @@ class Canonical {
   std::string text_;
 };
 
-void AddRead(const Read& read, Canonical& out) {
+void AddRead(const sources::Read& read, Canonical& out) {
   out.Add(read.files);
   out.Choice(read.format);
   out.Add(read.compression);
@@ -93,6 +93,11 @@ std::string Fingerprint(const Source& source, const std::string& root) {
   out.Add(RelativeTo(source.connection.path, root));
   AddRead(source.read, out);
   out.Choice(source.load);
+  if (source.external) {
+    out.Choice(source.external->format);
+    out.Add(RelativeTo(source.external->folder, root));
+    out.Add(source.external->files);
+  }
   out.Choice(source.keep);
   out.Add(source.deduplicate.key);
   out.Add(source.deduplicate.order_by);

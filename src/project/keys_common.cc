@@ -45,10 +45,12 @@ Type<LengthSpec> Bounds(const std::string& name, const std::string& title, const
 
 Type<FreshnessSpec> FreshnessType() {
   auto whole = Object<FreshnessSpec>("freshness", "Freshness",
-                                     "How old the newest data may be. Beyond `warn` the report warns, beyond `within` it is an error.")
+                                     "How old the newest data in bronze may be, looked at after each run and by `sluice check`. Beyond "
+                                     "`warn` the report warns, beyond "
+                                     "`within` the exit code is 3. New rows are never held back.")
                    .Optional("within", &FreshnessSpec::within, config::Duration(), "", "The age that is too much.")
                    .Optional("warn", &FreshnessSpec::warn, config::Duration(), "", "The age from which to warn.")
-                   .Optional("of", &FreshnessSpec::of, Name("column"), "(the time of the last batch)",
+                   .Optional("of", &FreshnessSpec::of, Name("column"), "(`_ingested_at`: the last load)",
                              "The column whose greatest value tells the age.")
                    .Place(&FreshnessSpec::where)
                    .Broken(&FreshnessSpec::broken)

@@ -12,6 +12,7 @@ config::Type<Texts> Names(const std::string& type);      // a list, or one witho
 config::Type<Texts> SomeNames(const std::string& type);  // at least one
 config::Type<LengthSpec> Bounds(const std::string& name, const std::string& title, const std::string& doc);
 config::Type<FreshnessSpec> FreshnessType();
+config::Type<MaintenanceSpec> MaintenanceType();
 config::Type<config::Node> AnyKeys(const std::string& type);
 
 // The node's own keys: description, owner, schedule, tags, meta.

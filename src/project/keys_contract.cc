@@ -41,8 +41,10 @@ config::Type<ContractColumnSpec> ColumnType() {
                                         {"warn", contract::OnFail::kWarn, "the row is kept and reported"}}),
                 "quarantine", "What a violation of this column's rules does.")
       .Optional("where", &C::rule_where, config::Sql("SQL predicate"), "", "The rules hold only for rows where this is true.")
-      .Optional("formats", &C::formats, OneOrMore(config::PlacedTextOf("format", "%d.%m.%Y")), "(ISO 8601)",
-                "How dates and timestamps are written, as strptime spells it; tried in order.")
+      .Optional(
+          "formats", &C::formats, OneOrMore(config::PlacedTextOf("format", "%d.%m.%Y")), "(ISO 8601)",
+          "How dates and timestamps are written, as strptime spells it; or `epoch_s`, `epoch_ms`, `epoch_us`: whole numbers since 1970. "
+          "Tried in order.")
       .Optional("zone", &C::zone, config::PlacedTextOf("IANA zone", "Europe/Berlin"), "(the contract's)",
                 "The zone of timestamps that are written without one.")
       .Optional("null_tokens", &C::null_tokens, OneOrMore(config::Word()), "(the contract's)", "Texts that mean NULL.")
@@ -51,9 +53,10 @@ config::Type<ContractColumnSpec> ColumnType() {
       .Optional("pii", &C::pii, Text("text", "email"), "", "What kind of personal data it is.")
       .Optional("description", &C::description, Text(), "", "What it means.")
       .Place(&C::where)
+      .Given(&C::given)
       .Called("this column")
       .Slip("unique", "uniqueness is of the batch, not of a column: write unique: [COLUMN] beside columns:")
-      .Slip("format", "write formats: \"%d.%m.%Y\", or a list of them")
+      .Slip("format", "write formats: \"%d.%m.%Y\", epoch_ms, or a list of them")
       .Slip("nullable", "write not_null: true where NULL is refused")
       .Slip("required", "write not_null: true")
       .Slip("data_type", "write type:")
@@ -113,6 +116,7 @@ config::Type<ContractSpec> MakeContractType() {
                 "No two rows of a batch agree in these columns: the first by file and row stays, an identical copy is dropped and counted, "
                 "another one quarantined.")
       .Place(&C::where)
+      .Given(&C::given)
       .Slip("strict", "write on_new_column: quarantine")
       .Example(
           "on_new_column: evolve\nmax_quarantined: { share: 5%, min_rows: 100 }\ncolumns:\n"

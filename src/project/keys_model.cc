@@ -85,7 +85,11 @@ void AddStoreKeys(Object<ModelSpec>& object) {
       .Optional("readers", &M::readers,
                 Enum<Readers>({{"any", Readers::kAny, "every reader of Delta tables"},
                                {"delta", Readers::kDelta, "readers that know deletion vectors"}}),
-                "(`delta` in silver, else `any`)", "Who must be able to read the table's files.");
+                "(`delta` in silver, else `any`)", "Who must be able to read the table's files.")
+      .Optional("change_data_feed", &M::change_data_feed, config::Boolean(), "(where models read it by `new()` or `changes()`)",
+                "Whether the table keeps what its commits change (`delta.enableChangeDataFeed`), for readers that follow it row by row.")
+      .Optional("publish", &M::publish, Name("name"), "",
+                "Models with the same name here are one batch: all are checked before any is shown, and shown together.");
   object.Nested("on_change", &M::on_change, OnChangeType(), "(`rebuild`; `block` in a protected environment)",
                 "`append`, `merge`, `scd2`, `interval`: what happens when the SQL changes.");
 }
@@ -97,11 +101,11 @@ config::Type<ModelSpec> MakeModelType() {
                    "`NAME.yml` beside it says how the table is kept.");
   AddStoreKeys(object);
   object.Optional("columns", &M::columns, ListOf(ModelColumnType()), "", "What the columns are.")
-      .Optional("checks", &M::checks, ListOf(CheckType()), "", "Rules over the result, before it is shown.");
+      .Optional("checks", &M::checks, ListOf(CheckType()), "", "Rules over the result, before it is shown.")
+      .Optional("maintenance", &M::maintenance, MaintenanceType(), "", "What runs do for the table beside its batches.");
   AddProperties(object);
   return object.Place(&M::where)
       .Given(&M::given)
-      .Later("publish", "each model is published on its own for now")
       .Later("freshness", "write it as a check: { freshness: COLUMN, within: 24h }")
       .Slip("materialized", "write store: table, view, append, merge, scd2 or interval")
       .Slip("config", "write its keys at the top; materialized is called store")

@@ -34,6 +34,7 @@ config::Type<ConnectionSpec> ConnectionType() {
       .Optional("path", &C::path, config::LateText("path", "./landing"), "",
                 "`files`: the folder, relative to the project's. Required there.")
       .Place(&C::where)
+      .Given(&C::given)
       .Example("type: files\npath: ./landing");
   for (const char* later : {"host", "port", "database", "user", "password", "tls", "brokers", "url", "region", "endpoint"})
     object.Later(later, "it belongs to a type of connection that is still to come");

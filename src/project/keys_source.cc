@@ -8,6 +8,7 @@ using config::Integer;
 using config::ListOf;
 using config::MapOf;
 using config::Object;
+using sources::OnChangedFile;
 
 namespace {
 
@@ -16,14 +17,19 @@ config::Type<ReadSpec> ReadType() {
   const auto character = [] { return config::PlacedTextOf("character", "\";\""); };
   return Object<R>("read", "Reading files",
                    "Which files, and how they are written. What is not said about a CSV file is detected, shown by `plan`, and refused "
-                   "where it is unsure.")
-      .Required("files", &R::files, config::PlacedTextOf("glob", "\"orders/*.csv\""),
+                   "where it is unsure. Or which table of another owner, with `load: external`.")
+      .Optional("files", &R::files, config::PlacedTextOf("glob", "\"orders/*.csv\""), "",
                 "Files below the connection's path: `*`, `?`, `[a-z]`, `{a,b}`, and `**` across folders.")
+      .Optional(
+          "table", &R::table, config::PlacedTextOf("folder", "\"sales/orders\""), "",
+          "With `load: external`, instead of `files`: the folder of a Delta table or of Parquet files, below the connection's path; `.` is "
+          "that path itself.")
       .Optional("format", &R::format,
-                Enum<FileFormat>({{"csv", FileFormat::kCsv, "separated values"},
-                                  {"ndjson", FileFormat::kNdjson, "one JSON object per line"},
-                                  {"parquet", FileFormat::kParquet, ""}}),
-                "(by the ending of `files`)", "The files' format.")
+                config::At(Enum<ReadFormat>({{"csv", ReadFormat::kCsv, "separated values"},
+                                             {"ndjson", ReadFormat::kNdjson, "one JSON object per line"},
+                                             {"parquet", ReadFormat::kParquet, ""},
+                                             {"delta", ReadFormat::kDelta, "a Delta table, with `load: external`"}})),
+                "(by the ending of `files`; delta for `table`)", "The files' format.")
       .Optional(
           "compression", &R::compression,
           Enum<std::string>({{"auto", "auto", "by the first bytes"}, {"none", "none", ""}, {"gzip", "gzip", ""}, {"zstd", "zstd", ""}}),
@@ -42,7 +48,7 @@ config::Type<ReadSpec> ReadType() {
       .Place(&R::where)
       .Given(&R::given)
       .Later("encoding", "files must be UTF-8 for now, with or without a byte order mark")
-      .Slip("path", "write files: \"FOLDER/*.csv\", relative to the connection's path")
+      .Slip("path", "write files: \"FOLDER/*.csv\", or table: FOLDER with load: external; relative to the connection's path")
       .Slip("glob", "write files:")
       .Slip("separator", "write delimiter:")
       .Slip("type", "write format:")
@@ -62,14 +68,15 @@ config::Type<DeduplicateSpec> DeduplicateType() {
 }
 
 config::Type<Load> LoadType() {
-  const auto base =
-      Enum<Load>({{"append", Load::kAppend, "each file once"}, {"full", Load::kFull, "each batch is a snapshot of the whole"}});
+  const auto base = Enum<Load>({{"append", Load::kAppend, "each file once"},
+                                {"full", Load::kFull, "each batch is a snapshot of the whole"},
+                                {"external", Load::kExternal, "an existing Delta or Parquet table, read where it is and never written"}});
   return {base.shape, [base](const config::Node& node, config::Reader& reader, Load* out) {
-            for (const char* later : {"incremental", "cdc", "stream", "external"}) {
+            for (const char* later : {"incremental", "cdc", "stream"}) {
               if (node.text != later) continue;
               reader.diagnostics.Add(UserError("not-yet", "load: " + node.text + " is not supported yet")
                                          .At(node.where())
-                                         .Hint("write load: append or load: full"));
+                                         .Hint("write load: append, full or external"));
               return false;
             }
             return base.read(node, reader, out);
@@ -79,7 +86,7 @@ config::Type<Load> LoadType() {
 void AddTableKeys(Object<SourceSpec>& object) {
   using S = SourceSpec;
   object.Optional("connection", &S::connection, Name("connection"), "", "One of the project's `connections`.")
-      .Optional("read", &S::read, ReadType(), "", "Which files, and how they are written.")
+      .Optional("read", &S::read, ReadType(), "", "Which files or which table, and how they are written.")
       .Optional("load", &S::load, LoadType(), "append", "How the table grows.")
       .Optional("keep", &S::keep,
                 Enum<Keep>({{"all", Keep::kAll, "every snapshot, told apart by `_batch_id`"},
@@ -90,7 +97,8 @@ void AddTableKeys(Object<SourceSpec>& object) {
                 "Columns, or `year`, `month`, `day`, `hour` of one: `month(order_date)`.")
       .Optional("contract", &S::contract, ContractType(), "", "What the rows must be.")
       .Optional("checks", &S::checks, ListOf(CheckType()), "", "Rules over the whole table, before the batch is shown.")
-      .Optional("freshness", &S::freshness, FreshnessType(), "", "How old the newest data may be.");
+      .Optional("freshness", &S::freshness, FreshnessType(), "", "How old the newest data may be.")
+      .Optional("maintenance", &S::maintenance, MaintenanceType(), "", "What runs do for the bronze table and its quarantine.");
   AddProperties(object);
   object.Place(&S::where)
       .Given(&S::given)

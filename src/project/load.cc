@@ -14,6 +14,8 @@
 #include "project/files.h"
 #include "project/names.h"
 #include "project/project.h"
+#include "project/readable.h"
+#include "store/remote.h"
 
 namespace sluice::project {
 namespace {
@@ -107,7 +109,14 @@ Specs DecodeFiles(const ProjectFiles& files, const Node& project, Diagnostics& d
   return specs;
 }
 
-// A place on this machine: absolute, resolved against the project's folder. URLs of object stores are still to come.
+std::string ResolveUrl(std::string url, const Location& where, Diagnostics& diagnostics) {
+  while (url.ends_with('/') && !url.ends_with("://")) url.pop_back();
+  const auto store = store::OpenStore(url);  // asks nobody yet
+  if (!store) diagnostics.Add(Error(store.error()).At(where));
+  return url;
+}
+
+// A place on this machine: absolute, resolved against the project's folder; or the URL of one in an object store.
 std::string ResolvePlace(const PlacedText& text, const std::string& root, Diagnostics& diagnostics) {
   for (const std::string& reference : config::LateReferences(text.value)) {
     if (!reference.starts_with("secret:")) continue;
@@ -122,15 +131,16 @@ std::string ResolvePlace(const PlacedText& text, const std::string& root, Diagno
     return "";
   }
   const std::string& place = resolved->Reveal();
-  if (place.find("://") != std::string::npos) {
-    diagnostics.Add(UserError("not-yet", "object stores are not supported yet").At(text.where).Hint("write a folder of this machine"));
-    return "";
-  }
+  if (store::IsRemote(place)) return ResolveUrl(place, text.where, diagnostics);
   if (place.empty())
     diagnostics.Add(UserError("wrong-type", "this path is empty").At(text.where).Hint("write a folder; . is the project's own"));
   std::string path = (fs::path(root) / place).lexically_normal().string();
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   return path;
+}
+
+bool IsGiven(const config::GivenKeys& given, std::string_view name) {
+  return std::any_of(given.begin(), given.end(), [&](const config::GivenKey& key) { return key.name == name; });
 }
 
 void BuildConnections(const ProjectSpec& spec, Project& project, Diagnostics& diagnostics) {
@@ -139,7 +149,7 @@ void BuildConnections(const ProjectSpec& spec, Project& project, Diagnostics& di
     Connection made{name.value, connection.type.value, "", connection.where};
     if (connection.path)
       made.path = ResolvePlace(*connection.path, project.root, diagnostics);
-    else if (connection.type.value == "files")
+    else if (connection.type.value == "files" && !IsGiven(connection.given, "path"))  // what was given and is not there was refused
       diagnostics.Add(UserError("missing-key", fmt::format("the connection {} lacks \"path\"", name.value))
                           .At(connection.where)
                           .Hint("add path: ./landing, the folder of the files"));
@@ -244,11 +254,17 @@ Error Sorted(Diagnostics diagnostics) {
   return std::move(diagnostics).Take();
 }
 
-}  // namespace
-
-Result<Project> LoadProject(const LoadOptions& options) {
-  SLUICE_TRY(const std::string root, FindRoot(options.dir));
+struct Loaded {
+  Project project;
   Diagnostics diagnostics;
+  bool asked_well = true;  // the options name what is there
+};
+
+// Fails only where there is no project to speak of.
+Result<Loaded> LoadWhatCanBe(const LoadOptions& options) {
+  SLUICE_TRY(const std::string root, FindRoot(options.dir));
+  Loaded loaded;
+  Diagnostics& diagnostics = loaded.diagnostics;
   ProjectFiles files = ReadProjectFiles(root, diagnostics);
   if (!files.project.is_map()) {
     if (diagnostics.ok())
@@ -258,11 +274,31 @@ Result<Project> LoadProject(const LoadOptions& options) {
     return Fail(Sorted(std::move(diagnostics)));
   }
   const Settings settings = ChooseSettings(files.project, options, diagnostics);
+  const auto is_of_a_flag = [](const Error& error) { return error.message.starts_with("--var "); };
+  loaded.asked_well =
+      !settings.environment.name.empty() && std::none_of(diagnostics.errors.begin(), diagnostics.errors.end(), is_of_a_flag);
   InterpolateFiles(files, settings, diagnostics);
   const Specs specs = DecodeFiles(files, settings.project, diagnostics);
-  Project project = BuildProject(specs, settings, files, diagnostics);
-  if (!diagnostics.ok()) return Fail(Sorted(std::move(diagnostics)));
-  return project;
+  loaded.project = BuildProject(specs, settings, files, diagnostics);
+  return loaded;
+}
+
+}  // namespace
+
+Result<Project> LoadProject(const LoadOptions& options) {
+  SLUICE_TRY(Loaded loaded, LoadWhatCanBe(options));
+  if (!loaded.diagnostics.ok()) return Fail(Sorted(std::move(loaded.diagnostics)));
+  return std::move(loaded.project);
+}
+
+Result<Readable> LoadReadable(const LoadOptions& options) {
+  SLUICE_TRY(Loaded loaded, LoadWhatCanBe(options));
+  if (loaded.diagnostics.ok()) return Readable{std::move(loaded.project), {}};
+  Error first = Sorted(std::move(loaded.diagnostics));
+  if (!loaded.asked_well || loaded.project.lake.empty()) return Fail(std::move(first));
+  std::vector<Error> errors = std::exchange(first.more, {});
+  errors.insert(errors.begin(), std::move(first));
+  return Readable{std::move(loaded.project), std::move(errors)};
 }
 
 }  // namespace sluice::project

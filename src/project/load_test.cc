@@ -87,8 +87,8 @@ TEST(LoadProject, ReadsTheProjectOfTheDesign) {
   const Source& orders = project->sources[0];
   EXPECT_EQ(orders.connection.path, folder.root() + "/landing");
   EXPECT_EQ(orders.properties.owner, "data@example.com");
-  EXPECT_EQ(orders.freshness->within_micros, 2 * 3600 * 1000000LL);
-  EXPECT_EQ(orders.freshness->warn_micros, 12 * 3600 * 1000000LL) << "maps of defaults merge";
+  EXPECT_EQ(orders.freshness->within_micros, 2LL * 3600 * 1000000);
+  EXPECT_EQ(orders.freshness->warn_micros, 12LL * 3600 * 1000000) << "maps of defaults merge";
   EXPECT_EQ(orders.contract.zone, "UTC");
   EXPECT_DOUBLE_EQ(orders.contract.max_quarantined.share, 0.05);
   EXPECT_EQ(orders.contract.max_quarantined.min_rows, 100);

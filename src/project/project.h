@@ -9,33 +9,17 @@
 
 #include "contract/contract.h"
 #include "core/result.h"
+#include "sources/read.h"
 
 namespace sluice::project {
 
-enum class Load { kAppend, kFull };  // incremental, cdc, stream, external come later: refused by name
+enum class Load { kAppend, kFull, kExternal };  // incremental, cdc, stream come later: refused by name
 enum class Keep { kAll, kLatest };
-enum class FileFormat { kCsv, kNdjson, kParquet };
-enum class OnChangedFile { kFail, kIngest, kIgnore };  // a file already ingested whose size or etag differs since
 
 struct Connection {
   std::string name;
   std::string type;  // "files"
   std::string path;  // absolute, resolved against the project's folder
-  Location where;
-};
-
-struct CsvDialect {  // only what the project pins; the rest is detected
-  std::optional<std::string> delimiter, quote, escape, comment;
-  std::optional<bool> header;
-  std::optional<int> skip;  // lines before the header or first record
-};
-
-struct Read {
-  std::string files;  // glob under the connection's path
-  FileFormat format = FileFormat::kCsv;
-  std::string compression = "auto";  // auto | none | gzip | zstd
-  CsvDialect csv;
-  OnChangedFile on_changed_file = OnChangedFile::kFail;
   Location where;
 };
 
@@ -54,6 +38,16 @@ struct Properties {  // what every node may say
   std::string description, owner, schedule;
   std::set<std::string> tags;
   std::map<std::string, std::string> meta;
+};
+
+struct Maintenance {          // what runs do for a table beside its batches
+  int64_t compact_after = 0;  // so many small files of one partition are packed together; 0: never
+  int64_t target_bytes = 128LL << 20;
+  std::vector<std::string> z_order_by;
+  std::optional<int64_t> vacuum_every_micros;      // nullopt: never
+  std::optional<int64_t> vacuum_retention_micros;  // default: the table's property, else a week
+  int64_t max_hold_micros = 30LL * 86'400'000'000;
+  Location where;
 };
 
 enum class Severity { kBlock, kWarn };
@@ -79,17 +73,28 @@ struct Check {
   Location where;
 };
 
+// A table of another owner, as `load: external` names it: read, never written.
+struct External {
+  enum class Format { kDelta, kParquet };
+  Format format = Format::kDelta;
+  std::string folder;  // absolute path or URL
+  std::string files;   // Parquet: which files below it, a glob
+  Location where;      // of `table` or `files`
+};
+
 struct Source {
   std::string name;  // table bronze.NAME
   Connection connection;
-  Read read;
+  sources::Read read;
   Load load = Load::kAppend;
+  std::optional<External> external;  // with load: external; then `read` says nothing
   Keep keep = Keep::kAll;
   Deduplicate deduplicate;  // key empty: none
   std::vector<std::string> partition_by;
   contract::Contract contract;
   std::vector<Check> checks;
   std::optional<Freshness> freshness;
+  std::optional<Maintenance> maintenance;
   Properties properties;
   Location where;
   std::string fingerprint;  // of everything that changes what ingest does
@@ -122,14 +127,18 @@ struct Model {
   OnMissing on_missing = OnMissing::kKeep;
   OnDelete on_delete = OnDelete::kIgnore;
   Readers readers = Readers::kAny;
-  std::string interval_column;  // interval
+  std::optional<bool> change_data_feed;  // default: where models read the table by new() or changes()
+  std::string interval_column;           // interval
   Every every = Every::kDay;
   int lookback = 0;   // windows
   std::string start;  // date or timestamp literal
   std::vector<std::string> partition_by;
   std::optional<OnChange> on_change;  // default: rebuild, block in a protected environment
+  std::string publish;                // models with the same name here are one batch; "" = this one alone
+  Location publish_where;
   std::vector<ColumnSpec> columns;
   std::vector<Check> checks;
+  std::optional<Maintenance> maintenance;
   Properties properties;
   Location where;                                 // of the .yml, else of the .sql
   std::map<std::string, Location> column_places;  // "key.order_id": where key, sequence_by, update, track or column name it

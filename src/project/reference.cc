@@ -115,6 +115,7 @@ std::string ReferenceMarkdown() {
       Section(source, "contract", 2) + Section(source, "column", 3) + Section(source, "length", 3) + Section(source, "max_quarantined", 3);
   page += Section(model, "model", 2) + Section(model, "model_column", 3);
   page += Section(model, "check", 2) + Section(model, "row_count", 3);
+  page += Section(model, "maintenance", 2) + Section(model, "vacuum", 3);
   while (page.ends_with("\n\n")) page.pop_back();
   return page;
 }

@@ -28,6 +28,21 @@ struct FreshnessSpec {
   Location where;
 };
 
+struct VacuumSpec {
+  int64_t every = 0;  // microseconds
+  std::optional<Placed<int64_t>> retention;
+};
+
+struct MaintenanceSpec {
+  std::optional<int64_t> compact_after;
+  std::optional<Placed<int64_t>> target_size;
+  Texts z_order_by;
+  std::optional<VacuumSpec> vacuum;
+  std::optional<int64_t> max_hold;
+  bool broken = false;
+  Location where;
+};
+
 struct LengthSpec {
   std::optional<int64_t> min, max;
   bool broken = false;
@@ -69,6 +84,7 @@ struct ContractColumnSpec {
   std::optional<bool> trim;
   std::optional<PlacedText> default_value;
   std::string pii, description;
+  config::GivenKeys given;
   Location where;
 };
 
@@ -90,17 +106,20 @@ struct ContractSpec {
   bool trim = false;
   std::optional<PlacedText> zone;
   Texts unique;
+  config::GivenKeys given;
   Location where;
 };
 
+enum class ReadFormat { kCsv, kNdjson, kParquet, kDelta };
+
 struct ReadSpec {
-  PlacedText files;
-  std::optional<FileFormat> format;
+  std::optional<PlacedText> files, table;
+  std::optional<Placed<ReadFormat>> format;
   std::string compression = "auto";
   std::optional<PlacedText> delimiter, quote, escape, comment;
   std::optional<bool> header;
   std::optional<int64_t> skip;
-  OnChangedFile on_changed_file = OnChangedFile::kFail;
+  sources::OnChangedFile on_changed_file = sources::OnChangedFile::kFail;
   config::GivenKeys given;
   Location where;
 };
@@ -121,6 +140,7 @@ struct SourceSpec {
   std::optional<ContractSpec> contract;
   std::vector<CheckSpec> checks;
   std::optional<FreshnessSpec> freshness;
+  std::optional<MaintenanceSpec> maintenance;
   PropertiesSpec properties;
   std::optional<config::Node> defaults;  // of a file with many tables
   std::vector<std::pair<PlacedText, config::Node>> tables;
@@ -143,14 +163,17 @@ struct ModelSpec {
   OnMissing on_missing = OnMissing::kKeep;
   std::optional<OnDelete> on_delete;
   std::optional<Readers> readers;
+  std::optional<bool> change_data_feed;
   std::optional<PlacedText> column;
   Every every = Every::kDay;
   int64_t lookback = 0;
   std::optional<PlacedText> start;
   Texts partition_by;
   std::optional<OnChange> on_change;
+  std::optional<PlacedText> publish;
   std::vector<ColumnSpecSpec> columns;
   std::vector<CheckSpec> checks;
+  std::optional<MaintenanceSpec> maintenance;
   PropertiesSpec properties;
   config::GivenKeys given;
   Location where;
@@ -159,6 +182,7 @@ struct ModelSpec {
 struct ConnectionSpec {
   PlacedText type;
   std::optional<PlacedText> path;
+  config::GivenKeys given;
   Location where;
 };
 

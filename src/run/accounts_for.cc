@@ -6,6 +6,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "core/counted.h"
 #include "core/text.h"
 
 namespace sluice::run {
@@ -63,9 +64,9 @@ std::string PlaceOf(const project::Model& model, const json& node) {
 
 class Explainer {
  public:
-  Explainer(Session& session, engines::Connection& connection, const project::Model& model, const project::Check& check,
-            const std::string& missing, const std::vector<engines::Parameter>& params)
-      : session_(session), connection_(connection), model_(model), check_(check), missing_(missing), params_(params) {}
+  Explainer(Session& session, const PinOf& pin_of, engines::Connection& connection, const project::Model& model,
+            const project::Check& check, const std::string& missing, const std::vector<engines::Parameter>& params)
+      : session_(session), pin_of_(pin_of), connection_(connection), model_(model), check_(check), missing_(missing), params_(params) {}
 
   Result<std::vector<std::string>> Explain() {
     SLUICE_TRY(const engines::SqlTree tree, session_.sql().Tree(model_.sql, model_.sql_file));
@@ -88,9 +89,8 @@ class Explainer {
     }
     SLUICE_CHECK(Filters(before));
     if (explained_ < total_)
-      lines_.push_back(
-          fmt::format("{} keys go elsewhere: several filters together, DISTINCT, GROUP BY, QUALIFY, LIMIT, or the key is changed",
-                      FormatCount(total_ - explained_)));
+      lines_.push_back(Counted(total_ - explained_, "key goes", "keys go") +
+                       " elsewhere: several filters together, DISTINCT, GROUP BY, QUALIFY, LIMIT, or the key is changed");
     return lines_;
   }
 
@@ -117,7 +117,7 @@ class Explainer {
                Count(fmt::format("(SELECT * FROM ({}) INTERSECT SELECT * FROM ({})) EXCEPT SELECT * FROM ({})", missing_, before, after)));
     if (dropped == 0) return Ok();
     explained_ += dropped;
-    lines_.push_back(fmt::format("{}: {} drops {} of {} keys", PlaceOf(model_, node), what, FormatCount(dropped), FormatCount(total_)));
+    lines_.push_back(fmt::format("{}: {} drops {} of {}", PlaceOf(model_, node), what, FormatCount(dropped), Counted(total_, "key")));
     return Ok();
   }
 
@@ -151,7 +151,7 @@ class Explainer {
     for (const char* cleared : {"having", "qualify"}) node[cleared] = json();
     SLUICE_TRY(const std::string sql, Print(node));
     SLUICE_TRY(const engines::SqlTree tree, session_.sql().Tree(sql, model_.sql_file));
-    SLUICE_TRY(const Relations relations, RelationsFor(session_, RunPins(session_), tree.uses(), nullptr, {}));
+    SLUICE_TRY(const Relations relations, RelationsFor(session_, pin_of_, tree.uses(), nullptr, {}));
     return LowerSql(session_, tree, relations);
   }
 
@@ -168,6 +168,7 @@ class Explainer {
   }
 
   Session& session_;
+  const PinOf& pin_of_;
   engines::Connection& connection_;
   const project::Model& model_;
   const project::Check& check_;
@@ -181,10 +182,10 @@ class Explainer {
 
 }  // namespace
 
-Result<std::vector<std::string>> ExplainMissingKeys(Session& session, engines::Connection& connection, const plan::Node& node,
-                                                    const project::Check& check, const std::string& missing_sql,
+Result<std::vector<std::string>> ExplainMissingKeys(Session& session, const PinOf& pin_of, engines::Connection& connection,
+                                                    const plan::Node& node, const project::Check& check, const std::string& missing_sql,
                                                     const std::vector<engines::Parameter>& params) {
-  auto lines = Explainer(session, connection, *node.model, check, missing_sql, params).Explain();
+  auto lines = Explainer(session, pin_of, connection, *node.model, check, missing_sql, params).Explain();
   if (!lines) return std::vector<std::string>{"what dropped them could not be told: " + lines.error().message};
   return lines;
 }

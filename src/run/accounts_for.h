@@ -10,8 +10,8 @@ namespace sluice::run {
 // `missing_sql`: the keys that did not come out (lowered). Each line names one filter or join of the model's outermost SELECT, with
 // its place and how many of the missing keys it dropped; keys that no single one explains are counted in a last line. Empty where the
 // model's FROM does not read the table directly (a CTE or subquery does): that is said in one line.
-Result<std::vector<std::string>> ExplainMissingKeys(Session& session, engines::Connection& connection, const plan::Node& node,
-                                                    const project::Check& check, const std::string& missing_sql,
+Result<std::vector<std::string>> ExplainMissingKeys(Session& session, const PinOf& pin_of, engines::Connection& connection,
+                                                    const plan::Node& node, const project::Check& check, const std::string& missing_sql,
                                                     const std::vector<engines::Parameter>& params);
 
 }  // namespace sluice::run

@@ -66,6 +66,7 @@ class Executor {
 
   Result<RunReport> Run() {
     Begin();
+    session_.RecordListings();
     LakeLease lease(session_, report_.run_id, options_.wait);
     if (options_.wait) SLUICE_CHECK(lease.Take());
     context_.before_writing = [&lease] { return lease.Take(); };
@@ -109,84 +110,117 @@ class Executor {
     return std::clamp<int>(wanted, 1, static_cast<int>(std::max<size_t>(1, options_.nodes.size())));
   }
 
-  // Has everything that `node` reads, among the chosen nodes, been through? Reading on a check's behalf counts for the order only.
-  bool Ready(size_t node) const {
+  // Has everything that `node` reads, among the chosen nodes, been through? Reading on a check's behalf counts for the order only. What
+  // `batch` makes itself is no matter, and a view is only what it reads.
+  bool Ready(size_t node, const std::vector<size_t>& batch) const {
     const plan::Node& n = graph_.nodes[node];
     for (const auto* edges : {&n.inputs, &n.check_inputs})
       for (const std::string& table : *edges) {
         const size_t input = graph_.index.at(table);
-        if (waiting_.contains(input) || running_.contains(input)) return false;
-        if (graph_.nodes[input].is_view() && !options_.nodes.contains(input) && !Ready(input)) return false;  // what it reads counts
+        if (std::find(batch.begin(), batch.end(), input) != batch.end()) continue;
+        if (graph_.nodes[input].is_view() && (batch.size() > 1 || !options_.nodes.contains(input))) {
+          if (!Ready(input, batch)) return false;
+        } else if (waiting_.contains(input) || running_.contains(input)) {
+          return false;
+        }
       }
     return true;
   }
 
-  std::optional<size_t> Next() {
-    for (const size_t node : waiting_)  // in the order of the graph
-      if (Ready(node)) return node;
-    return std::nullopt;
+  // The next batch: a node, or all those of a publish group. Empty: none is ready.
+  std::vector<size_t> Next() {
+    for (const size_t node : waiting_) {  // in the order of the graph
+      std::vector<size_t> batch = graph_.BatchOf(node);
+      if (std::all_of(batch.begin(), batch.end(), [&](size_t member) { return Ready(member, batch); })) return batch;
+    }
+    return {};
   }
 
   void Work() {
     std::unique_lock lock(mutex_);
     while (true) {
-      std::optional<size_t> node;
-      changed_.wait(lock, [&] { return waiting_.empty() || (node = Next()).has_value(); });
+      std::vector<size_t> batch;
+      changed_.wait(lock, [&] { return waiting_.empty() || !(batch = Next()).empty(); });
       if (waiting_.empty()) return;
-      waiting_.erase(*node);
-      running_.insert(*node);
-      NodeReport report = Held(*node);
-      if (report.table.empty()) {
+      for (const size_t node : batch) {
+        waiting_.erase(node);
+        running_.insert(node);
+      }
+      std::vector<NodeReport> reports = Held(batch);
+      if (reports.empty()) {
         lock.unlock();
-        report = RunWithRetries(graph_.nodes[*node]);
+        reports = RunWithRetries(batch);
         lock.lock();
       }
-      running_.erase(*node);
-      stop_ |= options_.fail_fast && !Good(report.status);
-      Announce(report);
-      reports_[*node] = std::move(report);
+      for (const size_t node : batch) running_.erase(node);
+      // Of the run, not of these nodes: said once, by whoever called.
+      const bool busy = std::any_of(reports.begin(), reports.end(), [](const auto& r) { return r.error && r.error->code == "lake-busy"; });
+      if (busy) {
+        waiting_.clear();
+        changed_.notify_all();
+        return;
+      }
+      for (size_t i = 0; i < batch.size(); ++i) {
+        stop_ |= options_.fail_fast && !Good(reports[i].status);
+        Announce(reports[i]);
+        reports_[batch[i]] = std::move(reports[i]);
+      }
       changed_.notify_all();
     }
   }
 
-  // A report for a node that must not run: something before it failed, or the run was stopped. Empty table: it may run.
-  NodeReport Held(size_t node) const {
-    NodeReport report;
-    const plan::Node& n = graph_.nodes[node];
-    for (const std::string& table : n.inputs) {
-      const auto input = reports_.find(graph_.index.at(table));
+  // The tables whose failure keeps a node from running. A view outside of the batch passes on what failed before it.
+  std::set<std::string> Blockers(size_t node, const std::vector<size_t>& batch) const {
+    std::set<std::string> out;
+    for (const std::string& table : graph_.nodes[node].inputs) {
+      const size_t at = graph_.index.at(table);
+      const auto input = reports_.find(at);
+      if (input == reports_.end() && graph_.nodes[at].is_view() && batch.size() > 1) out.merge(Blockers(at, batch));
       if (input == reports_.end() || Good(input->second.status)) continue;
       if (input->second.status == NodeStatus::kBlocked)
-        report.blocked_by.insert(report.blocked_by.end(), input->second.blocked_by.begin(), input->second.blocked_by.end());
+        out.insert(input->second.blocked_by.begin(), input->second.blocked_by.end());
       else
-        report.blocked_by.push_back(table);
+        out.insert(table);
     }
-    std::sort(report.blocked_by.begin(), report.blocked_by.end());
-    report.blocked_by.erase(std::unique(report.blocked_by.begin(), report.blocked_by.end()), report.blocked_by.end());
-    const bool cancelled = session_.cancelled();
-    if (report.blocked_by.empty() && !cancelled && !stop_) return {};
-    report.table = n.table;
-    report.kind = n.source ? "source" : n.seed ? "seed" : "model";
-    report.status = cancelled ? NodeStatus::kCancelled : NodeStatus::kBlocked;
-    if (cancelled)
-      report.blocked_by.clear();
-    else if (report.blocked_by.empty())
-      report.why = "--fail-fast";
-    return report;
+    return out;
   }
 
-  NodeReport RunWithRetries(const plan::Node& node) {
+  // Reports for a batch that must not run: something before it failed, or the run was stopped. Empty: it may run.
+  std::vector<NodeReport> Held(const std::vector<size_t>& batch) const {
+    std::set<std::string> blockers;
+    for (const size_t node : batch) blockers.merge(Blockers(node, batch));
+    const bool cancelled = session_.cancelled();
+    std::vector<NodeReport> reports;
+    if (blockers.empty() && !cancelled && !stop_) return reports;
+    for (const size_t node : batch) {
+      NodeReport& report = reports.emplace_back(NewReport(graph_.nodes[node]));
+      report.status = cancelled ? NodeStatus::kCancelled : NodeStatus::kBlocked;
+      if (!cancelled) report.blocked_by.assign(blockers.begin(), blockers.end());
+      if (!cancelled && blockers.empty()) report.why = "--fail-fast";
+    }
+    return reports;
+  }
+
+  // The error that another try may mend; null: there is none.
+  static const NodeReport* Retryable(const std::vector<NodeReport>& reports) {
+    for (const NodeReport& report : reports)
+      if (report.status == NodeStatus::kFailed && report.error && report.error->kind == ErrorKind::kRetryable) return &report;
+    return nullptr;
+  }
+
+  std::vector<NodeReport> RunWithRetries(const std::vector<size_t>& batch) {
+    std::vector<const plan::Node*> nodes;
+    for (const size_t node : batch) nodes.push_back(&graph_.nodes[node]);
     for (int attempt = 1;; ++attempt) {
-      NodeReport report = RunNode(session_, node, context_);
-      const bool retry = report.status == NodeStatus::kFailed && report.error && report.error->kind == ErrorKind::kRetryable &&
-                         attempt < kTries && !session_.cancelled();
-      if (!retry) return report;
+      std::vector<NodeReport> reports = RunBatch(session_, nodes, context_);
+      const NodeReport* failed = Retryable(reports);
+      if (failed == nullptr || attempt == kTries || session_.cancelled()) return reports;
       const int64_t millis = (100LL << attempt) + static_cast<int64_t>(session_.random().Next() % 100);
       session_.Emit(
           {obs::Level::kWarn,
            obs::Kind::kMessage,
-           node.table,
-           fmt::format("{}: {}; trying again in {} ms ({} of {})", node.table, report.error->message, millis, attempt + 1, kTries),
+           failed->table,
+           fmt::format("{}: {}; trying again in {} ms ({} of {})", failed->table, failed->error->message, millis, attempt + 1, kTries),
            0,
            0,
            {}});

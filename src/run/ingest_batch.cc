@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/text.h"
+#include "tables/generated.h"
 
 namespace sluice::run {
 namespace {
@@ -18,7 +19,7 @@ tables::TableTarget TargetFor(Session& session, const plan::Node& node, const st
   target.name = root;
   std::replace(target.name.begin(), target.name.end(), '/', '.');
   if (snapshot != nullptr) target.snapshot = *snapshot;
-  std::erase_if(schema.fields, [](const contract::Field& field) { return field.metadata.contains("delta.generationExpression"); });
+  std::erase_if(schema.fields, tables::IsGenerated);
   target.schema = std::move(schema);
   if (root.starts_with("bronze/")) {
     target.partition_by = node.source->partition_by;
@@ -58,6 +59,20 @@ bool Removes(const delta::PreparedCommit& commit) {
                      [](const auto& action) { return std::holds_alternative<delta::Remove>(action); });
 }
 
+bool Overwrites(const delta::PreparedCommit& commit) {
+  const auto mode = commit.operation_parameters.find("mode");
+  return mode != commit.operation_parameters.end() && mode->second == "\"Overwrite\"";
+}
+
+bool ChangesMetadata(const delta::PreparedCommit& commit) {
+  return std::any_of(commit.actions.begin(), commit.actions.end(),
+                     [](const auto& action) { return std::holds_alternative<delta::Metadata>(action); });
+}
+
+// Can the staged files be put on the table as it is now? Not those that hold rows of files which another writer may have changed, and
+// not a new layout in the place of one that is no more.
+bool CanPutAgain(const delta::PreparedCommit& commit) { return Overwrites(commit) ? !ChangesMetadata(commit) : !Removes(commit); }
+
 // The schema that a void commit wanted: the table's as it is now, with what the commit added to it.
 Result<contract::Schema> WantedSchema(const delta::PreparedCommit& commit, const std::optional<delta::Snapshot>& now) {
   contract::Schema schema = now ? now->schema : contract::Schema{};
@@ -78,7 +93,8 @@ std::string QuarantineTable(const project::Source& source) { return "quarantine.
 Result<tables::StagedChange> ChangeOf(Session& session, const plan::Node& node, const ingest::StagedTable& staged,
                                       const delta::Snapshot* snapshot) {
   if (!staged.changes()) return tables::StagedChange{};
-  const tables::TableTarget target = TargetFor(session, node, staged.root, staged.schema, snapshot);
+  tables::TableTarget target = TargetFor(session, node, staged.root, staged.schema, snapshot);
+  target.replace_schema = staged.replaces_schema;
   std::unique_ptr<engines::Connection> connection;  // rewrites the files of a widened column
   if (!staged.widened.empty()) {
     SLUICE_TRY(engines::DuckDb * db, session.db());
@@ -117,14 +133,12 @@ state::Reprepare IngestReprepare(Session& session, const plan::Node& node, const
     state::Repreparation again;
     for (const size_t i : redo) {
       const state::TableChange& old = base.changes[i];
-      const bool replaces = Removes(old.commit);
-      if (replaces && node.source->keep != project::Keep::kLatest)
-        return state::Repreparation{{}, "another writer changed the quarantined rows meanwhile"};
+      if (!CanPutAgain(old.commit)) return state::Repreparation{{}, fmt::format("another writer changed {} meanwhile", old.table)};
       SLUICE_TRY(const auto now, delta::LoadSnapshotIfExists(session.lake(), old.root));
       SLUICE_TRY(contract::Schema schema, WantedSchema(old.commit, now));
       const delta::Snapshot* snapshot = now ? &*now : nullptr;
       const tables::TableTarget target = TargetFor(session, node, old.root, std::move(schema), snapshot);
-      SLUICE_TRY(tables::StagedChange change, tables::StageFiles(target, FilesIn(old.commit), replaces, OptionsFor(session)));
+      SLUICE_TRY(tables::StagedChange change, tables::StageFiles(target, FilesIn(old.commit), Overwrites(old.commit), OptionsFor(session)));
       again.changes.push_back(
           state::MakeChange(IdentityOf(session, node, context), old.table, old.root, std::move(change.commit), snapshot));
     }
@@ -132,12 +146,13 @@ state::Reprepare IngestReprepare(Session& session, const plan::Node& node, const
   };
 }
 
-ingest::Environment IngestEnvironment(Session& session, const plan::Node& node, const RunContext& context, store::ObjectStore* input,
-                                      engines::DuckDb* db) {
+ingest::Environment IngestEnvironment(Session& session, const plan::Node& node, const RunContext& context, Instant clock,
+                                      store::ObjectStore* input, engines::DuckDb* db) {
   ingest::Environment environment;
   environment.input = input;
   environment.lake = &session.lake();
   environment.db = db;
+  environment.parameters = session.Parameters(clock);
   environment.random = &session.random();
   environment.budget.memory_bytes = context.memory_per_node;
   environment.budget.threads = context.threads_per_node;
@@ -163,9 +178,8 @@ ingest::BatchIdentity BatchOf(const plan::Node& node, const state::OpenRecord& o
   return batch;
 }
 
-void DropStagedTables(Session& session, const ingest::StagedTable& bronze, const ingest::StagedTable& quarantine) {
-  DropStaged(session, bronze.root, bronze.files);
-  DropStaged(session, quarantine.root, quarantine.files);
+std::vector<std::string> RootsOf(const plan::Node& node) {
+  return {Session::RootOf(QuarantineTable(*node.source)), Session::RootOf(node.table)};
 }
 
 }  // namespace sluice::run

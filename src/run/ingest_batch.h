@@ -23,15 +23,16 @@ Result<std::vector<state::TableChange>> ChangesOf(Session& session, const plan::
                                                   const ingest::StagedTable& bronze, const delta::Snapshot* bronze_snapshot);
 
 // A voided change of an ingest is prepared again from the files already staged, never from the source. One that rewrote
-// files (a replay) is abandoned instead.
+// files (a replay, superseded rows, a widened column) or gave the table a new layout is abandoned instead.
 state::Reprepare IngestReprepare(Session& session, const plan::Node& node, const RunContext& context);
 
 // Everything ingest needs of the outside; `input` may be null (replay).
-ingest::Environment IngestEnvironment(Session& session, const plan::Node& node, const RunContext& context, store::ObjectStore* input,
-                                      engines::DuckDb* db);
+ingest::Environment IngestEnvironment(Session& session, const plan::Node& node, const RunContext& context, Instant clock,
+                                      store::ObjectStore* input, engines::DuckDb* db);
 
 ingest::BatchIdentity BatchOf(const plan::Node& node, const state::OpenRecord& open, const RunContext& context);
 
-void DropStagedTables(Session& session, const ingest::StagedTable& bronze, const ingest::StagedTable& quarantine);
+// Where a batch of this source stages: quarantine and bronze.
+std::vector<std::string> RootsOf(const plan::Node& node);
 
 }  // namespace sluice::run

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/counted.h"
 #include "core/text.h"
+#include "run/consumers.h"
 #include "run/windows.h"
 
 namespace sluice::run {
@@ -44,13 +46,39 @@ project::OnChange OnChangeOf(Session& session, const project::Model& model) {
   return session.project().environment.is_protected ? project::OnChange::kBlock : project::OnChange::kRebuild;
 }
 
-std::vector<std::string> ChangedInputs(const std::vector<PinnedInput>& inputs, const ConsumedInputs& before) {
-  std::vector<std::string> changed;
+bool OnlyRearranges(const delta::LogCommit& commit) {
+  return std::all_of(commit.actions.begin(), commit.actions.end(), [](const delta::Action& action) {
+    if (const auto* add = std::get_if<delta::Add>(&action)) return !add->data_change;
+    if (const auto* remove = std::get_if<delta::Remove>(&action)) return !remove->data_change;
+    return std::holds_alternative<delta::CommitInfo>(action);
+  });
+}
+
+// Do the commits since then say that all rows and columns are what they were (OPTIMIZE)?
+Result<bool> IsRearranged(Session& session, const PinnedInput& input, const Consumed& before) {
+  if (before.table_id != input.now().table_id || before.version >= input.now().version || input.pinned.staged) return false;
+  SLUICE_TRY(const delta::LogRange range, CommitsAfter(session, input.table, input.pinned, before.version));
+  return range.complete && range.anchored && std::all_of(range.commits.begin(), range.commits.end(), OnlyRearranges);
+}
+
+// The inputs at another version than before. Whoever reads what a table is has nothing new of one that was only rearranged; whoever goes on
+// from version to version passes over it with a batch of no rows, lest VACUUM and the clean-up of the log keep the old versions for it.
+struct MovedInputs {
+  std::vector<std::string> changed, rearranged;
+};
+Result<MovedInputs> MovedSince(Session& session, const plan::Node& node, const std::vector<PinnedInput>& inputs,
+                               const ConsumedInputs& before) {
+  MovedInputs moved;
   for (const auto& input : inputs) {
     const auto at = before.find(input.table);
-    if (!(input.now() == (at == before.end() ? Consumed{} : at->second))) changed.push_back(input.table);
+    if (input.now() == (at == before.end() ? Consumed{} : at->second)) continue;
+    SLUICE_TRY(const bool rearranged, at == before.end() ? Result<bool>(false) : IsRearranged(session, input, at->second));
+    if (!rearranged)
+      moved.changed.push_back(input.table);
+    else if (ReadsByChange(node, input.table))
+      moved.rearranged.push_back(input.table);
   }
-  return changed;
+  return moved;
 }
 
 void AddWindowsFrom(const project::Model& model, int64_t first, int64_t end, WindowStarts& out) {
@@ -59,13 +87,13 @@ void AddWindowsFrom(const project::Model& model, int64_t first, int64_t end, Win
 
 // Fills in the windows of an interval model; false: none is due.
 Result<bool> DecideWindows(Session& session, const plan::Node& node, const ModelCursor& cursor, const std::vector<PinnedInput>& inputs,
-                           bool input_changed, Instant clock, ModelPlan& plan) {
+                           bool input_changed, const Decide& how, ModelPlan& plan) {
   const project::Model& model = *node.model;
   auto start = ParseWindowLiteral(model.start);
   if (!start) return Fail(std::move(start).error().At(model.where));
-  const int64_t end = NextWindow(model.every, WindowStart(model.every, clock.micros));
+  const int64_t end = NextWindow(model.every, WindowStart(model.every, how.clock.micros));
   WindowStarts due;
-  if (plan.rebuild || cursor.windows_until.empty()) {
+  if (plan.rebuild || how.forced || cursor.windows_until.empty()) {
     AddWindowsFrom(model, *start, end, due);
   } else {
     SLUICE_TRY(const int64_t until, ParseWindowLiteral(cursor.windows_until));
@@ -86,7 +114,7 @@ Result<bool> DecideWindows(Session& session, const plan::Node& node, const Model
   }
   plan.windows = JoinWindows(model, due);
   plan.windows_until = WindowLiteral(model, end);
-  if (!due.empty()) plan.notes.push_back(fmt::format("{} window{} due", due.size(), due.size() == 1 ? "" : "s"));
+  if (!due.empty()) plan.notes.push_back(Counted(due.size(), "window") + " due");
   return !due.empty();
 }
 
@@ -115,7 +143,9 @@ Result<ModelPlan> ModelPlanFromJson(const std::string& text) {
 }
 
 std::string ToJson(const ModelCursor& cursor) {
-  return json{{"inputs", InputsJson(cursor.inputs)}, {"windows_until", cursor.windows_until}}.dump();
+  json out{{"inputs", InputsJson(cursor.inputs)}, {"windows_until", cursor.windows_until}};
+  if (!cursor.others.empty()) out["others"] = cursor.others;
+  return out.dump();
 }
 
 Result<ModelCursor> ModelCursorFromJson(const std::string& text) {
@@ -124,6 +154,7 @@ Result<ModelCursor> ModelCursorFromJson(const std::string& text) {
     if (value.is_null()) return cursor;
     cursor.inputs = InputsFrom(value.at("inputs"));
     cursor.windows_until = value.at("windows_until");
+    if (value.contains("others")) cursor.others = value.at("others");
     return cursor;
   });
 }
@@ -163,6 +194,39 @@ Result<std::string> EffectiveFingerprint(Session& session, const plan::Node& nod
   return FingerprintOf(session, node, !IsStateful(node.model->store));
 }
 
+bool IsBuiltAnewFrom(const FullReads& full, project::Store store) {
+  return full.anew && (store == Store::kAppend || store == Store::kMerge);
+}
+
+namespace {
+
+// Where the changes of an input can't be told, the model is planned as a full one.
+Status DecideFeeds(Session& session, const plan::Node& node, const std::vector<PinnedInput>& inputs, ModelPlan& plan) {
+  const PinOf pin_of = [&](const std::string& table) -> Result<Pinned> {
+    const auto at = std::find_if(inputs.begin(), inputs.end(), [&](const PinnedInput& input) { return input.table == table; });
+    return at == inputs.end() ? Pinned{} : at->pinned;
+  };
+  SLUICE_TRY(const FullReads full, FullReadsOf(session, pin_of, node.uses, plan.from));
+  plan.notes.insert(plan.notes.end(), full.reasons.begin(), full.reasons.end());
+  if (full.anew) plan.from.clear();
+  if (!IsBuiltAnewFrom(full, node.model->store)) return Ok();
+  plan.rebuild = true;
+  plan.notes.push_back(node.table + " is built anew from it");
+  return Ok();
+}
+
+// What becomes of the table's change data feed with its next commit; "" = it stays as it is.
+std::string ChangeDataNote(const plan::Node& node, const delta::Snapshot* table) {
+  const auto keeps = node.keeps_change_data();
+  const bool kept = table != nullptr && delta::IsEnabled(table->metadata, kChangeDataFeed);
+  if (!keeps || *keeps == kept) return "";
+  if (!*keeps) return "keeps no change data from its next commit on: change_data_feed is false";
+  const std::string why = node.model->change_data_feed ? "change_data_feed is true" : "followed by " + Join(node.followed_by, ", ");
+  return fmt::format("keeps its change data{}: {}", table == nullptr ? "" : " from its next commit on", why);
+}
+
+}  // namespace
+
 Result<std::optional<ModelPlan>> DecideModel(Session& session, const plan::Node& node, const state::NodeState& state,
                                              const std::vector<PinnedInput>& inputs, const Decide& how) {
   const project::Model& model = *node.model;
@@ -170,12 +234,14 @@ Result<std::optional<ModelPlan>> DecideModel(Session& session, const plan::Node&
   SLUICE_TRY(const std::string fingerprint, EffectiveFingerprint(session, node));
   const bool first = state.last_done == 0;
   const bool changed_sql = !first && fingerprint != state.fingerprint;
-  const auto changed = ChangedInputs(inputs, cursor.inputs);
+  SLUICE_TRY(const MovedInputs moved, MovedSince(session, node, inputs, cursor.inputs));
   ModelPlan plan;
   for (const auto& input : inputs) plan.to[input.table] = input.now();
   plan.from = cursor.inputs;
-  plan.rebuild = how.full_refresh && !first;
-  if (first)
+  plan.rebuild = (how.full_refresh && !first) || !how.rebuild_because.empty();
+  if (!how.rebuild_because.empty())
+    plan.why = how.rebuild_because;
+  else if (first)
     plan.why = "first run";
   else if (how.full_refresh)
     plan.why = "full refresh";
@@ -187,16 +253,22 @@ Result<std::optional<ModelPlan>> DecideModel(Session& session, const plan::Node&
       return Fail(DataError("model-changed", fmt::format("the definition of {} changed, and on_change is block", node.table))
                       .At(model.where)
                       .Hint(fmt::format("look at `sluice plan`, then rebuild it with: sluice run -s {} --full-refresh", node.table)));
-  } else if (!changed.empty())
-    plan.why = "new input: " + Join(changed, ", ");
+  } else if (!moved.changed.empty())
+    plan.why = "new input: " + Join(moved.changed, ", ");
+  else if (!moved.rearranged.empty())
+    plan.why = "rearranged input, no new rows: " + Join(moved.rearranged, ", ");
   else if (how.forced)
     plan.why = "forced";
   if (model.store == Store::kInterval) {
-    SLUICE_TRY(const bool due, DecideWindows(session, node, cursor, inputs, !changed.empty() || how.forced, how.clock, plan));
+    SLUICE_TRY(const bool due, DecideWindows(session, node, cursor, inputs, !moved.changed.empty(), how, plan));
     if (!due && plan.why.empty()) return std::nullopt;
   }
   if (plan.why.empty()) return std::nullopt;
-  if (plan.rebuild) plan.from.clear();
+  if (plan.rebuild)
+    plan.from.clear();
+  else if (!first)
+    SLUICE_CHECK(DecideFeeds(session, node, inputs, plan));
+  if (std::string note = ChangeDataNote(node, how.table); !note.empty()) plan.notes.push_back(std::move(note));
   return plan;
 }
 

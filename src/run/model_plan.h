@@ -11,6 +11,8 @@
 
 namespace sluice::run {
 
+inline constexpr const char* kChangeDataFeed = "delta.enableChangeDataFeed";
+
 struct ModelPlan {
   std::string why;                      // for people
   bool rebuild = false;                 // everything anew, replacing the table in one commit
@@ -27,17 +29,27 @@ Result<ModelPlan> ModelPlanFromJson(const std::string& text);
 struct ModelCursor {
   ConsumedInputs inputs;
   std::string windows_until;
+  // What the table's log said of other batches of this project (as of another publish group): app id → its batch.
+  std::map<std::string, int64_t> others;
 };
+// Version of an input that the very batch whose cursor this is commits: known only once it is (NodeState::prepared_for).
+inline constexpr int64_t kOfThisBatch = -2;
 std::string ToJson(const ModelCursor& cursor);
 Result<ModelCursor> ModelCursorFromJson(const std::string& text);
 
 // Fingerprint of the model with the views it reads.
 Result<std::string> EffectiveFingerprint(Session& session, const plan::Node& node);
 
+// A full read in the place of changes that cannot be told: what a store adds or merges of them must not meet what it has of before. History
+// (scd2) stays, and takes the rows that it does not know.
+bool IsBuiltAnewFrom(const FullReads& full, project::Store store);
+
 struct Decide {
   bool full_refresh = false;
+  std::string rebuild_because;  // not "": the table is not what the cursor is about
   bool forced = false;
   Instant clock;
+  const delta::Snapshot* table = nullptr;  // the model's own; null: it has none
 };
 // Null: nothing to do. Errors: kData "model-changed" where a stateful model's SQL changed and on_change blocks.
 Result<std::optional<ModelPlan>> DecideModel(Session& session, const plan::Node& node, const state::NodeState& state,

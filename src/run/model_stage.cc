@@ -7,8 +7,13 @@
 
 #include "core/text.h"
 #include "core/time.h"
+#include "run/arrivals.h"
+#include "run/contract_sql.h"
+#include "run/external.h"
+#include "run/model_schema.h"
 #include "run/node.h"
 #include "run/windows.h"
+#include "tables/generated.h"
 
 namespace sluice::run {
 namespace {
@@ -16,49 +21,10 @@ namespace {
 using project::Model;
 using project::Store;
 
-// $window_start and $window_end become literals; text inside quotes stays.
-std::string BindWindow(const std::string& sql, const Model& model, const tables::Window& window) {
-  const std::string type = WindowParameterType(model) == "date" ? "DATE" : "TIMESTAMPTZ";
-  const std::pair<std::string_view, std::string> names[] = {
-      {"$window_start", fmt::format("CAST({} AS {})", QuoteLiteral(window.from), type)},
-      {"$window_end", fmt::format("CAST({} AS {})", QuoteLiteral(window.to), type)}};
-  std::string out;
-  char quote = 0;
-  for (size_t i = 0; i < sql.size();) {
-    const char c = sql[i];
-    if (quote == 0) {
-      const auto* hit = std::find_if(std::begin(names), std::end(names),
-                                     [&](const auto& name) { return std::string_view(sql).substr(i).starts_with(name.first); });
-      if (hit != std::end(names)) {
-        out += hit->second;
-        i += hit->first.size();
-        continue;
-      }
-    }
-    if (quote == 0 && (c == '\'' || c == '"'))
-      quote = c;
-    else if (c == quote)
-      quote = 0;
-    out += c;
-    ++i;
-  }
-  return out;
-}
-
-std::string OverWindows(const std::string& sql, const Model& model, const std::vector<tables::Window>& windows) {
-  std::vector<std::string> parts;
-  for (const auto& window : windows) parts.push_back("(" + BindWindow(sql, model, window) + ")");
-  return Join(parts, " UNION ALL ");
-}
-
-bool Mentions(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 class Stager {
  public:
-  Stager(Session& session, const plan::Node& node, const ModelPlan& plan, const StageIdentity& identity)
-      : session_(session), node_(node), model_(*node.model), plan_(plan), identity_(identity) {}
+  Stager(Session& session, const PinOf& pin_of, const plan::Node& node, const ModelPlan& plan, const StageIdentity& identity)
+      : session_(session), pin_of_(pin_of), node_(node), model_(*node.model), plan_(plan), identity_(identity) {}
 
   Result<StagedModel> Stage() {
     SLUICE_CHECK(LoadOwn());
@@ -68,12 +34,22 @@ class Stager {
     SLUICE_TRY(engines::DuckDb * db, session_.db());
     SLUICE_TRY(connection_, db->Connect());
     SLUICE_TRY(out_.change, StageByStore());
+    SLUICE_CHECK(CheckInputsUnmoved());
     if (rebuild_ && model_.store != Store::kTable && !out_.change.empty) SLUICE_CHECK(Replace());
     SLUICE_CHECK(MakeRelations());
     return std::move(out_);
   }
 
  private:
+  Status CheckInputsUnmoved() {
+    const PinOf pins = PlannedPins();
+    for (const auto& [table, at] : plan_.to) {
+      SLUICE_TRY(const Pinned pinned, pins(table));
+      if (pinned.snapshot) SLUICE_CHECK(CheckUnmoved(session_, table, *pinned.snapshot));
+    }
+    return Ok();
+  }
+
   Status LoadOwn() {
     rebuild_ = plan_.rebuild;
     out_.target.store = &session_.lake();
@@ -81,6 +57,8 @@ class Stager {
     out_.target.name = node_.table;
     out_.target.partition_by = model_.partition_by;
     out_.target.description = model_.properties.description;
+    out_.target.deletion_vectors = model_.readers == project::Readers::kDelta;
+    if (const auto keeps = node_.keeps_change_data()) out_.target.properties[kChangeDataFeed] = *keeps ? "true" : "false";
     if (model_.store != Store::kView) {
       SLUICE_TRY(out_.target.snapshot, delta::LoadSnapshotIfExists(session_.lake(), out_.target.root));
     }
@@ -89,18 +67,17 @@ class Stager {
 
   // The version of each input that the plan names.
   PinOf PlannedPins() {
-    return [this](const std::string& table) -> Result<std::shared_ptr<const delta::Snapshot>> {
-      SLUICE_TRY(auto pinned, session_.Pin(table));
+    return [this](const std::string& table) -> Result<Pinned> {
+      SLUICE_TRY(Pinned pinned, pin_of_(table));
       const auto at = plan_.to.find(table);
-      const bool same = at == plan_.to.end() || (pinned ? Consumed{pinned->metadata.id, pinned->version} : Consumed{}) == at->second;
-      if (same) return pinned;
-      if (at->second.version < 0) return nullptr;
+      if (at == plan_.to.end() || pinned.staged || pinned.now() == at->second) return pinned;
+      if (at->second.version < 0) return Pinned{};
       SLUICE_TRY(auto snapshot, delta::LoadSnapshot(session_.lake(), Session::RootOf(table), at->second.version));
       if (snapshot.metadata.id != at->second.table_id)
         return Fail(ConflictError("input-replaced",
                                   fmt::format("{} was replaced since batch {} of {} was planned", table, identity_.n, node_.table))
                         .Hint(fmt::format("sluice run -s {} --full-refresh", node_.table)));
-      return std::make_shared<const delta::Snapshot>(std::move(snapshot));
+      return Pinned{std::make_shared<const delta::Snapshot>(std::move(snapshot)), nullptr};
     };
   }
 
@@ -129,24 +106,63 @@ class Stager {
     if (reads_this) {
       SLUICE_TRY(own, ThisBefore());
     }
-    SLUICE_TRY(Relations relations,
-               RelationsFor(session_, PlannedPins(), node_.uses, rebuild_ || plan_.from.empty() ? nullptr : &plan_.from, own));
-    if (!relations.full_reasons.empty() && model_.store == Store::kAppend && out_.target.snapshot && !rebuild_) {
-      rebuild_ = true;  // a full read appended would repeat what is there
-      out_.notes = relations.full_reasons;
+    const ConsumedInputs* consumed = rebuild_ || whole_ || plan_.from.empty() ? nullptr : &plan_.from;
+    SLUICE_TRY(Relations relations, RelationsFor(session_, PlannedPins(), node_.uses, consumed, own,
+                                                 {engines::RowConditions(tree), session_.Parameters(identity_.clock)}));
+    if (relations.full.anew) {  // since the batch was planned
+      whole_ = true;
+      rebuild_ = IsBuiltAnewFrom(relations.full, model_.store) && out_.target.snapshot;
+      out_.notes = relations.full.reasons;
       return Lower();
     }
-    out_.notes.insert(out_.notes.end(), relations.full_reasons.begin(), relations.full_reasons.end());
+    SLUICE_CHECK(CheckMissing(relations));
     SLUICE_TRY(model_schema_, BindModel(session_, node_, relations.schemas));
     SLUICE_TRY(out_.target.schema, StoredSchema(node_, model_schema_));
     SLUICE_TRY(std::string sql, LowerSql(session_, tree, relations));
     if (model_.store == Store::kInterval) sql = plan_.windows.empty() ? sql : OverWindows(sql, model_, plan_.windows);
-    SLUICE_TRY(engines::SqlFrontend * frontend, session_.sql().Frontend());
-    const std::string rows = frontend->CastTo(sql, model_schema_);
-    source_.sql = fmt::format("SELECT *, {} AS _run_id, CAST({} AS BIGINT) AS _batch_id FROM ({})", QuoteLiteral(identity_.run_id),
-                              identity_.n, rows);
+    SLUICE_TRY(source_.sql, RowsOf(sql));
+    if (ByArrival()) SLUICE_CHECK(LowerArrivals(tree, std::move(relations), consumed));
     for (auto& param : session_.Parameters(identity_.clock))
-      if (Mentions(tree.parameters(), param.name)) source_.params.push_back(std::move(param));
+      if (HasParameter(tree, param.name)) source_.params.push_back(std::move(param));
+    return Ok();
+  }
+
+  // on_missing: delete takes the rows for a whole snapshot.
+  Status CheckMissing(const Relations& relations) {
+    deletes_missing_ = model_.on_missing == project::OnMissing::kDelete && relations.new_rows != 0;
+    if (!deletes_missing_ || !relations.row_changes) return Ok();
+    return Fail(
+        UserError("changes-are-no-snapshot",
+                  fmt::format("{} has on_missing: delete, and what it reads by new() or changes() had rows changed or removed: what is "
+                              "missing of them is not gone",
+                              node_.table))
+            .At(model_.where)
+            .Hint("read the table whole; or read changes(…), with delete_when for its deletes"));
+  }
+
+  bool ByArrival() const { return model_.store == Store::kMerge && model_.sequence_by == std::vector<std::string>{"arrival"}; }
+
+  // The result's rows with their types, and the batch that they are of.
+  Result<std::string> RowsOf(const std::string& sql) {
+    SLUICE_TRY(engines::SqlFrontend * frontend, session_.sql().Frontend());
+    return fmt::format("SELECT *, {} AS _run_id, CAST({} AS BIGINT) AS _batch_id FROM ({})", QuoteLiteral(identity_.run_id), identity_.n,
+                       frontend->CastTo(sql, model_schema_));
+  }
+
+  // What comes in several arrivals is computed once for each, as it would have been had the model run after every one.
+  Status LowerArrivals(const engines::SqlTree& tree, Relations relations, const ConsumedInputs* consumed) {
+    SLUICE_TRY(arrivals_, ArrivalsOf(session_, PlannedPins(), node_.uses, consumed));
+    if (arrivals_.relations.size() < 2) return Ok();
+    std::vector<std::string> selects;
+    for (const std::string& relation : arrivals_.relations) {
+      relations.sql[arrivals_.use] = relation;
+      SLUICE_TRY(const std::string sql, LowerSql(session_, tree, relations));
+      SLUICE_TRY(selects.emplace_back(), RowsOf(sql));
+    }
+    // Of snapshots the last one holds; what only an earlier one had is missing.
+    if (deletes_missing_) selects.erase(selects.begin(), selects.end() - 1);
+    source_.sql = selects.front();
+    later_.assign(selects.begin() + 1, selects.end());
     return Ok();
   }
 
@@ -161,8 +177,9 @@ class Stager {
   Status CheckSchemaChange() {
     if (!out_.target.snapshot) return Ok();
     contract::Schema before = out_.target.snapshot->schema;
-    std::erase_if(before.fields, [&](const contract::Field& field) { return field.metadata.contains("delta.generationExpression"); });
-    const tables::SchemaChange change = tables::CompareSchemas(before, out_.target.schema);
+    const contract::Schema& after = out_.target.schema;
+    std::erase_if(before.fields, [&](const auto& field) { return tables::IsGenerated(field) && after.Find(field.name) == nullptr; });
+    const tables::SchemaChange change = tables::CompareSchemas(before, after);
     if (change.none()) return Ok();
     for (const auto& column : change.added) out_.notes.push_back("new column: " + column);
     for (const auto& column : change.widened) out_.notes.push_back("widened: " + column);
@@ -179,7 +196,7 @@ class Stager {
 
   tables::StageOptions Options() {
     tables::StageOptions options;
-    options.file_prefix = state::StagedFilePrefix(node_.table, identity_.n, identity_.attempt);
+    options.file_prefix = state::StagedFilePrefix(identity_.batch_of, identity_.n, identity_.attempt);
     options.scratch_dir = session_.scratch_dir();
     options.memory_bytes = identity_.memory_bytes;
     options.clock = &session_.clock();
@@ -200,6 +217,7 @@ class Stager {
   }
 
   Result<tables::StagedChange> StageByStore() {
+    SLUICE_TRY(delete_when_, ExpandDeleteWhen(session_, model_));
     const tables::StageOptions options = Options();
     switch (model_.store) {
       case Store::kTable: {
@@ -213,13 +231,8 @@ class Stager {
         return tables::StageAppend(Computed(), *rows, options, connection_.get());
       }
       case Store::kMerge: {
-        tables::MergeSpec spec;
-        spec.key = model_.key;
-        if (model_.sequence_by != std::vector<std::string>{"arrival"}) spec.sequence_by = model_.sequence_by;
-        spec.delete_when = model_.delete_when;
-        spec.update = model_.update;
-        spec.delete_missing = model_.on_missing == project::OnMissing::kDelete;
-        return tables::StageMerge(Computed(), *connection_, source_, spec, options);
+        auto change = tables::StageMerge(Computed(), *connection_, source_, Merge(), options);
+        return change ? std::move(change) : Fail(Explained(std::move(change).error()));
       }
       case Store::kScd2:
         return tables::StageScd2(Computed(), *connection_, source_, Scd2(), options);
@@ -233,14 +246,33 @@ class Stager {
     return Fail(BugError("a view is not staged"));
   }
 
+  tables::MergeSpec Merge() const {
+    tables::MergeSpec spec;
+    spec.key = model_.key;
+    if (!ByArrival()) spec.sequence_by = model_.sequence_by;
+    spec.later = later_;
+    spec.delete_when = delete_when_;
+    spec.update = model_.update;
+    spec.delete_missing = deletes_missing_;
+    return spec;
+  }
+
+  // The merge knows of the rows, not of where they came from.
+  Error Explained(Error error) const {
+    if (error.code != "ambiguous-sequence" || !ByArrival()) return error;
+    if (!arrivals_.why_unknown.empty()) error.message += ": " + arrivals_.why_unknown;
+    error.hint = arrivals_.remedy;
+    return error;
+  }
+
   tables::Scd2Spec Scd2() const {
     tables::Scd2Spec spec;
     spec.key = model_.key;
     spec.sequence_by = model_.sequence_by;
     spec.track = model_.track;
-    spec.delete_when = model_.delete_when;
+    spec.delete_when = delete_when_;
     spec.ignore_deletes = model_.on_delete == project::OnDelete::kIgnore;
-    if (model_.on_missing == project::OnMissing::kDelete) spec.close_missing_at = FormatInstant(identity_.clock);
+    if (deletes_missing_) spec.close_missing_at = FormatInstant(identity_.clock);
     return spec;
   }
 
@@ -248,7 +280,8 @@ class Stager {
     const tables::ChangeCounts counts = out_.change.counts;
     tables::TableTarget target = out_.target;
     target.replace_schema = true;
-    SLUICE_TRY(out_.change, tables::StageFiles(target, std::move(out_.change.added), true, Options()));
+    SLUICE_TRY(out_.change,
+               tables::StageFiles(target, std::move(out_.change.added), true, Options(), nullptr, std::move(out_.change.domain)));
     out_.change.counts = counts;
     return Ok();
   }
@@ -272,84 +305,30 @@ class Stager {
   }
 
   Session& session_;
+  const PinOf& pin_of_;
   const plan::Node& node_;
   const Model& model_;
   const ModelPlan& plan_;
   const StageIdentity& identity_;
-  bool rebuild_ = false;
+  bool rebuild_ = false;  // the table is built anew
+  bool whole_ = false;    // new() and changes() read whole tables, though the plan thought otherwise
   contract::Schema model_schema_;
   tables::Source source_;
+  std::string delete_when_;
+  bool deletes_missing_ = false;    // the rows are a whole snapshot; where new() gives none, another input moved and there is no new one
+  Arrivals arrivals_;               // of a merge by arrival
+  std::vector<std::string> later_;  // … what arrived after source_
   std::unique_ptr<engines::Connection> connection_;
   StagedModel out_;
 };
 
-// `key` is the key of the model's .yml that has the names, `what` what people call it.
-void RequireColumns(const contract::Schema& schema, const Model& model, const std::vector<std::string>& names, const char* key,
-                    const char* what, Diagnostics& diagnostics) {
-  for (const auto& name : names) {
-    if (schema.Find(name) != nullptr || name == "arrival") continue;
-    const auto place = model.column_places.find(fmt::format("{}.{}", key, name));
-    diagnostics.Add(
-        UserError("unknown-column", fmt::format("{} \"{}\" is not a column of this model{}", what, name, DidYouMean(name, schema.Names())))
-            .At(place == model.column_places.end() ? model.where : place->second)
-            .Hint("its columns are " + Join(schema.Names(), ", ")));
-  }
-}
-
 }  // namespace
 
-Result<StagedModel> StageModel(Session& session, const plan::Node& node, const ModelPlan& plan, const StageIdentity& identity) {
-  return Stager(session, node, plan, identity).Stage();
+Result<StagedModel> StageModel(Session& session, const PinOf& pin_of, const plan::Node& node, const ModelPlan& plan,
+                               const StageIdentity& identity) {
+  return Stager(session, pin_of, node, plan, identity).Stage();
 }
 
 OwnRelations OwnRelationsOf(const StagedModel& staged) { return {staged.this_sql, staged.batch_sql, staged.schema}; }
-
-Result<contract::Schema> BindModel(Session& session, const plan::Node& node, const std::map<std::string, contract::Schema>& inputs) {
-  const Model& model = *node.model;
-  SLUICE_TRY(const engines::SqlTree tree, session.sql().Tree(model.sql, model.sql_file));
-  SLUICE_TRY(engines::SqlFrontend * frontend, session.sql().Frontend());
-  auto params = session.Parameters(session.clock().Now());
-  const std::string window_type = WindowParameterType(model);
-  const std::string any = window_type == "date" ? "2000-01-01" : "2000-01-01T00:00:00Z";
-  params.push_back({"window_start", window_type, any});
-  params.push_back({"window_end", window_type, any});
-  std::erase_if(params, [&](const auto& param) { return !Mentions(tree.parameters(), param.name); });
-  SLUICE_TRY(contract::Schema schema, frontend->Bind(tree, inputs, params));
-  Diagnostics diagnostics;
-  RequireColumns(schema, model, model.key, "key", model.store == Store::kScd2 ? "scd2 key" : "merge key", diagnostics);
-  RequireColumns(schema, model, model.sequence_by, "sequence_by", "sequence_by", diagnostics);
-  RequireColumns(schema, model, model.update, "update", "update", diagnostics);
-  RequireColumns(schema, model, model.track, "track", "track", diagnostics);
-  if (model.store == Store::kInterval) RequireColumns(schema, model, {model.interval_column}, "column", "interval column", diagnostics);
-  for (const auto& column : model.columns) {
-    const int at = schema.IndexOf(column.name);
-    if (at < 0) {
-      diagnostics.Add(UserError("unknown-column", fmt::format("column \"{}\" is declared but the SELECT does not give it{}", column.name,
-                                                              DidYouMean(column.name, schema.Names())))
-                          .At(column.where));
-    } else if (column.type) {
-      schema.fields[at].type = *column.type;
-    }
-  }
-  if (!diagnostics.ok()) return Fail(std::move(diagnostics).Take());
-  return schema;
-}
-
-Result<contract::Schema> StoredSchema(const plan::Node& node, const contract::Schema& model_schema) {
-  contract::Schema schema = model_schema;
-  if (node.model->store == Store::kView) return schema;
-  if (node.model->store == Store::kScd2) {
-    tables::Scd2Spec spec;
-    spec.key = node.model->key;
-    spec.sequence_by = node.model->sequence_by;
-    spec.track = node.model->track;
-    auto own = tables::Scd2Schema(node.table, model_schema, spec);
-    if (!own) return Fail(std::move(own).error().At(node.model->where));
-    schema = *own;
-  }
-  for (const auto& field : contract::ModelMetadataColumns())
-    if (schema.Find(field.name) == nullptr) schema.fields.push_back(field);
-  return schema;
-}
 
 }  // namespace sluice::run

@@ -10,6 +10,7 @@
 namespace sluice::run {
 
 struct StageIdentity {
+  std::string batch_of;  // the node or publish group whose batch this is: names the staged files
   int64_t n = 0;
   int attempt = 0;
   std::string run_id;
@@ -25,17 +26,12 @@ struct StagedModel {
   std::vector<std::string> notes;
 };
 
-// Reads exactly the inputs that `plan` names, on the table's newest version. Errors of the SQL are kUser with a place; of the data (null
-// key, ambiguous sequence, row outside its window) kData; "schema-change" where the result can't be stored without --full-refresh.
-Result<StagedModel> StageModel(Session& session, const plan::Node& node, const ModelPlan& plan, const StageIdentity& identity);
+// Reads exactly the inputs that `plan` names, from what `pin_of` has or else from the log, on the table's newest version. Errors of the SQL
+// are kUser with a place; of the data (null key, ambiguous sequence, row outside its window) kData; "schema-change" where the result can't
+// be stored without --full-refresh.
+Result<StagedModel> StageModel(Session& session, const PinOf& pin_of, const plan::Node& node, const ModelPlan& plan,
+                               const StageIdentity& identity);
 
 OwnRelations OwnRelationsOf(const StagedModel& staged);
-
-// The schema that a model's SQL gives, checked against what its .yml says of it (key, sequence_by, track, columns …): errors at their
-// place. `inputs`: TableUse::id() → columns.
-Result<contract::Schema> BindModel(Session& session, const plan::Node& node, const std::map<std::string, contract::Schema>& inputs);
-
-// Columns of the model's table as readers see them: with scd2's own and metadata columns.
-Result<contract::Schema> StoredSchema(const plan::Node& node, const contract::Schema& model_schema);
 
 }  // namespace sluice::run

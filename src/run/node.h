@@ -21,20 +21,38 @@ struct RunContext {
   std::function<Status()> before_writing = [] { return Ok(); };  // called before a batch is opened or an earlier one finished
 };
 
-// Runs the node: never throws, errors are in the report. Emits progress. Safe to call for different nodes at once.
-NodeReport RunNode(Session& session, const plan::Node& node, const RunContext& context);
+// Runs the nodes of one batch (a node alone, or a publish group's, upstream first): never throws, errors are in the reports. Emits
+// progress. Safe to call for different batches at once.
+std::vector<NodeReport> RunBatch(Session& session, const std::vector<const plan::Node*>& nodes, const RunContext& context);
 
-// The parts, one for each kind of node.
-NodeReport RunModel(Session& session, const plan::Node& node, const RunContext& context);
+// The parts; models have model_batch.h.
 NodeReport RunSource(Session& session, const plan::Node& node, const RunContext& context);
 NodeReport RunSeed(Session& session, const plan::Node& node, const RunContext& context);
+Result<state::NodeState> RecoverSeed(Session& session, const plan::Node& node, const RunContext& context);
+
+// Finishes what an earlier run decided on the nodes' batch, and rolls back one that was abandoned; their owner's state then.
+Result<state::NodeState> RecoverBatch(Session& session, const std::vector<const plan::Node*>& nodes, const RunContext& context);
 
 state::NodeIdentity IdentityOf(Session& session, const plan::Node& node, const RunContext& context);
+
+// Fails where `table`, one that the node writes, was dropped or replaced since its last batch; the hint is the command that brings it back.
+// `snapshot`: the table as it is, null if there is none. Errors as state::CheckSameTable.
+Status CheckOwnTable(const plan::Node& node, const state::NodeState& state, const std::string& table, const delta::Snapshot* snapshot);
+
+// Of a node before anything was done for it.
+NodeReport NewReport(const plan::Node& node);
+// Of a node whose batch is its own: `steps` fill it in, an error of theirs ends it.
+NodeReport Reported(const plan::Node& node, const std::function<Status(NodeReport&)>& steps);
 
 // Sets status and error from an error value: kData errors are refusals, kCancelled cancels, all else fails.
 void SetError(NodeReport& report, Error error);
 
-// Deletes files that an attempt staged and nobody will name.
-void DropStaged(Session& session, const std::string& root, const std::vector<tables::StagedFile>& files);
+// Deletes what an attempt has staged for the tables at `roots`: nothing will name it.
+void DropAttempt(Session& session, const state::OpenRecord& open, const std::string& node, const std::vector<std::string>& roots);
+
+// Puts the decision. Where another run's stands, or where it is refused before it is put, what this attempt staged goes. After an answer
+// that never came the files stay: the decision may name them.
+Result<state::Decision> DecideOrDrop(Session& session, state::BatchLog& log, const state::NodeState& state, const state::OpenRecord& open,
+                                     state::ReadyRecord ready, const std::vector<std::string>& roots);
 
 }  // namespace sluice::run

@@ -5,14 +5,22 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/counted.h"
 #include "core/text.h"
+#include "ingest/layout.h"
+#include "run/consumers.h"
+#include "run/external_node.h"
 #include "run/ingest_batch.h"
+#include "run/maintain.h"
 #include "run/model_plan.h"
+#include "run/model_records.h"
 #include "run/seed.h"
 #include "run/source_input.h"
 #include "run/validate.h"
 #include "state/ledger.h"
+#include "state/restore.h"
 #include "tables/change.h"
+#include "tables/generated.h"
 
 namespace sluice::run {
 namespace {
@@ -32,12 +40,12 @@ std::string DialectText(const project::Source& source, const sources::InputFile&
   std::string text = kFormats[static_cast<int>(source.read.format)];
   if (file.compression == formats::Compression::kGzip) text += " gzip";
   if (file.compression == formats::Compression::kZstd) text += " zstd";
-  if (source.read.format != project::FileFormat::kCsv) return text;
+  if (source.read.format != sources::FileFormat::kCsv) return text;
   text += " delimiter " + Shown(file.csv.delimiter);
   text += file.csv.quote != '\0' ? " quote " + Shown(file.csv.quote) : " without quotes";
   if (file.csv.quote != '\0' && file.csv.escape != file.csv.quote) text += " escape " + Shown(file.csv.escape);
   text += file.csv.header ? " with header" : " without header";
-  if (file.csv.skip > 0) text += fmt::format(" after {} lines", file.csv.skip);
+  if (file.csv.skip > 0) text += " after " + Counted(file.csv.skip, "line");
   return text;
 }
 
@@ -55,6 +63,7 @@ class Planner {
     for (const size_t i : nodes) {
       PlannedNode planned = PlanOne(graph_.nodes[i]);
       if (planned.action == PlanAction::kRun || planned.action == PlanAction::kMayRun) moving_.insert(planned.table);
+      if (planned.action != PlanAction::kBlocked) SLUICE_CHECK(PlanMaintenance(graph_.nodes[i], planned));
       plan.nodes.push_back(std::move(planned));
     }
     return plan;
@@ -74,16 +83,52 @@ class Planner {
     return planned;
   }
 
+  Status PlanMaintenance(const plan::Node& node, PlannedNode& planned) {
+    SLUICE_TRY(DueMaintenance due, MaintenanceDue(session_, node));
+    planned.maintenance = std::move(due.texts);
+    if (due.packs) packed_.insert(node.table);
+    return Ok();
+  }
+
   Result<state::NodeState> StateOf(const plan::Node& node, PlannedNode& planned) {
-    state::BatchLog log(session_.lake(), session_.clock(), session_.random(), {session_.project().name, node.table, "", "sluice"});
-    SLUICE_TRY(state::NodeState state, log.Load());
+    state::BatchLog log(session_.lake(), session_.clock(), session_.random(), {session_.project().name, BatchOwner(node), "", "sluice"});
+    SLUICE_TRY(const state::NodeState owner, log.Load());
+    SLUICE_TRY(state::NodeState state, StateOfModel(node, owner));
     if (state.pending)
       planned.notes.push_back(
           fmt::format("batch {} was decided by run {} and will be finished first", state.pending->n, state.pending->run_id));
+    if (const auto target = state::RestoreTargetIn(owner.inputs))
+      planned.notes.push_back(fmt::format("batch {} brought back {}: what came since comes again", owner.last_done,
+                                          target->batch == 0 ? "the time before the first batch" : fmt::format("batch {}", target->batch)));
+    if (full_refresh_ && (reload_sources_ || !node.source)) return state;
+    std::vector<std::string> own;
+    if (!node.is_view()) own.push_back(node.table);
+    if (node.source) own.push_back(QuarantineTable(*node.source));
+    for (const std::string& table : own) {
+      SLUICE_TRY(const auto snapshot, session_.Pin(table));
+      SLUICE_CHECK(CheckOwnTable(node, state, table, snapshot.get()));
+    }
     return state;
   }
 
+  // Nothing is ingested: the newest version is looked at, and read by others.
+  Status PlanExternal(const plan::Node& node, PlannedNode& planned) {
+    state::BatchLog log(session_.lake(), session_.clock(), session_.random(), {session_.project().name, node.table, "", "sluice"});
+    SLUICE_TRY(const state::NodeState state, log.Load());
+    SLUICE_TRY(const auto table, session_.Pin(node.table));
+    std::string files;
+    for (const auto& add : table->files) files += fmt::format("{} {} {}\n", add.path, add.size, add.modification_time);
+    planned.fingerprint = Hex(Hash64(node.fingerprint + table->metadata.id + files));
+    planned.store = "external";
+    planned.why = WhyExternalRuns(node, state, *table, forced_ || reload_sources_);
+    planned.action = planned.why.empty() ? PlanAction::kSkip : PlanAction::kRun;
+    if (planned.why.empty()) planned.why = "external: no new version";
+    planned.why += fmt::format(" (v{})", table->version);
+    return Ok();
+  }
+
   Status PlanSource(const plan::Node& node, PlannedNode& planned) {
+    if (node.source->external) return PlanExternal(node, planned);
     SLUICE_TRY(const state::NodeState state, StateOf(node, planned));
     SLUICE_TRY(const auto input, OpenInput(*node.source));
     SLUICE_TRY(const state::FileLedger ledger, state::LoadLedger(session_.lake(), node.table, state));
@@ -100,8 +145,34 @@ class Planner {
     for (const auto& skipped : offer.skipped) planned.notes.push_back(fmt::format("left out {}: {}", skipped.key, skipped.why));
     planned.action = offer.files.empty() && !state.pending ? PlanAction::kSkip : PlanAction::kRun;
     planned.why = offer.files.empty() ? (ledger.files.empty() ? "no files match " + node.source->read.files : "no new files")
-                                      : fmt::format("{} new file{}", offer.files.size(), offer.files.size() == 1 ? "" : "s");
+                                      : Counted(static_cast<int64_t>(offer.files.size()), reload ? "file" : "new file");
+    if (reload && !offer.files.empty() && state.last_done > 0) planned.why += ", the table is made anew from them";
+    return offer.files.empty() ? Ok() : BronzeChanges(node, reload, planned);
+  }
+
+  // What becomes of bronze's columns and partitioning, as far as the contract says it; new columns of the files come on top.
+  Status BronzeChanges(const plan::Node& node, bool reload, PlannedNode& planned) {
+    SLUICE_TRY(const auto snapshot, session_.Pin(node.table));
+    const project::Source& source = *node.source;
+    if (!snapshot || !source.contract.declared) return Ok();
+    const delta::Snapshot* kept = reload ? nullptr : snapshot.get();
+    const contract::Contract contract = ingest::EffectiveContract(source.contract, kept, {});
+    SLUICE_TRY(const ingest::Layout layout, ingest::PlanLayout(node.table, contract, contract.ToSchema(), source.partition_by, kept));
+    contract::Schema now = snapshot->schema;
+    if (contract.on_new_column == contract::OnNewColumn::kEvolve)  // what came of the files comes again, if they still have it
+      std::erase_if(now.fields, [&](const contract::Field& field) { return layout.table.Find(field.name) == nullptr; });
+    AddSchemaChanges(tables::CompareSchemas(now, layout.table), planned);
+    const auto& before = snapshot->metadata.partition_columns;
+    if (before != layout.partition_columns)
+      planned.schema_changes.push_back(
+          fmt::format("! partitioned by ({}) → ({})", Join(before, ", "), Join(layout.partition_columns, ", ")));
     return Ok();
+  }
+
+  static void AddSchemaChanges(const tables::SchemaChange& change, PlannedNode& planned) {
+    for (const auto& name : change.added) planned.schema_changes.push_back("+ " + name);
+    for (const auto& text : change.widened) planned.schema_changes.push_back("~ " + text);
+    for (const auto& text : change.breaking) planned.schema_changes.push_back("! " + text);
   }
 
   Status PlanSeed(const plan::Node& node, PlannedNode& planned) {
@@ -110,7 +181,7 @@ class Planner {
     planned.fingerprint = fingerprint;
     const bool run = state.last_done == 0 || state.fingerprint != fingerprint || full_refresh_ || forced_;
     planned.action = run ? PlanAction::kRun : PlanAction::kSkip;
-    planned.why = state.last_done == 0 ? "first run" : state.fingerprint != fingerprint ? "changed file" : run ? "forced" : "up to date";
+    planned.why = run ? WhySeedRuns(state, fingerprint, full_refresh_) : "up to date";
     return Ok();
   }
 
@@ -118,22 +189,33 @@ class Planner {
     static constexpr const char* kStores[] = {"view", "table", "append", "merge", "scd2", "interval"};
     planned.store = kStores[static_cast<int>(node.model->store)];
     SLUICE_TRY(const state::NodeState state, StateOf(node, planned));
-    SLUICE_TRY(const auto inputs, PinInputs(session_, node));
+    SLUICE_TRY(const auto inputs, PinInputs(session_, RunPins(session_), node, moving_));
     std::vector<std::string> upstream;
     for (const auto& input : inputs) {
       planned.inputs[input.table] = input.now().version;
       if (moving_.contains(graph_.nodes[graph_.index.at(input.table)].table)) upstream.push_back(input.table);
-      if (input.snapshot)
-        for (const auto& file : input.snapshot->files) planned.estimated_bytes += file.size;
+      if (input.pinned.snapshot)
+        for (const auto& file : input.pinned.snapshot->files) planned.estimated_bytes += file.size;
     }
     SLUICE_TRY(planned.fingerprint, EffectiveFingerprint(session_, node));
-    SLUICE_TRY(const auto decided, DecideModel(session_, node, state, inputs, {full_refresh_, forced_, session_.clock().Now()}));
+    SLUICE_TRY(const auto table, session_.Pin(node.table));
+    SLUICE_TRY(const std::string because, WrittenByOthers(session_, node, state, table.get()));
+    SLUICE_TRY(const auto decided,
+               DecideModel(session_, node, state, inputs, {full_refresh_, because, forced_, session_.clock().Now(), table.get()}));
     if (decided) {
       planned.action = PlanAction::kRun;
       planned.why = decided->why;
       planned.notes.insert(planned.notes.end(), decided->notes.begin(), decided->notes.end());
       for (const auto& window : decided->windows) planned.windows.push_back(window.from + " … " + window.to);
       return SchemaChanges(node, planned);
+    }
+    std::vector<std::string> packed;  // whoever goes on from version to version passes over the packed one
+    for (const auto& input : inputs)
+      if (packed_.contains(input.table) && ReadsByChange(node, input.table)) packed.push_back(input.table);
+    if (upstream.empty() && !state.pending && !packed.empty()) {
+      planned.action = PlanAction::kRun;
+      planned.why = "rearranged input, no new rows: " + Join(packed, ", ");
+      return Ok();
     }
     planned.action = !upstream.empty() ? PlanAction::kMayRun : state.pending ? PlanAction::kRun : PlanAction::kSkip;
     planned.why = !upstream.empty() ? "upstream runs: " + Join(upstream, ", ") : state.pending ? "an interrupted batch" : "up to date";
@@ -152,26 +234,25 @@ class Planner {
     const auto wanted = validated_->schemas.find(node.table);
     if (wanted == validated_->schemas.end()) return Ok();
     contract::Schema before = snapshot->schema;
-    std::erase_if(before.fields, [](const contract::Field& field) { return field.metadata.contains("delta.generationExpression"); });
-    const tables::SchemaChange change = tables::CompareSchemas(before, wanted->second);
-    for (const auto& name : change.added) planned.schema_changes.push_back("+ " + name);
-    for (const auto& text : change.widened) planned.schema_changes.push_back("~ " + text);
-    for (const auto& text : change.breaking) planned.schema_changes.push_back("! " + text);
+    const contract::Schema& after = wanted->second;
+    std::erase_if(before.fields, [&](const auto& field) { return tables::IsGenerated(field) && after.Find(field.name) == nullptr; });
+    AddSchemaChanges(tables::CompareSchemas(before, after), planned);
     return Ok();
   }
 
   Session& session_;
   const plan::Graph& graph_;
   const bool full_refresh_, reload_sources_, forced_;
-  std::set<std::string> moving_;
+  std::set<std::string> moving_, packed_;
   std::optional<Validated> validated_;
 };
 
 }  // namespace
 
 bool RunPlan::has_work() const {
-  return std::any_of(nodes.begin(), nodes.end(),
-                     [](const auto& node) { return node.action == PlanAction::kRun || node.action == PlanAction::kMayRun; });
+  return std::any_of(nodes.begin(), nodes.end(), [](const auto& node) {
+    return node.action == PlanAction::kRun || node.action == PlanAction::kMayRun || !node.maintenance.empty();
+  });
 }
 
 Result<RunPlan> MakePlan(Session& session, const std::set<size_t>& nodes, bool full_refresh, bool reload_sources, bool forced) {
@@ -184,9 +265,11 @@ std::string RenderPlan(const RunPlan& plan, bool verbose) {
   size_t width = 0;
   for (const auto& node : plan.nodes) width = std::max(width, node.table.size());
   std::map<PlanAction, int> counts;
+  int maintained = 0;
   for (const auto& node : plan.nodes) {
     ++counts[node.action];
-    if (node.action == PlanAction::kSkip && !verbose) continue;
+    maintained += !node.maintenance.empty();
+    if (node.action == PlanAction::kSkip && node.maintenance.empty() && !verbose) continue;
     std::string why = node.why;  // of a blocked node an error, over several lines
     for (size_t at = why.find('\n'); at != std::string::npos; at = why.find('\n', at + 5)) why.insert(at + 1, "    ");
     out += fmt::format("  {:<{}}  {:<8} {}", node.table, width, Name(node.action), why);
@@ -195,13 +278,15 @@ std::string RenderPlan(const RunPlan& plan, bool verbose) {
     out += "\n";
     for (size_t i = 0; i < node.files.size() && (verbose || i < 3); ++i)
       out += fmt::format("    {}  {}  {}\n", node.files[i].name, FormatBytes(node.files[i].size), node.files[i].dialect);
-    if (!verbose && node.files.size() > 3) out += fmt::format("    … and {} more files\n", node.files.size() - 3);
+    if (!verbose && node.files.size() > 3) out += "    … and " + Counted(node.files.size() - 3, "more file") + "\n";
     for (const auto& window : node.windows) out += "    window " + window + "\n";
     for (const auto& change : node.schema_changes) out += "    schema " + change + "\n";
     for (const auto& note : node.notes) out += "    " + note + "\n";
+    for (const auto& due : node.maintenance) out += "    maintenance: " + due + "\n";
   }
   out +=
       fmt::format("{} to run, {} may run, {} up to date", counts[PlanAction::kRun], counts[PlanAction::kMayRun], counts[PlanAction::kSkip]);
+  if (maintained > 0) out += ", maintenance of " + Counted(maintained, "node");
   if (counts[PlanAction::kBlocked] > 0) out += fmt::format(", {} blocked", counts[PlanAction::kBlocked]);
   return out + "\n";
 }
@@ -227,6 +312,7 @@ ordered_json ToJson(const RunPlan& plan) {
     if (!node.windows.empty()) item["windows"] = node.windows;
     if (!node.schema_changes.empty()) item["schema_changes"] = node.schema_changes;
     if (!node.notes.empty()) item["notes"] = node.notes;
+    if (!node.maintenance.empty()) item["maintenance"] = node.maintenance;
     out["nodes"].push_back(std::move(item));
   }
   return out;

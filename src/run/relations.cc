@@ -7,7 +7,10 @@
 
 #include "core/text.h"
 #include "ingest/ingest.h"
+#include "run/model_records.h"
+#include "run/node.h"
 #include "state/batch.h"
+#include "tables/prune.h"
 #include "tables/scan.h"
 
 namespace sluice::run {
@@ -18,76 +21,88 @@ using engines::UseMode;
 
 std::string TableOf(const TableUse& use) { return use.schema + "." + use.name; }
 
+// A table that was built and is gone must not read as an empty one: what is built of it would be empty, too.
+Status CheckNeverBuilt(Session& session, const std::string& table) {
+  SLUICE_TRY(const plan::Graph* graph, session.graph());
+  const plan::Node* node = graph->Find(table);
+  SLUICE_TRY(const auto snapshot, session.Pin(table));
+  if (node == nullptr || snapshot) return Ok();  // there is one, though a batch planned earlier reads none
+  state::BatchLog log(session.lake(), session.clock(), session.random(), {session.project().name, BatchOwner(*node), "", ""});
+  SLUICE_TRY(const state::NodeState state, log.Load());
+  return CheckOwnTable(*node, state, table, nullptr);
+}
+
 // A table that has no version: a source without files gives its contract's columns and no rows; a model must be built first.
 Result<contract::Schema> SchemaOfAbsent(Session& session, const TableUse& use) {
   SLUICE_TRY(const plan::Graph* graph, session.graph());
   const plan::Node* node = graph->Find(TableOf(use));
   if (node != nullptr && node->source != nullptr) {
+    SLUICE_CHECK(CheckNeverBuilt(session, TableOf(use)));
     if (use.schema == "quarantine") return ingest::QuarantineSchema();
     if (node->source->contract.declared) return BronzeSchema(*node->source);
   }
+  SLUICE_CHECK(CheckNeverBuilt(session, TableOf(use)));
   return Fail(UserError("not-built-yet", fmt::format("{} has no version yet", TableOf(use)))
                   .At(use.where)
                   .Hint(fmt::format("build it first: sluice run -s {}", node ? node->table : TableOf(use))));
 }
 
-// Files that commits after `from` added. An error where some commit did more than add.
-Result<std::vector<delta::Add>> NewFiles(Session& session, const TableUse& use, const delta::Snapshot& snapshot, const Consumed& from,
-                                         std::vector<std::string>* full_reasons) {
-  const std::string table = TableOf(use);
-  const auto full = [&](std::string why) {
-    full_reasons->push_back(fmt::format("new({}) reads the whole table: {}", table, why));
-    return snapshot.files;
-  };
-  if (from.table_id != snapshot.metadata.id) return full("it was replaced since");
-  if (from.version > snapshot.version) return full(fmt::format("it went back from version {} to {}", from.version, snapshot.version));
-  SLUICE_TRY(const delta::LogRange range, delta::ReadCommits(session.lake(), Session::RootOf(table), from.version, snapshot.version));
-  if (!range.complete) return full(fmt::format("its log before version {} was cleaned", snapshot.version));
-  std::vector<delta::Add> added;
-  for (const auto& commit : range.commits) {
-    bool removes = false;
-    for (const auto& action : commit.actions) {
-      if (const auto* add = std::get_if<delta::Add>(&action); add && add->data_change) added.push_back(*add);
-      if (const auto* remove = std::get_if<delta::Remove>(&action); remove && remove->data_change) removes = true;
-    }
-    if (!removes) continue;
-    SLUICE_TRY(const plan::Graph* graph, session.graph());
-    const plan::Node* node = graph->Find(table);
-    if (node && node->source && node->source->load == project::Load::kFull && node->source->keep == project::Keep::kLatest)
-      return full("its source keeps only the latest snapshot");
-    return Fail(
-        UnsupportedError("new-over-changes",
-                         fmt::format("new({}) can't be read: version {} changed or removed rows, and only appends can be told apart yet",
-                                     table, commit.version))
-            .At(use.where)
-            .Hint(fmt::format("read the whole table ({}), or read the append log it comes from; change feeds will lift this", table)));
-  }
-  return added;
+std::string Call(const TableUse& use) { return fmt::format("{}({})", use.mode == UseMode::kNew ? "new" : "changes", TableOf(use)); }
+
+bool ReadsFeed(const TableUse& use) { return use.mode == UseMode::kNew || use.mode == UseMode::kChanges; }
+
+void AddFullRead(const TableUse& use, const Feed& feed, FullReads* full) {
+  if (feed.whole_because.empty()) return;
+  full->reasons.push_back(fmt::format("{} reads the whole table: {}", Call(use), feed.whole_because));
+  full->anew |= !feed.snapshots;
 }
 
-struct OneRelation {
-  std::string sql;
-  contract::Schema schema;
-  int64_t rows = -1;
-};
+// The older version that a person's query names.
+Result<std::shared_ptr<const delta::Snapshot>> VersionOf(Session& session, const TableUse& use) {
+  const std::string root = Session::RootOf(TableOf(use));
+  const auto load = [&]() -> Result<delta::Snapshot> {
+    SLUICE_TRY(const int64_t version, delta::VersionNamed(session.lake(), root, use.at));
+    return delta::LoadSnapshot(session.lake(), root, version);
+  };
+  auto snapshot = load();
+  if (!snapshot) return Fail(std::move(snapshot.error()).At(use.where));
+  return std::make_shared<const delta::Snapshot>(std::move(*snapshot));
+}
 
-Result<OneRelation> TableRelation(Session& session, const PinOf& pin_of, const TableUse& use, const ConsumedInputs* consumed,
-                                  std::vector<std::string>* full_reasons) {
+// What changes(t) has beside the columns of a table.
+contract::Schema WithChangeColumns(const TableUse& use, contract::Schema schema) {
+  if (use.mode == UseMode::kChanges)
+    for (const contract::Field& field : contract::ChangeColumns()) schema.fields.push_back(field);
+  return schema;
+}
+
+Result<TableRelation> RelationOfTable(Session& session, const PinOf& pin_of, const TableUse& use, const ConsumedInputs* consumed,
+                                      const Asked& asked, Relations* all) {
   const std::string table = TableOf(use);
-  SLUICE_TRY(const auto snapshot, pin_of(table));
-  if (!snapshot) {
+  SLUICE_TRY(Pinned pinned, pin_of(table));
+  if (pinned.snapshot && !use.at.empty()) {
+    SLUICE_TRY(pinned.snapshot, VersionOf(session, use));
+  }
+  if (!pinned.snapshot) {
     SLUICE_TRY(contract::Schema schema, SchemaOfAbsent(session, use));
+    schema = WithChangeColumns(use, std::move(schema));
     std::string sql = EmptyRelation(schema);
-    return OneRelation{std::move(sql), std::move(schema), 0};
+    return TableRelation{std::move(sql), std::move(schema), 0};
   }
-  tables::ScanOptions options;
-  if (use.mode == UseMode::kNew && consumed != nullptr) {
-    if (const auto from = consumed->find(table); from != consumed->end() && !from->second.table_id.empty()) {
-      SLUICE_TRY(options.only, NewFiles(session, use, *snapshot, from->second, full_reasons));
+  if (!ReadsFeed(use)) {
+    const auto conditions = asked.conditions.find(use.id());
+    if (conditions != asked.conditions.end()) {
+      SLUICE_TRY(tables::Scan left,
+                 ScanAsked(session, session.lake(), Session::RootOf(table), *pinned.snapshot, conditions->second, asked.params));
+      return TableRelation{std::move(left.sql), std::move(left.schema)};
     }
+    SLUICE_TRY(tables::Scan scan, tables::ScanFor(session.lake(), Session::RootOf(table), *pinned.snapshot));
+    return TableRelation{std::move(scan.sql), std::move(scan.schema), scan.rows};
   }
-  SLUICE_TRY(tables::Scan scan, tables::ScanFor(session.lake(), Session::RootOf(table), *snapshot, options));
-  return OneRelation{std::move(scan.sql), std::move(scan.schema), scan.rows};
+  SLUICE_TRY(const Feed feed, FeedOf(session, use, pinned, consumed));
+  AddFullRead(use, feed, &all->full);
+  all->row_changes |= feed.kind == Feed::Kind::kRows;
+  return RelationOf(session, use, pinned, feed);
 }
 
 Status FollowViews(Session& session, const plan::Graph& graph, const plan::Node& node, std::set<std::string>& out) {
@@ -100,13 +115,6 @@ Status FollowViews(Session& session, const plan::Graph& graph, const plan::Node&
       out.insert(TableOf(use));
   }
   return Ok();
-}
-
-// A table that was built and is gone must not read as an empty one: what is built of it would be empty, too.
-Status CheckNeverBuilt(Session& session, const std::string& table) {
-  state::BatchLog log(session.lake(), session.clock(), session.random(), {session.project().name, table, "", ""});
-  SLUICE_TRY(const state::NodeState state, log.Load());
-  return state::CheckSameTable(state, Session::RootOf(table), nullptr);
 }
 
 }  // namespace
@@ -124,25 +132,46 @@ std::string EmptyRelation(const contract::Schema& schema) {
   return "(SELECT " + Join(columns, ", ") + " WHERE false)";
 }
 
-Result<std::vector<PinnedInput>> PinInputs(Session& session, const plan::Node& node) {
+Result<std::set<std::string>> InputTables(Session& session, const plan::Node& node) {
   SLUICE_TRY(const plan::Graph* graph, session.graph());
   std::set<std::string> names;
   SLUICE_CHECK(FollowViews(session, *graph, node, names));
+  return names;
+}
+
+Result<std::vector<PinnedInput>> PinInputs(Session& session, const PinOf& pin_of, const plan::Node& node,
+                                           const std::set<std::string>& coming) {
+  SLUICE_TRY(const auto names, InputTables(session, node));
   std::vector<PinnedInput> inputs;
   for (const std::string& table : names) {
-    SLUICE_TRY(auto snapshot, session.Pin(table));
-    if (!snapshot) SLUICE_CHECK(CheckNeverBuilt(session, table));
-    inputs.push_back({table, std::move(snapshot)});
+    SLUICE_TRY(Pinned pinned, pin_of(table));
+    if (!pinned.snapshot && !coming.contains(table)) SLUICE_CHECK(CheckNeverBuilt(session, table));
+    inputs.push_back({table, std::move(pinned)});
   }
   return inputs;
 }
 
 PinOf RunPins(Session& session) {
-  return [&session](const std::string& table) { return session.Pin(table); };
+  return [&session](const std::string& table) -> Result<Pinned> {
+    SLUICE_TRY(auto snapshot, session.Pin(table));
+    return Pinned{std::move(snapshot), session.Unwritten(table)};
+  };
+}
+
+Result<FullReads> FullReadsOf(Session& session, const PinOf& pin_of, const std::vector<TableUse>& uses, const ConsumedInputs& consumed) {
+  FullReads full;
+  for (const TableUse& use : uses) {
+    if (!ReadsFeed(use)) continue;
+    SLUICE_TRY(const Pinned pinned, pin_of(TableOf(use)));
+    if (!pinned.snapshot) continue;
+    SLUICE_TRY(const Feed feed, FeedOf(session, use, pinned, &consumed));
+    AddFullRead(use, feed, &full);
+  }
+  return full;
 }
 
 Result<Relations> RelationsFor(Session& session, const PinOf& pin_of, const std::vector<TableUse>& uses, const ConsumedInputs* consumed,
-                               const OwnRelations& own) {
+                               const OwnRelations& own, const Asked& asked) {
   SLUICE_TRY(const plan::Graph* graph, session.graph());
   Relations relations;
   for (const TableUse& use : uses) {
@@ -152,23 +181,17 @@ Result<Relations> RelationsFor(Session& session, const PinOf& pin_of, const std:
       relations.schemas[id] = own.schema;
       continue;
     }
-    if (use.mode == UseMode::kChanges)
-      return Fail(UnsupportedError("changes-not-yet",
-                                   fmt::format("changes({}) needs change data feeds, which Sluice does not read yet", TableOf(use)))
-                      .At(use.where));
     const plan::Node* input = graph->Find(TableOf(use));
     if (input != nullptr && input->is_view()) {
-      if (use.mode == UseMode::kNew)
-        return Fail(UserError("new-over-view", fmt::format("new({}) can't be read: a view keeps no versions", TableOf(use)))
-                        .At(use.where)
-                        .Hint("read new() of the table under the view"));
+      if (ReadsFeed(use)) return Fail(plan::NewOverView(use));
       SLUICE_TRY(ViewText view, ExpandView(session, pin_of, *input));
       relations.sql[id] = "(" + view.sql + ")";
       relations.schemas[id] = std::move(view.schema);
       continue;
     }
-    SLUICE_TRY(OneRelation one, TableRelation(session, pin_of, use, consumed, &relations.full_reasons));
-    if (use.mode == UseMode::kNew && one.rows >= 0) relations.new_rows = std::max<int64_t>(relations.new_rows, 0) + one.rows;
+    SLUICE_TRY(TableRelation one, RelationOfTable(session, pin_of, use, consumed, asked, &relations));
+    if (!ReadsFeed(use) && one.rows >= 0) relations.rows[id] = one.rows;
+    if (ReadsFeed(use) && one.rows >= 0) relations.new_rows = std::max<int64_t>(relations.new_rows, 0) + one.rows;
     relations.sql[id] = std::move(one.sql);
     relations.schemas[id] = std::move(one.schema);
   }
@@ -190,7 +213,19 @@ std::vector<engines::Parameter> ParametersIn(const std::string& sql, std::vector
 
 Result<std::string> LowerSql(Session& session, const engines::SqlTree& tree, const Relations& relations) {
   SLUICE_TRY(engines::SqlFrontend * frontend, session.sql().Frontend());
-  return frontend->Lower(tree, relations.sql, relations.schemas);
+  return frontend->Lower(tree, relations.sql, relations.schemas, relations.rows);
+}
+
+Result<tables::Scan> ScanAsked(Session& session, store::ObjectStore& store, const std::string& root, const delta::Snapshot& snapshot,
+                               const engines::AnyConditions& conditions, const std::vector<engines::Parameter>& params) {
+  std::vector<const delta::Add*> files;
+  for (const delta::Add& add : snapshot.files) files.push_back(&add);
+  SLUICE_TRY(engines::DuckDb * db, session.db());
+  SLUICE_TRY(const auto connection, db->Connect());
+  const tables::FileFacts facts{snapshot.schema, snapshot.metadata.partition_columns,
+                                delta::ColumnMappingOf(snapshot.protocol, snapshot.metadata)};
+  SLUICE_TRY(files, tables::FilesWithRows(*connection, facts, std::move(files), conditions, params));
+  return tables::ScanFiles(store, root, {snapshot.schema, snapshot.metadata.partition_columns, facts.mapping, std::move(files)});
 }
 
 Result<ViewText> ExpandView(Session& session, const PinOf& pin_of, const plan::Node& view) {

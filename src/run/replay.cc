@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "run/contract_sql.h"
+#include "run/held_versions.h"
 #include "run/ingest_batch.h"
 #include "state/lease.h"
 
@@ -11,7 +13,7 @@ namespace {
 Result<ingest::ReplayResult> Stage(Session& session, const plan::Node& node, const RunContext& context, const ReplayWhat& what,
                                    const state::OpenRecord& open, const delta::Snapshot* bronze, const delta::Snapshot& quarantine) {
   SLUICE_TRY(engines::DuckDb * db, session.db());
-  const ingest::Environment environment = IngestEnvironment(session, node, context, nullptr, db);
+  const ingest::Environment environment = IngestEnvironment(session, node, context, open.clock, nullptr, db);
   const ingest::Target quarantine_target{Session::RootOf(QuarantineTable(*node.source)), &quarantine};
   if (what.discard) {
     ingest::DiscardRequest request;
@@ -23,6 +25,7 @@ Result<ingest::ReplayResult> Stage(Session& session, const plan::Node& node, con
   }
   project::Source source = *node.source;
   source.contract = ingest::EffectiveContract(source.contract, bronze, {});
+  SLUICE_CHECK(ExpandContractSql(session, &source.contract));
   ingest::ReplayRequest request;
   request.source = &source;
   request.ids = what.ids;
@@ -49,12 +52,16 @@ Result<ReplayOutcome> ReplayQuarantine(Session& session, const plan::Node& node,
   const state::Heartbeat heartbeat(*lease);
 
   const state::Reprepare reprepare = IngestReprepare(session, node, context);
-  state::BatchLog log(session.lake(), session.clock(), session.random(), IdentityOf(session, node, context));
+  state::BatchLog log(session.lake(), session.clock(), session.random(), IdentityOf(session, node, context), LogFloorOf(session));
   SLUICE_TRY(const state::NodeState state, log.Recover(reprepare));
   SLUICE_TRY(const auto quarantine, session.Repin(QuarantineTable(*node.source)));
   if (!quarantine) return Fail(UserError("no-quarantine", fmt::format("{} has refused no record yet", node.table)));
   SLUICE_TRY(const auto bronze, session.Repin(node.table));
-  SLUICE_TRY(const state::OpenRecord open, log.Open(state, {what.discard ? "discard" : "replay", "{}", "{}", node.source->fingerprint}));
+  state::OpenRequest request;
+  request.kind = what.discard ? "discard" : "replay";
+  request.fingerprint = node.source->fingerprint;
+  request.outputs = {{QuarantineTable(*node.source), quarantine.get()}, {node.table, bronze.get()}};
+  SLUICE_TRY(const state::OpenRecord open, log.Open(state, request));
   SLUICE_TRY(const ingest::ReplayResult result, Stage(session, node, context, what, open, bronze.get(), *quarantine));
 
   ReplayOutcome outcome{context.run_id, 0, result.selected, result.replayed, result.refused, result.duplicates, result.rules};
@@ -66,11 +73,15 @@ Result<ReplayOutcome> ReplayQuarantine(Session& session, const plan::Node& node,
   ready.kind = open.kind;
   ready.cursor = state.cursor;
   ready.fingerprint = node.source->fingerprint;
-  SLUICE_TRY(ready.changes, ChangesOf(session, node, context, result.quarantine, quarantine.get(), result.bronze, bronze.get()));
-  SLUICE_TRY(const state::Decision decision, log.Decide(state, ready));
+  auto changes = ChangesOf(session, node, context, result.quarantine, quarantine.get(), result.bronze, bronze.get());
+  if (!changes) {
+    DropAttempt(session, open, node.table, RootsOf(node));
+    return Fail(std::move(changes).error());
+  }
+  ready.changes = *std::move(changes);
+  SLUICE_TRY(const state::Decision decision, DecideOrDrop(session, log, state, open, ready, RootsOf(node)));
   SLUICE_TRY(const state::DoneRecord done, log.Finish(decision.ready.n, reprepare));
   if (!decision.mine || done.abandoned) {
-    DropStagedTables(session, result.bronze, result.quarantine);
     return Fail(ConflictError("replay-overtaken", "another writer changed the quarantine meanwhile: nothing was replayed")
                     .Hint("run the same command again"));
   }

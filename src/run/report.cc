@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/counted.h"
 #include "core/text.h"
 #include "core/time.h"
 
@@ -32,17 +33,14 @@ std::string Seconds(double seconds) {
   return seconds < 0.0995 ? fmt::format("{:.0f} ms", seconds * 1000) : fmt::format("{:.1f} s", seconds);
 }
 
-std::string Plural(size_t n, std::string_view one, std::string_view many) { return fmt::format("{} {}", n, n == 1 ? one : many); }
-
 void AppendIndented(std::string& out, const std::string& text, const std::string& indent) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) out += indent + line + "\n";
 }
 
 std::string CheckText(const CheckOutcome& check) {
-  std::string text =
-      fmt::format("check {} {}: {}", check.name, ToString(check.status), Plural(check.violations, "violation", "violations"));
-  if (check.checked_rows >= 0) text += fmt::format(" of {} rows", FormatCount(check.checked_rows));
+  std::string text = fmt::format("check {} {}: {}", check.name, ToString(check.status), Counted(check.violations, "violation"));
+  if (check.checked_rows >= 0) text += fmt::format(" of {}", Counted(check.checked_rows, "row"));
   if (check.where.known()) text = check.where.ToString() + ": " + text;
   return text;
 }
@@ -60,12 +58,12 @@ void AppendRules(std::string& out, const NodeReport& node, bool verbose) {
   size_t shown = 0;
   for (const auto& rule : node.rules) {
     if (!verbose && ++shown > 5) {
-      out += fmt::format("    … and {}: sluice quarantine list {}\n", Plural(node.rules.size() - 5, "more rule", "more rules"),
+      out += fmt::format("    … and {}: sluice quarantine list {}\n", Counted(node.rules.size() - 5, "more rule"),
                          node.table.substr(node.table.find('.') + 1));
       return;
     }
     out += fmt::format("    {} {}{}: {}", rule.warn ? "warned" : "quarantined", rule.column.empty() ? "" : rule.column + " ", rule.rule,
-                       Plural(static_cast<size_t>(rule.rows), "row", "rows"));
+                       Counted(rule.rows, "row"));
     if (!rule.samples.empty()) {
       const auto& first = rule.samples.front();
       out += fmt::format(", first {}:{}", first.file, first.line > 0 ? first.line : first.row);
@@ -112,7 +110,7 @@ void AppendInterrupted(std::string& out, const RunReport& report) {
       at.push_back(node.table);
   }
   out += "\ninterrupted" + (at.empty() ? "" : " at " + Join(at, ", "));
-  if (later > 0) out += fmt::format("; {} not begun", Plural(later, "node was", "nodes were"));
+  if (later > 0) out += fmt::format("; {} not begun", Counted(later, "node was", "nodes were"));
   out += "\n    stays published: the last committed version of each\n    next: sluice run --resume\n";
 }
 
@@ -180,6 +178,12 @@ std::string EscapeXml(std::string_view text) {
   return out;
 }
 
+// Something that a check of an up-to-date node has to say.
+bool HasFindings(const NodeReport& node) {
+  return std::any_of(node.checks.begin(), node.checks.end(),
+                     [](const auto& check) { return check.status == CheckStatus::kWarned || check.status == CheckStatus::kFailed; });
+}
+
 bool Bad(NodeStatus status) { return status == NodeStatus::kFailed || status == NodeStatus::kRefused || status == NodeStatus::kCancelled; }
 
 std::string FailureText(const NodeReport& node) {
@@ -191,16 +195,19 @@ std::string FailureText(const NodeReport& node) {
 
 std::string RenderJunit(const RunReport& report) {
   auto counts = CountByStatus(report);
-  const size_t failures = counts[NodeStatus::kRefused], errors = counts[NodeStatus::kFailed] + counts[NodeStatus::kCancelled];
-  const size_t skipped = counts[NodeStatus::kSkipped] + counts[NodeStatus::kBlocked];
+  const auto stale = static_cast<size_t>(std::count_if(report.nodes.begin(), report.nodes.end(), IsStale));
+  const size_t failures = counts[NodeStatus::kRefused] + stale, errors = counts[NodeStatus::kFailed] + counts[NodeStatus::kCancelled];
+  const auto stale_skipped = static_cast<size_t>(std::count_if(
+      report.nodes.begin(), report.nodes.end(), [](const auto& node) { return node.status == NodeStatus::kSkipped && IsStale(node); }));
+  const size_t skipped = counts[NodeStatus::kSkipped] + counts[NodeStatus::kBlocked] - stale_skipped;
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
   out += fmt::format("<testsuite name=\"sluice {}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n",
                      EscapeXml(report.project), report.nodes.size(), failures, errors, skipped);
   for (const auto& node : report.nodes) {
     out +=
         fmt::format("  <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\">", EscapeXml(node.kind), EscapeXml(node.table), node.seconds);
-    if (Bad(node.status)) {
-      const char* element = node.status == NodeStatus::kRefused ? "failure" : "error";
+    if (Bad(node.status) || IsStale(node)) {
+      const char* element = node.status == NodeStatus::kRefused || IsStale(node) ? "failure" : "error";
       out += fmt::format("<{0} message=\"{1}\">{2}</{0}>", element, EscapeXml(node.error ? node.error->message : "checks failed"),
                          EscapeXml(FailureText(node)));
     } else if (node.status == NodeStatus::kSkipped || node.status == NodeStatus::kBlocked) {
@@ -252,7 +259,7 @@ std::string RenderMarkdown(const RunReport& report) {
         node.to_version == node.from_version ? Version(node.to_version) : Version(node.from_version) + " → " + Version(node.to_version),
         RowText(node.rows), Seconds(node.seconds), node.why);
   for (const auto& node : report.nodes)
-    if (Bad(node.status)) out += fmt::format("\n**{}**\n```\n{}```\n", node.table, FailureText(node));
+    if (Bad(node.status) || IsStale(node)) out += fmt::format("\n**{}**\n```\n{}```\n", node.table, FailureText(node));
   return out;
 }
 
@@ -263,11 +270,34 @@ const char* ToString(NodeStatus status) {
   return kNames[static_cast<int>(status)];
 }
 
+bool IsStale(const NodeReport& node) {
+  const bool published = node.status == NodeStatus::kOk || node.status == NodeStatus::kSkipped;
+  return published &&
+         std::any_of(node.checks.begin(), node.checks.end(), [](const auto& check) { return check.status == CheckStatus::kFailed; });
+}
+
 int RunReport::ExitCode() const {
   auto counts = CountByStatus(*this);
   if (counts[NodeStatus::kCancelled] > 0) return 130;
   if (counts[NodeStatus::kFailed] > 0) return 1;
-  return counts[NodeStatus::kRefused] > 0 ? 3 : 0;
+  return counts[NodeStatus::kRefused] > 0 || std::any_of(nodes.begin(), nodes.end(), IsStale) ? 3 : 0;
+}
+
+std::string ToJson(const RowCounts& rows) {
+  ordered_json out = ordered_json::object();
+  if (rows.in >= 0) out["in"] = rows.in;
+  for (const auto& [name, count] : rows.terms) out[name] = count;
+  return out.dump();
+}
+
+RowCounts RowCountsFromJson(const std::string& text) {
+  RowCounts rows;
+  const ordered_json counts = ordered_json::parse(text, nullptr, false);
+  if (!counts.is_object()) return rows;
+  rows.in = counts.value("in", int64_t{-1});
+  for (const auto& [name, count] : counts.items())
+    if (name != "in" && count.is_number_integer()) rows.terms.emplace_back(name, count.get<int64_t>());
+  return rows;
 }
 
 std::string NodeLine(const NodeReport& node, size_t width) {
@@ -291,7 +321,7 @@ std::string RenderText(const RunReport& report, bool verbose) {
   size_t width = 0;
   for (const auto& node : report.nodes) width = std::max(width, node.table.size());
   for (const auto& node : report.nodes) {
-    if ((node.status == NodeStatus::kSkipped || NeverBegan(node)) && !verbose) continue;
+    if ((node.status == NodeStatus::kSkipped || NeverBegan(node)) && !verbose && !HasFindings(node)) continue;
     out += "  " + NodeLine(node, width) + "\n";
     for (const auto& note : node.notes) out += "    " + note + "\n";
     if (Bad(node.status)) continue;
@@ -308,6 +338,8 @@ std::string RenderText(const RunReport& report, bool verbose) {
     if (counts[status] == 0) continue;
     parts.push_back(fmt::format("{} {}", counts[status], status == NodeStatus::kSkipped ? "up to date" : ToString(status)));
   }
+  if (const auto stale = std::count_if(report.nodes.begin(), report.nodes.end(), IsStale); stale > 0)
+    parts.push_back(fmt::format("{} stale", stale));
   const double seconds = static_cast<double>(report.finished.micros - report.started.micros) / 1e6;
   out += fmt::format("{} in {}\n", parts.empty() ? "nothing selected" : Join(parts, ", "), Seconds(seconds));
   return out;

@@ -50,11 +50,18 @@ struct RunReport {
   Instant started, finished;
   std::vector<NodeReport> nodes;  // in the order of the graph
   std::vector<Error> warnings;
-  // 0 done, 1 failed, 3 a gate refused, 130 cancelled: the worst of the nodes (failed before refused).
+  // 0 done, 1 failed, 3 a gate refused or a source is stale, 130 cancelled: the worst of the nodes (failed before refused).
   int ExitCode() const;
 };
 
 const char* ToString(NodeStatus status);
+
+// {"in": …, "new": …, …}: as a batch's record keeps them. Of counts that say less (older records): what they say.
+std::string ToJson(const RowCounts& rows);
+RowCounts RowCountsFromJson(const std::string& text);
+
+// Its rows are published, and a check of what is published failed: the source is later than its `freshness` allows.
+bool IsStale(const NodeReport& node);
 
 // "silver.orders  ok  v41→v42  in 10,412 = new 312 + changed 88  3.1 s  why: new input"; names padded to `width`.
 std::string NodeLine(const NodeReport& node, size_t width);

@@ -1,6 +1,7 @@
 #pragma once
 #include "contract/type.h"
 #include "run/session.h"
+#include "state/batch.h"
 
 namespace sluice::run {
 
@@ -9,5 +10,8 @@ Result<contract::Schema> SeedSchema(Session& session, const project::Seed& seed)
 
 // Of the file's contents. Error "unreadable-seed".
 Result<std::string> SeedFingerprint(const project::Seed& seed);
+
+// For people; of a seed that is not up to date.
+std::string WhySeedRuns(const state::NodeState& state, const std::string& fingerprint, bool full_refresh);
 
 }  // namespace sluice::run

@@ -22,9 +22,11 @@
 namespace sluice::run {
 
 struct SessionOptions {
-  int64_t memory_bytes = 0;  // 0: three quarters of the machine's (or cgroup's)
-  int threads = 0;           // 0: all cores
-  bool cache = true;         // .sluice/cache
+  int64_t memory_bytes = 0;                  // 0: three quarters of the machine's (or cgroup's)
+  int threads = 0;                           // 0: all cores
+  bool cache = true;                         // .sluice/cache
+  bool looking = false;                      // the graph may have errors: see graph_errors()
+  store::ObjectStore* also_reads = nullptr;  // beside the lake, what the engine must be able to read; outlives the session
 };
 
 // Everything a command's outside world is; the defaults are the real one. Tests put a faulty store and a fixed clock here.
@@ -53,6 +55,8 @@ class Session {
   }
 
   Result<const plan::Graph*> graph();
+  // Where `looking`: the errors that graph() left out. Valid once it was called.
+  const std::vector<Error>& graph_errors() const { return graph_errors_; }
   plan::SqlBook& sql() { return *book_; }
   store::ObjectStore& lake() { return *lake_; }
   Result<engines::DuckDb*> db();
@@ -63,13 +67,22 @@ class Session {
 
   // The version of a table that this run reads: the newest when first asked for, the run's own commit after that. Null: no such table yet.
   Result<std::shared_ptr<const delta::Snapshot>> Pin(const std::string& table);
-  // Loads the newest version now, and pins it.
+  // Loads the newest version now, and pins it. An external table stays at the version that was pinned first.
   Result<std::shared_ptr<const delta::Snapshot>> Repin(const std::string& table);
+
+  // Of an external Parquet table that is pinned at a version not written down: what will be committed as that version, where one commit
+  // does.
+  std::shared_ptr<const delta::LogCommit> Unwritten(const std::string& table);
+  // From now on versions of external Parquet tables are written down when they are pinned; those pinned before are pinned anew.
+  void RecordListings();
 
   // Parameters that SQL may use: the run's clock and the project's vars.
   std::vector<engines::Parameter> Parameters(Instant run_started_at) const;
 
  private:
+  // Of a publish group no reader sees half a batch: an older version in the place of the newest, or none.
+  Status HideUnfinished(const std::string& table, std::optional<delta::Snapshot>& loaded) const;
+  Result<std::shared_ptr<const delta::Snapshot>> PinExternal(const std::string& table, const project::Source& source);
   // Once the command is cancelled: says so, and interrupts what the engine computes.
   void WatchForCancel(std::stop_token stop);
 
@@ -81,10 +94,14 @@ class Session {
   World world_;
   std::unique_ptr<store::ObjectStore> lake_;
   std::mutex engine_mutex_, graph_mutex_, pin_mutex_;
+  std::mutex external_mutex_;  // before pin_mutex_
+  bool records_listings_ = false;
+  std::map<std::string, std::shared_ptr<const delta::LogCommit>> unwritten_;
   std::unique_ptr<engines::DuckDb> db_;
   std::unique_ptr<engines::SqlFrontend> frontend_;
   std::unique_ptr<plan::SqlBook> book_;
   std::optional<plan::Graph> graph_;
+  std::vector<Error> graph_errors_;
   std::map<std::string, std::shared_ptr<const delta::Snapshot>> pins_;
   std::jthread watch_;  // last: ends before what it looks at
 };

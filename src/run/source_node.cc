@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/counted.h"
 #include "core/text.h"
+#include "run/contract_sql.h"
+#include "run/freshness.h"
+#include "run/held_versions.h"
 #include "run/ingest_batch.h"
 #include "run/node.h"
 #include "run/source_input.h"
@@ -60,6 +64,9 @@ void Report(const ingest::IngestResult& result, NodeReport& report) {
   report.rows.in = result.total.read;
   report.rows.terms = {{"new", result.total.written}, {"quarantined", result.total.quarantined}, {"duplicate", result.total.deduplicated}};
   report.rules = result.rules;
+  if (result.superseded > 0)
+    report.notes.push_back(Counted(result.superseded, "open record of an earlier batch is", "open records of earlier batches are") +
+                           " superseded: what came of them now counts");
   for (const Error& warning : result.warnings) report.notes.push_back(warning.message);
 }
 
@@ -72,17 +79,20 @@ class SourceBatch {
         source_(*node.source),
         context_(context),
         report_(report),
-        log_(session.lake(), session.clock(), session.random(), IdentityOf(session, node, context)),
+        log_(session.lake(), session.clock(), session.random(), IdentityOf(session, node, context), LogFloorOf(session)),
         reprepare_(IngestReprepare(session, node, context)) {}
 
   Status Run() {
     SLUICE_CHECK(Recover());
     SLUICE_TRY(const bool due, FindInput());
-    if (!due) return Ok();
-    SLUICE_CHECK(Stage());
-    SLUICE_TRY(const bool good, Check());
-    if (!good) return Ok();
-    return Commit();
+    if (due) {
+      SLUICE_CHECK(Stage());
+      SLUICE_TRY(const bool good, Check());
+      if (!good) return Ok();
+      SLUICE_CHECK(Commit());
+    }
+    LookAtFreshness();
+    return Ok();
   }
 
  private:
@@ -101,8 +111,8 @@ class SourceBatch {
     SLUICE_TRY(quarantine_, session_.Repin(QuarantineTable(source_)));
     if (bronze_) report_.from_version = report_.to_version = bronze_->version;
     if (context_.full_refresh && context_.reload_sources) return Ok();  // begins anew, whatever became of the tables
-    SLUICE_CHECK(state::CheckSameTable(state_, Session::RootOf(node_.table), bronze_.get()));
-    return state::CheckSameTable(state_, Session::RootOf(QuarantineTable(source_)), quarantine_.get());
+    SLUICE_CHECK(CheckOwnTable(node_, state_, node_.table, bronze_.get()));
+    return CheckOwnTable(node_, state_, QuarantineTable(source_), quarantine_.get());
   }
 
   Result<bool> FindInput() {
@@ -119,14 +129,16 @@ class SourceBatch {
     for (const auto& skipped : offer_.skipped) report_.notes.push_back(fmt::format("left out {}: {}", skipped.key, skipped.why));
     for (const Error& warning : offer_.warnings) report_.notes.push_back(warning.message);
     if (offer_.files.empty()) {
-      report_.status = recovered_ ? NodeStatus::kOk : NodeStatus::kSkipped;
+      const bool emptied = reload_ && !seen.empty();
+      report_.status = recovered_ || emptied ? NodeStatus::kOk : NodeStatus::kSkipped;
       report_.why = recovered_                              ? "finished an interrupted batch"
+                    : emptied                               ? "the source has no files now: nothing is reloaded"
                     : state_.last_done == 0 && seen.empty() ? fmt::format("no files match {}", source_.read.files)
                                                             : "no new files";
       return false;
     }
     if (reload_ && !seen.empty()) NoteGone(seen);
-    report_.why = fmt::format("{} {}file{}", offer_.files.size(), reload_ ? "" : "new ", offer_.files.size() == 1 ? "" : "s");
+    report_.why = Counted(offer_.files.size(), reload_ ? "file" : "new file");
     if (!offer_.changed.empty()) report_.why += ", changed since: " + Join(offer_.changed, ", ");
     return true;
   }
@@ -142,37 +154,47 @@ class SourceBatch {
   Status Stage() {
     const auto entries = EntriesOf(offer_.files, 0);
     SLUICE_CHECK(context_.before_writing());
-    SLUICE_TRY(open_, log_.Open(state_, {reload_ ? "full-refresh" : "write", state::InputsOfFiles(entries, Replaces()), "{}",
-                                         source_.fingerprint}));
+    state::OpenRequest open;
+    open.kind = reload_ ? state::kFullRefreshKind : "write";
+    open.inputs = state::InputsOfFiles(entries, ReplacesLedger());
+    open.fingerprint = source_.fingerprint;
+    open.outputs = {{QuarantineTable(source_), quarantine_.get()}, {node_.table, bronze_.get()}};
+    SLUICE_TRY(open_, log_.Open(state_, open));
     report_.batch = open_.n;
     effective_ = source_;
-    if (reload_) effective_.load = Load::kFull, effective_.keep = project::Keep::kLatest;
+    ingest::IngestRequest request;
+    request.replaces = WhatItReplaces();
+    request.bronze = {Session::RootOf(node_.table), bronze_.get()};
     std::vector<contract::Field> detected;
-    if (!source_.contract.declared && !bronze_) {
+    if (!source_.contract.declared && request.kept_bronze() == nullptr) {
       SLUICE_TRY(detected, input_->DetectColumns(offer_.files));
     }
-    effective_.contract = ingest::EffectiveContract(source_.contract, bronze_.get(), detected);
-    ingest::IngestRequest request;
+    effective_.contract = ingest::EffectiveContract(source_.contract, request.kept_bronze(), detected);
+    SLUICE_CHECK(ExpandContractSql(session_, &effective_.contract));
     request.source = &effective_;
     for (const auto& file : offer_.files) request.files.push_back({file.object, file.name, file.compression, file.csv});
-    request.bronze = {Session::RootOf(node_.table), bronze_.get()};
     request.quarantine = {Session::RootOf(QuarantineTable(source_)), quarantine_.get()};
     request.batch = BatchOf(node_, open_, context_);
     SLUICE_TRY(engines::DuckDb * db, session_.db());
-    SLUICE_TRY(result_, ingest::Ingest(request, IngestEnvironment(session_, node_, context_, &input_->store(), db)));
+    SLUICE_TRY(result_, ingest::Ingest(request, IngestEnvironment(session_, node_, context_, open_.clock, &input_->store(), db)));
     Report(result_, report_);
     return Ok();
   }
 
-  bool Replaces() const { return reload_ || source_.load == Load::kFull; }
+  ingest::Replaces WhatItReplaces() const {
+    if (reload_) return ingest::Replaces::kTable;
+    const bool snapshot = source_.load == Load::kFull && source_.keep == project::Keep::kLatest;
+    return snapshot ? ingest::Replaces::kRows : ingest::Replaces::kNothing;
+  }
+  bool ReplacesLedger() const { return reload_ || source_.load == Load::kFull; }
 
   Result<bool> Check() {
     if (source_.checks.empty()) return true;
     auto own = BronzeAfter(session_, node_, result_.bronze, bronze_.get());
-    auto checks = own ? RunChecks(session_, node_, *own) : Result<std::vector<CheckOutcome>>(Fail(own.error()));
+    auto checks = own ? RunChecks(session_, RunPins(session_), node_, *own) : Result<std::vector<CheckOutcome>>(Fail(own.error()));
     if (checks) report_.checks = *checks;
     if (checks && !Blocks(*checks)) return true;
-    DropStagedTables(session_, result_.bronze, result_.quarantine);
+    DropAttempt(session_, open_, node_.table, RootsOf(node_));
     if (!checks) return Fail(checks.error());
     report_.status = NodeStatus::kRefused;
     return false;
@@ -184,21 +206,42 @@ class SourceBatch {
     ready.attempt = open_.attempt;
     ready.run_id = context_.run_id;
     ready.kind = open_.kind;
-    SLUICE_TRY(ready.changes, ChangesOf(session_, node_, context_, result_.quarantine, quarantine_.get(), result_.bronze, bronze_.get()));
-    ready.inputs = state::InputsOfFiles(EntriesOf(offer_.files, open_.n), Replaces());
+    auto changes = ChangesOf(session_, node_, context_, result_.quarantine, quarantine_.get(), result_.bronze, bronze_.get());
+    if (!changes) {
+      DropAttempt(session_, open_, node_.table, RootsOf(node_));
+      return Fail(std::move(changes).error());
+    }
+    ready.changes = *std::move(changes);
+    ready.inputs = state::InputsOfFiles(EntriesOf(offer_.files, open_.n), ReplacesLedger());
     ready.counts = CountsJson(result_.total);
     ready.fingerprint = source_.fingerprint;
-    SLUICE_TRY(const state::Decision decision, log_.Decide(state_, ready));
+    SLUICE_TRY(const state::Decision decision, DecideOrDrop(session_, log_, state_, open_, ready, RootsOf(node_)));
     if (!decision.mine) {
-      DropStagedTables(session_, result_.bronze, result_.quarantine);
       report_.notes.push_back(fmt::format("run {} decided batch {} first: its result stands", decision.ready.run_id, decision.ready.n));
     }
     SLUICE_TRY(const state::DoneRecord done, log_.Finish(decision.ready.n, reprepare_));
     SLUICE_TRY(const auto after, session_.Repin(node_.table));
     SLUICE_CHECK(session_.Repin(QuarantineTable(source_)));
+    if (done.abandoned)
+      return Fail(ConflictError("abandoned", fmt::format("another writer changed a table of {} while batch {} was committed: it was "
+                                                         "abandoned, and nothing of it counts",
+                                                         node_.table, done.n))
+                      .Hint("run again: what it left is rolled back, and the same files come again"));
     if (after) report_.to_version = after->version;
     report_.status = NodeStatus::kOk;
     return Ok();
+  }
+
+  // What can't be looked at is said, and holds nothing back: the rows are in.
+  void LookAtFreshness() {
+    if (!source_.freshness) return;
+    const auto bronze = session_.Pin(node_.table);
+    if (!bronze || !*bronze) return;
+    auto outcome = CheckFreshness(session_, node_, **bronze);
+    if (outcome)
+      report_.checks.push_back(std::move(*outcome));
+    else
+      report_.notes.push_back("freshness can't be told: " + outcome.error().ToString());
   }
 
   Session& session_;
@@ -220,37 +263,18 @@ class SourceBatch {
 
 }  // namespace
 
-// The connectors know nothing of projects: their names for these stand in the same order.
-static_assert(static_cast<int>(project::FileFormat::kCsv) == static_cast<int>(sources::FileFormat::kCsv) &&
-              static_cast<int>(project::FileFormat::kNdjson) == static_cast<int>(sources::FileFormat::kNdjson) &&
-              static_cast<int>(project::FileFormat::kParquet) == static_cast<int>(sources::FileFormat::kParquet));
-static_assert(static_cast<int>(project::OnChangedFile::kFail) == static_cast<int>(sources::OnChangedFile::kFail) &&
-              static_cast<int>(project::OnChangedFile::kIngest) == static_cast<int>(sources::OnChangedFile::kIngest) &&
-              static_cast<int>(project::OnChangedFile::kIgnore) == static_cast<int>(sources::OnChangedFile::kIgnore));
-
 Result<std::unique_ptr<sources::Source>> OpenInput(const project::Source& source) {
   sources::SourceSpec spec;
   spec.connection_type = source.connection.type;
   spec.location = source.connection.path;
-  spec.read.files = source.read.files;
-  spec.read.format = static_cast<sources::FileFormat>(source.read.format);
-  spec.read.compression = source.read.compression;
-  const project::CsvDialect& csv = source.read.csv;
-  spec.read.csv = {csv.delimiter, csv.quote, csv.escape, csv.comment, csv.header, csv.skip};
-  // A snapshot's file is expected to change; each one is read anew.
-  spec.read.on_changed_file =
-      source.load == Load::kFull ? sources::OnChangedFile::kIngest : static_cast<sources::OnChangedFile>(source.read.on_changed_file);
-  spec.read.where = source.read.where;
+  spec.read = source.read;
+  if (source.load == Load::kFull) spec.read.on_changed_file = sources::OnChangedFile::kIngest;  // a snapshot's file is expected to change
   spec.contract = source.contract.declared ? &source.contract : nullptr;
   return sources::OpenSource(spec);
 }
 
 NodeReport RunSource(Session& session, const plan::Node& node, const RunContext& context) {
-  NodeReport report;
-  report.table = node.table;
-  report.kind = "source";
-  if (Status status = SourceBatch(session, node, context, report).Run(); !status) SetError(report, std::move(status).error());
-  return report;
+  return Reported(node, [&](NodeReport& report) { return SourceBatch(session, node, context, report).Run(); });
 }
 
 }  // namespace sluice::run

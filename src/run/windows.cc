@@ -8,7 +8,6 @@
 
 #include "core/text.h"
 #include "core/time.h"
-#include "tables/scan.h"
 
 namespace sluice::run {
 namespace {
@@ -54,54 +53,18 @@ std::optional<std::string> FindWindowColumn(const json& node) {
   return std::nullopt;
 }
 
-struct ChangedFiles {
-  std::vector<delta::Add> added, removed;
-  bool known = false;
-};
-
-Result<ChangedFiles> FilesChanged(Session& session, const PinnedInput& input, const Consumed& from) {
-  ChangedFiles changed;
-  if (from.table_id != input.snapshot->metadata.id || from.version > input.snapshot->version) return changed;
-  SLUICE_TRY(const auto range, delta::ReadCommits(session.lake(), Session::RootOf(input.table), from.version, input.snapshot->version));
-  if (!range.complete) return changed;
-  std::map<std::string, delta::Add> added;
-  std::set<std::string> removed;
-  for (const auto& commit : range.commits) {
-    for (const auto& action : commit.actions) {
-      if (const auto* add = std::get_if<delta::Add>(&action); add && add->data_change) added[add->path] = *add;
-      if (const auto* remove = std::get_if<delta::Remove>(&action); remove && remove->data_change)
-        if (added.erase(remove->path) == 0) removed.insert(remove->path);
-    }
-  }
-  for (auto& [path, add] : added) changed.added.push_back(std::move(add));
-  if (!removed.empty()) {
-    const auto before = delta::LoadSnapshot(session.lake(), Session::RootOf(input.table), from.version);
-    if (!before) return changed;  // the old version can't be read any more
-    for (const auto& add : before->files)
-      if (removed.contains(add.path)) changed.removed.push_back(add);
-  }
-  changed.known = true;
-  return changed;
+// Metadata columns that the SQL names: rows that differ in these alone are other rows to it.
+std::vector<std::string> MetadataNamed(const engines::SqlTree& tree) {
+  const std::string text = ToLower(tree.json().dump());
+  std::vector<std::string> names;
+  for (const auto& field : contract::BronzeMetadataColumns())
+    if (text.find('"' + field.name + '"') != std::string::npos) names.push_back(field.name);
+  return names;
 }
 
-Result<std::string> ScanOf(Session& session, const PinnedInput& input, const std::vector<delta::Add>& files) {
-  tables::ScanOptions options;
-  options.only = files;
-  SLUICE_TRY(tables::Scan scan, tables::ScanFor(session.lake(), Session::RootOf(input.table), *input.snapshot, options));
-  return scan.sql;
-}
-
-Status AddTouched(Session& session, const PinnedInput& input, const ChangedFiles& files, const std::string& column, Every every,
-                  WindowStarts& out) {
-  SLUICE_TRY(const std::string added, ScanOf(session, input, files.added));
-  SLUICE_TRY(const std::string removed, ScanOf(session, input, files.removed));
+Status AddTouched(Session& session, const std::string& rows, const std::string& column, Every every, WindowStarts& out) {
   SLUICE_TRY(engines::DuckDb * db, session.db());
   SLUICE_TRY(const auto connection, db->Connect());
-  const std::string rows = files.removed.empty() ? added
-                                                 : fmt::format(
-                                                       "(SELECT * FROM ((SELECT * FROM {0} EXCEPT ALL SELECT * FROM {1}) UNION ALL (SELECT "
-                                                       "* FROM {1} EXCEPT ALL SELECT * FROM {0})))",
-                                                       added, removed);
   SLUICE_TRY(const auto starts,
              connection->Rows(fmt::format(
                  "SELECT DISTINCT epoch_us(date_trunc('{0}', CAST({1} AS TIMESTAMP))) FROM {2} AS changed WHERE {1} IS NOT NULL",
@@ -111,6 +74,35 @@ Status AddTouched(Session& session, const PinnedInput& input, const ChangedFiles
     if (row[0] && std::from_chars(row[0]->data(), row[0]->data() + row[0]->size(), micros).ec == std::errc()) out.insert(micros);
   }
   return Ok();
+}
+
+// $window_start and $window_end become literals; text inside quotes stays.
+std::string BindWindow(const std::string& sql, const project::Model& model, const tables::Window& window) {
+  const std::string type = WindowParameterType(model) == "date" ? "DATE" : "TIMESTAMPTZ";
+  const std::pair<std::string_view, std::string> names[] = {
+      {"$window_start", fmt::format("CAST({} AS {})", QuoteLiteral(window.from), type)},
+      {"$window_end", fmt::format("CAST({} AS {})", QuoteLiteral(window.to), type)}};
+  std::string out;
+  char quote = 0;
+  for (size_t i = 0; i < sql.size();) {
+    const char c = sql[i];
+    if (quote == 0) {
+      const auto* hit = std::find_if(std::begin(names), std::end(names),
+                                     [&](const auto& name) { return std::string_view(sql).substr(i).starts_with(name.first); });
+      if (hit != std::end(names)) {
+        out += hit->second;
+        i += hit->first.size();
+        continue;
+      }
+    }
+    if (quote == 0 && (c == '\'' || c == '"'))
+      quote = c;
+    else if (c == quote)
+      quote = 0;
+    out += c;
+    ++i;
+  }
+  return out;
 }
 
 }  // namespace
@@ -167,13 +159,19 @@ Result<TouchedWindows> FindTouched(Session& session, const plan::Node& node, con
   for (const auto& input : inputs) {
     const auto before = from.find(input.table);
     const Consumed was = before == from.end() ? Consumed{} : before->second;
-    if (!input.snapshot || was == input.now() || input.snapshot->schema.Find(*column) == nullptr) continue;
+    if (!input.pinned.snapshot || was == input.now() || input.pinned.snapshot->schema.Find(*column) == nullptr) continue;
     if (was.version < 0) return TouchedWindows{std::nullopt, input.table + " is a new input"};
-    SLUICE_TRY(const ChangedFiles files, FilesChanged(session, input, was));
-    if (!files.known) return TouchedWindows{std::nullopt, fmt::format("what changed in {} can't be told any more", input.table)};
-    SLUICE_CHECK(AddTouched(session, input, files, *column, node.model->every, starts));
+    SLUICE_TRY(const auto rows, RowsTouched(session, input.table, input.pinned, was, MetadataNamed(tree)));
+    if (!rows) return TouchedWindows{std::nullopt, fmt::format("what changed in {} can't be told any more", input.table)};
+    SLUICE_CHECK(AddTouched(session, *rows, *column, node.model->every, starts));
   }
   return TouchedWindows{std::move(starts), ""};
+}
+
+std::string OverWindows(const std::string& sql, const project::Model& model, const std::vector<tables::Window>& windows) {
+  std::vector<std::string> parts;
+  for (const auto& window : windows) parts.push_back("(" + BindWindow(sql, model, window) + ")");
+  return Join(parts, " UNION ALL ");
 }
 
 }  // namespace sluice::run

@@ -21,6 +21,10 @@ Result<int64_t> ParseWindowLiteral(const std::string& text);
 // Adjacent windows joined to ranges.
 std::vector<tables::Window> JoinWindows(const project::Model& model, const WindowStarts& starts);
 
+// The model's lowered SQL over each of the windows, their bounds as literals in the place of $window_start and $window_end. Requires
+// windows.
+std::string OverWindows(const std::string& sql, const project::Model& model, const std::vector<tables::Window>& windows);
+
 // Windows that changes of the inputs since `from` touch: found by the column that the SQL compares with $window_start. Null: can't be told
 // (why says it): all windows are due.
 struct TouchedWindows {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -25,9 +26,9 @@ struct Looked {
   TableProfile profile;
 };
 
-// Lists, detects and reads the files of a glob as a batch would.
+// Lists, detects and reads the files of a glob as a batch would that had ingested those of the ledger.
 Result<Looked> Look(const std::string& folder, const std::string& glob, FileFormat format, const CsvPins& csv,
-                    const ProfileOptions& options) {
+                    const ProfileOptions& options, const Ledger& without = {}) {
   SourceSpec spec;
   spec.connection_type = "files";
   spec.location = folder;
@@ -35,9 +36,17 @@ Result<Looked> Look(const std::string& folder, const std::string& glob, FileForm
   spec.read.format = format;
   spec.read.csv = csv;
   SLUICE_TRY(const auto source, OpenSource(spec));
-  SLUICE_TRY(Offer offer, source->Look({}, Instant{}));
+  SLUICE_TRY(Offer offer, source->Look(without, Instant{}));
   SLUICE_TRY(TableProfile profile, ProfileFiles(source->store(), offer.files, format, options));
   return Looked{std::move(offer.files), std::move(profile)};
+}
+
+// Matches this file only, whatever its name has in it.
+std::string GlobOf(const std::string& key) {
+  std::string glob;
+  for (const char c : key)
+    glob += std::string("*?[]{}").find(c) == std::string::npos ? std::string(1, c) : c == '[' ? "[[]" : "[" + std::string(1, c) + "]";
+  return glob;
 }
 
 std::string ProjectYaml(const std::string& name, const std::string& path) {
@@ -54,36 +63,113 @@ std::string ProjectYaml(const std::string& name, const std::string& path) {
       name, kConnection, YamlText(path));
 }
 
+// Why nothing can be said of files in which no column was seen.
+Error NoColumns(const std::string& files, FileFormat format, const Looked& looked) {
+  const bool has_bytes = std::any_of(looked.files.begin(), looked.files.end(), [](const InputFile& f) { return f.object.size > 0; });
+  if (format == FileFormat::kNdjson && has_bytes)
+    return UserError("nothing-to-propose", files + " has no line that is a JSON object")
+        .Hint(fmt::format("make a line of each record: jq -c '.[]' {} > new.ndjson (of one array; of one object: jq -c .)", files));
+  return UserError("nothing-to-propose", files + " is empty").Hint("look at one that has records");
+}
+
+// How the files are written, as far as all of them are: what differs stays unpinned, and is detected in each.
+formats::CsvDialect SharedDialect(const std::vector<InputFile>& files) {
+  const auto says_something = [](const InputFile& file) { return file.object.size > 0; };
+  const auto first = std::find_if(files.begin(), files.end(), says_something);
+  formats::CsvDialect shared = (first == files.end() ? files.front() : *first).csv;
+  for (const InputFile& file : files) {
+    if (!says_something(file)) continue;
+    if (file.csv.delimiter != shared.delimiter) shared.delimiter = ',';
+    if (file.csv.quote != shared.quote) shared.quote = '"';
+    if (file.csv.header) shared.header = true;
+    if (file.csv.skip != shared.skip) shared.skip = 0;
+  }
+  return shared;
+}
+
 void AddSource(const FileGroup& group, Looked looked, ProjectProposal* out) {
   SourceProposal source;
   source.name = group.name;
   source.connection = kConnection;
   source.files = group.glob;
-  source.csv = looked.files.front().csv;
+  source.csv = SharedDialect(looked.files);
+  const auto files = static_cast<int64_t>(looked.files.size());
   source.profile = std::move(looked.profile);
   int64_t misfits = source.profile.unreadable;
   for (const ColumnProfile& column : source.profile.columns) misfits += column.misfits;
   out->files[fmt::format("sources/{}.yml", source.name)] = SourceYaml(source);
   out->files[fmt::format("models/silver/{}.sql", source.name)] = SilverSql(source);
   out->files[fmt::format("models/silver/{}.yml", source.name)] = SilverYaml(source);
-  out->sources.push_back({source.name, source.files, NameOf(group.format), static_cast<int64_t>(group.keys.size()), source.profile.records,
-                          misfits, ProposeKey(source.profile)});
+  out->sources.push_back(
+      {source.name, source.files, NameOf(group.format), files, source.profile.records, misfits, ProposeKey(source.profile)});
+}
+
+std::string WhyLeftOut(const Error& error) { return error.message + (error.hint.empty() ? "" : " (" + error.hint + ")"); }
+
+// A file that is damaged says nothing of the others. nullopt: none can be read, or none is to blame alone.
+Result<std::optional<Looked>> LookAtReadable(const std::string& folder, const FileGroup& group, const ProfileOptions& options,
+                                             std::vector<Skipped>* skipped) {
+  SLUICE_TRY(const auto store, store::OpenStore(folder));
+  Ledger damaged;
+  std::vector<Skipped> why;
+  for (const std::string& key : group.keys) {
+    const auto looked = Look(folder, GlobOf(key), group.format, {}, options);
+    if (looked) continue;
+    if (looked.error().kind == ErrorKind::kRetryable) return Fail(looked.error());
+    SLUICE_TRY(const store::ObjectMeta object, store->Head(key));
+    damaged[key] = {object.size, object.etag};
+    why.push_back({key, WhyLeftOut(looked.error()) + "; a run stops at it until it is whole or gone"});
+  }
+  if (damaged.empty() || damaged.size() == group.keys.size()) return std::nullopt;
+  auto looked = Look(folder, group.glob, group.format, {}, options, damaged);
+  if (!looked) return std::nullopt;
+  skipped->insert(skipped->end(), why.begin(), why.end());
+  return std::move(*looked);
 }
 
 Status AddGroup(const std::string& folder, const FileGroup& group, ProjectProposal* out) {
   ProfileOptions options;
   options.max_bytes_per_file = kInitBytesPerFile;
   auto looked = Look(folder, group.glob, group.format, {}, options);
+  if (!looked && looked.error().kind == ErrorKind::kData && group.keys.size() > 1) {
+    SLUICE_TRY(auto readable, LookAtReadable(folder, group, options, &out->skipped));
+    if (readable) looked = *std::move(readable);
+  }
   if (!looked && looked.error().kind == ErrorKind::kRetryable) return Fail(std::move(looked).error());
   if (!looked) {
-    const Error& error = looked.error();
-    out->skipped.push_back({group.glob, error.message + (error.hint.empty() ? "" : " (" + error.hint + ")")});
+    out->skipped.push_back({group.glob, WhyLeftOut(looked.error())});
   } else if (looked->profile.columns.empty()) {
-    out->skipped.push_back({group.glob, "it has no columns: the files are empty"});
+    const Error error = NoColumns(group.glob, group.format, *looked);
+    out->skipped.push_back({group.glob, error.message + (group.format == FileFormat::kNdjson ? " (" + error.hint + ")" : "")});
   } else {
     AddSource(group, *std::move(looked), out);
   }
   return Ok();
+}
+
+// Folders with a Delta log, relative; "" = the folder itself. None lies within another.
+std::vector<std::string> DeltaTablesIn(const std::vector<std::string>& keys) {
+  std::vector<std::string> tables;
+  for (const std::string& key : keys) {
+    const size_t log = key.find("_delta_log/");
+    if (log == std::string::npos || (log > 0 && key[log - 1] != '/') || !key.ends_with(".json")) continue;
+    const std::string table = key.substr(0, log == 0 ? 0 : log - 1);
+    if (std::find(tables.begin(), tables.end(), table) == tables.end()) tables.push_back(table);
+  }
+  return tables;
+}
+
+bool LiesIn(const std::string& key, const std::string& folder) { return folder.empty() || key.starts_with(folder + "/"); }
+
+// A table that somebody keeps already is read where it lies.
+void AddDeltaTable(const std::string& table, const std::string& from_name, ProjectProposal* out) {
+  std::string name = TableName(table.empty() ? from_name : table.substr(table.rfind('/') + 1));
+  while (out->files.contains(fmt::format("sources/{}.yml", name))) name += "_2";
+  out->files[fmt::format("sources/{}.yml", name)] = fmt::format(
+      "# bronze.{}: a Delta table of another owner, read where it lies and never written.\nconnection: {}\n"
+      "read: {{ table: {}, format: delta }}\nload: external\n",
+      name, kConnection, table.empty() ? "." : YamlText(table));
+  out->sources.push_back({name, table, "delta", 0, 0, 0, {}});
 }
 
 std::string FolderName(const std::string& folder) {
@@ -96,6 +182,9 @@ std::string FolderName(const std::string& folder) {
 
 Result<Inspection> InspectFile(const std::string& path, const InspectOptions& options) {
   std::error_code failed;
+  if (fs::is_directory(path, failed))
+    return Fail(UserError("no-such-file", fmt::format("{} is a folder", path))
+                    .Hint(fmt::format("name one file; of a folder a project is made: sluice init --from {} NEW", path)));
   if (!fs::is_regular_file(path, failed)) return Fail(UserError("no-such-file", fmt::format("there is no file {}", path)));
   const fs::path full = fs::absolute(path);
   const std::string name = full.filename().string();
@@ -104,10 +193,8 @@ Result<Inspection> InspectFile(const std::string& path, const InspectOptions& op
   const FileFormat format = grouping.groups[0].format;
   ProfileOptions profile_options;
   if (options.whole_file) profile_options.max_bytes_per_file = 0;
-  std::string glob;  // this file only, whatever its name has in it
-  for (const char c : name)
-    glob += std::string("*?[]{}").find(c) == std::string::npos ? std::string(1, c) : c == '[' ? "[[]" : "[" + std::string(1, c) + "]";
-  SLUICE_TRY(Looked looked, Look(full.parent_path().string(), glob, format, options.csv, profile_options));
+  SLUICE_TRY(Looked looked, Look(full.parent_path().string(), GlobOf(name), format, options.csv, profile_options));
+  if (looked.profile.columns.empty()) return Fail(NoColumns(path, format, looked));
   Inspection inspection;
   inspection.file = path;
   inspection.format = NameOf(format);
@@ -124,10 +211,15 @@ Result<ProjectProposal> ProposeProject(const ProposeRequest& request) {
   SLUICE_TRY(const auto listed, store->List(""));
   std::vector<std::string> keys;
   for (const store::ObjectMeta& object : listed) keys.push_back(object.key);
+  const std::vector<std::string> tables = DeltaTablesIn(keys);
+  std::erase_if(keys, [&](const std::string& key) {
+    return std::any_of(tables.begin(), tables.end(), [&](const std::string& table) { return LiesIn(key, table); });
+  });
   Grouping grouping = GroupFiles(keys);
   ProjectProposal out;
   out.skipped = std::move(grouping.skipped);
   for (const FileGroup& group : grouping.groups) SLUICE_CHECK(AddGroup(request.from, group, &out));
+  for (const std::string& table : tables) AddDeltaTable(table, FolderName(request.from), &out);
   if (out.sources.empty()) {
     const std::string why = out.skipped.empty() ? "it is empty" : out.skipped.front().key + ": " + out.skipped.front().why;
     return Fail(UserError("nothing-to-propose", fmt::format("no file below {} can be made a source; {}", request.from, why))

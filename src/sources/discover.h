@@ -34,7 +34,7 @@ struct ProposeRequest {
 };
 
 struct ProposedSource {
-  std::string name, glob, format;
+  std::string name, glob, format;  // of a Delta table: its folder, "delta"
   int64_t files = 0, records = 0, misfits = 0;
   std::vector<std::string> key;
 };

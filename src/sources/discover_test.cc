@@ -74,6 +74,44 @@ TEST_F(DiscoverTest, InspectsACsvFile) {
   EXPECT_EQ(got->profile.misfits[0].place.line, 7);
 }
 
+TEST_F(DiscoverTest, NumbersTheColumnsOfAFileWithoutHeader) {
+  auto got = InspectFile(Write("rates.csv", "2024-01-02,EUR,1.10\n2024-01-03,USD,1.20\n"));
+  ASSERT_TRUE(got) << got.error().ToString();
+  EXPECT_FALSE(got->input.csv.header);
+  EXPECT_EQ(got->profile.records, 2);
+  EXPECT_EQ(TypeOf(Column(got->profile, "column_1")), "date");
+  EXPECT_EQ(TypeOf(Column(got->profile, "column_3")), "decimal(12,2)");
+}
+
+TEST_F(DiscoverTest, PinsOnlyWhatAllFilesOfASourceShare) {
+  Write("sales-2026-01.csv", "id;name;amount\n1;Ann;1,50\n2;Bob;2,75\n");
+  Write("sales-2026-02.csv", "id,name,amount\n1,Ann,1.50\n");
+  Write("stock-2026-01.csv", "");
+  Write("stock-2026-02.csv", "id;left\n1;5\n2;6\n");
+  auto got = ProposeProject({folder_.string(), "", "p"});
+  ASSERT_TRUE(got) << got.error().ToString();
+  EXPECT_EQ(got->files.at("sources/sales.yml").find("delimiter"), std::string::npos);
+  EXPECT_NE(got->files.at("sources/stock.yml").find("delimiter: \";\""), std::string::npos);
+}
+
+TEST_F(DiscoverTest, KeepsAFileNameInItsComment) {
+  Write("new\nline.csv", "id,v\n1,2\n3,4\n");
+  auto got = ProposeProject({folder_.string(), "", "p"});
+  ASSERT_TRUE(got) << got.error().ToString();
+  const std::string& yaml = got->files.at("sources/new_line.yml");
+  EXPECT_TRUE(yaml.starts_with("# bronze.new_line: every record of new?line.csv, as it came.\n# Proposed")) << yaml;
+  EXPECT_NE(yaml.find("files: \"new\\nline.csv\""), std::string::npos) << yaml;
+}
+
+TEST(GroupFiles, NoGlobTakesTheFilesOfAnotherGroup) {
+  const Grouping got = GroupFiles({"sales-2026-01.csv", "sales-2026-02.csv", "sales-2026-returns.csv", "1.csv", "2_b.csv"});
+  std::map<std::string, std::string> globs;
+  for (const FileGroup& group : got.groups) globs[group.name] = group.glob;
+  EXPECT_EQ(globs.at("sales"), "sales-[0-9][0-9][0-9][0-9]-[0-9][0-9].csv");
+  EXPECT_EQ(globs.at("sales_returns"), "sales-[0-9]*-returns.csv");
+  EXPECT_EQ(globs.at("data"), "[0-9].csv");
+}
+
 TEST_F(DiscoverTest, WritesAContractThatSaysWhatWasSeen) {
   const std::string yaml = InspectFile(Write("orders.csv", Orders(1)))->contract_yaml;
   for (const char* line : {"{ name: order_id, from: Order ID, type: string, not_null: true, pattern: \"ORD[0-9]{6}\" }",
@@ -165,6 +203,21 @@ TEST_F(DiscoverTest, ProposesAProject) {
   EXPECT_EQ(got->sources[1].records, 400);
   EXPECT_EQ(got->sources[1].misfits, 2);
   EXPECT_EQ(got->skipped.size(), 2u);
+}
+
+TEST_F(DiscoverTest, ADamagedFileSaysNothingOfTheOthersOfItsSource) {
+  Write("orders_1.csv", Orders(1));
+  Write("orders_2.csv.gz", "\x1f\x8b\x08");  // cut
+  Write("orders_3.csv", Orders(201));
+  const auto got = ProposeProject({folder_.string(), "", ""});
+  ASSERT_TRUE(got) << got.error().ToString();
+  ASSERT_EQ(got->sources.size(), 1u);
+  EXPECT_EQ(got->sources[0].files, 2);
+  EXPECT_EQ(got->sources[0].records, 400);
+  ASSERT_EQ(got->skipped.size(), 1u);
+  EXPECT_EQ(got->skipped[0].key, "orders_2.csv.gz");
+  EXPECT_NE(got->skipped[0].why.find("ends in the middle of its compressed data"), std::string::npos) << got->skipped[0].why;
+  EXPECT_NE(got->skipped[0].why.find("ask for the file again); a run stops at it until it is whole or gone"), std::string::npos);
 }
 
 TEST_F(DiscoverTest, AFolderWithoutDataProposesNothing) {

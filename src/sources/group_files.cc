@@ -74,6 +74,29 @@ std::string WithoutNumbers(std::string_view stem) {
   return out;
 }
 
+// The same with each digit of a number as "[0-9]": narrower, for numbers of one length only.
+std::string WithDigits(std::string_view stem, const std::string& pattern) {
+  std::string out;
+  for (size_t at = 0, i = 0; at < pattern.size();) {
+    if (pattern.compare(at, 6, "[0-9]*") != 0) {
+      out += pattern[at++];
+      ++i;
+      continue;
+    }
+    at += 6;
+    const std::string_view next = std::string_view(pattern).substr(at, 1);
+    for (; i < stem.size() && (next.empty() || GlobEscaped(stem[i]) != next); ++i) out += IsDigit(stem[i]) ? "[0-9]" : GlobEscaped(stem[i]);
+  }
+  return out;
+}
+
+// Whether a glob takes files of other groups as well.
+bool TakesOthers(const std::string& glob, const std::vector<std::string>& own, const std::vector<std::string>& all) {
+  return std::any_of(all.begin(), all.end(), [&](const std::string& key) {
+    return GlobMatch(glob, key) && WhyLeftOut(key).empty() && std::find(own.begin(), own.end(), key) == own.end();
+  });
+}
+
 // The words of a path's last part that say what it holds; the folder's where it says nothing ("part-00001").
 std::string NameOf(const std::string& pattern) {
   std::vector<std::string> parts = Split(pattern, '/');
@@ -112,6 +135,7 @@ Grouping GroupFiles(const std::vector<std::string>& keys) {
   struct Found {
     FileGroup group;
     std::set<std::string> packed;
+    std::set<std::string> narrow;  // globs that take numbers of these lengths only
   };
   std::map<std::string, Found> found;  // by pattern and ending
   for (const std::string& key : keys) {
@@ -129,13 +153,14 @@ Grouping GroupFiles(const std::vector<std::string>& keys) {
     entry.group.name = NameOf(pattern);
     entry.group.keys.push_back(key);
     entry.packed.insert(parts->packed);
+    entry.narrow.insert(WithDigits(parts->stem, pattern) + parts->ending);
   }
   std::set<std::string> used;
   for (auto& [pattern, entry] : found) {
-    if (entry.packed.size() == 1)
-      entry.group.glob += *entry.packed.begin();
-    else
-      entry.group.glob += "*";
+    const std::string packed = entry.packed.size() == 1 ? *entry.packed.begin() : "*";
+    entry.group.glob += packed;
+    if (entry.narrow.size() == 1 && TakesOthers(entry.group.glob, entry.group.keys, keys))
+      entry.group.glob = *entry.narrow.begin() + packed;
     entry.group.name = UnusedName(entry.group.name, entry.group.format, &used);
     out.groups.push_back(std::move(entry.group));
   }

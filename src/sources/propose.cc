@@ -8,6 +8,7 @@
 #include <set>
 
 #include "contract/type.h"
+#include "core/counted.h"
 #include "core/text.h"
 
 namespace sluice::sources {
@@ -20,7 +21,25 @@ constexpr double kRareValue = 0.005;  // of the rows; rarer ones are taken for s
 
 bool IsAlnum(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
-std::string Snake(std::string_view text) {
+// The letters of western Europe (U+00C0 to U+00FF) as they are written where there are only A to Z; all else as it is.
+std::string WithoutAccents(std::string_view text) {
+  static constexpr std::string_view kPlain[64] = {"A", "A", "A", "A", "Ae", "A", "Ae", "C", "E", "E", "E", "E", "I",  "I", "I",  "I",
+                                                  "D", "N", "O", "O", "O",  "O", "Oe", "",  "O", "U", "U", "U", "Ue", "Y", "Th", "ss",
+                                                  "a", "a", "a", "a", "ae", "a", "ae", "c", "e", "e", "e", "e", "i",  "i", "i",  "i",
+                                                  "d", "n", "o", "o", "o",  "o", "oe", "",  "o", "u", "u", "u", "ue", "y", "th", "y"};
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool letter = text[i] == '\xC3' && i + 1 < text.size() && (static_cast<unsigned char>(text[i + 1]) & 0xC0) == 0x80;
+    if (letter)
+      out += kPlain[static_cast<unsigned char>(text[++i]) & 0x3F];
+    else
+      out += text[i];
+  }
+  return out;
+}
+
+std::string Snake(std::string_view accented) {
+  const std::string text = WithoutAccents(accented);
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -115,8 +134,7 @@ void AddRules(const ColumnProfile& column, ColumnLine* line) {
   int64_t left_out = 0;
   const auto values = ValuesOf(column, &left_out);
   if (!values.empty()) line->keys.push_back("values: " + Flow(values));
-  if (left_out > 0 && !values.empty())
-    line->remarks.push_back(fmt::format("{} {} another value", FormatCount(left_out), left_out == 1 ? "row has" : "rows have"));
+  if (left_out > 0 && !values.empty()) line->remarks.push_back(Counted(left_out, "row has", "rows have") + " another value");
   const bool number = column.inferred.type.kind == TypeKind::kDecimal || column.inferred.type.kind == TypeKind::kBigint;
   if (number && !column.negative && IsAmountLike(column.field) && !IsIdLike(column.field)) line->keys.push_back("min: 0");
 }
@@ -147,8 +165,7 @@ ColumnLine LineOf(const ColumnProfile& column, const std::string& name, bool is_
     line.remarks.push_back("always empty so far: its type is a guess");
   else if (column.nulls > 0)
     line.remarks.push_back(Percent(column.nulls, records) + " empty");
-  if (column.misfits > 0)
-    line.remarks.push_back(fmt::format("{} {} not fit", FormatCount(column.misfits), column.misfits == 1 ? "value does" : "values do"));
+  if (column.misfits > 0) line.remarks.push_back(Counted(column.misfits, "value does", "values do") + " not fit");
   return line;
 }
 
@@ -178,10 +195,8 @@ std::string FormatName(FileFormat format) {
   return format == FileFormat::kCsv ? "csv" : format == FileFormat::kNdjson ? "ndjson" : "parquet";
 }
 
-std::string CountOf(int64_t n, const char* one, const char* many) { return fmt::format("{} {}", FormatCount(n), n == 1 ? one : many); }
-
 // What detection may not be able to repeat on every file is pinned.
-std::string Read(const SourceProposal& source) {
+std::string ReadKeys(const SourceProposal& source) {
   std::string keys = fmt::format("files: {}, format: {}", YamlText(source.files), FormatName(source.profile.format));
   if (source.profile.format == FileFormat::kCsv) {
     if (source.csv.delimiter != ',')
@@ -256,12 +271,13 @@ std::string ContractYaml(const TableProfile& profile) { return Contract(profile,
 
 std::string SourceYaml(const SourceProposal& source) {
   const TableProfile& profile = source.profile;
-  std::string out = fmt::format("# bronze.{}: every record of {}, as it came.\n", source.name, source.files);
+  std::string files = source.files;  // a file's name may have a line break in it
+  std::replace_if(files.begin(), files.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  std::string out = fmt::format("# bronze.{}: every record of {}, as it came.\n", source.name, files);
   out += fmt::format("# Proposed from {} of {}{}. Read it through: a contract is what you promise to your readers.\n",
-                     CountOf(profile.records, "record", "records"), CountOf(profile.files, "file", "files"),
-                     profile.whole ? "" : " (a sample)");
+                     Counted(profile.records, "record"), Counted(profile.files, "file"), profile.whole ? "" : " (a sample)");
   if (profile.unreadable > 0)
-    out += fmt::format("# {} could not be read and would be quarantined.\n", CountOf(profile.unreadable, "record", "records"));
+    out += fmt::format("# {} could not be read and would be quarantined.\n", Counted(profile.unreadable, "record"));
   for (const Misfit& misfit : profile.misfits) {
     const std::string at = misfit.place.line > 0 ? fmt::format("line {}", misfit.place.line) : fmt::format("row {}", misfit.place.row);
     const std::string value = misfit.value.size() > 40 ? misfit.value.substr(0, 37) + "..." : misfit.value;
@@ -271,7 +287,7 @@ std::string SourceYaml(const SourceProposal& source) {
     if (IsValidUtf8(text)) out += "#   " + text + "\n";
   }
   if (!source.connection.empty()) out += "connection: " + YamlText(source.connection) + "\n";
-  out += "read: " + Read(source) + "\n";
+  out += "read: " + ReadKeys(source) + "\n";
   out += "load: append                     # each file once; or: full, where each file is the whole again\n";
   return out + Contract(profile, "");
 }
@@ -307,8 +323,9 @@ std::string SilverYaml(const SourceProposal& source) {
   out += "store: merge                     # a row per key; newer rows replace older ones\n";
   out += fmt::format("key: {}\n", Flow(key));
   if (column != nullptr && !column->unique())
-    out += fmt::format("# CHECK: {} values of {} are there more than once in the files looked at. Is it the key?\n",
-                       FormatCount(column->values - column->distinct_count), key[0]);
+    out += fmt::format("# CHECK: {} of {} there more than once in the files looked at. Is it the key?\n",
+                       Counted(column->values - column->distinct_count, "value"),
+                       key[0] + (column->values - column->distinct_count == 1 ? " is" : " are"));
   out += sequence.empty()
              ? "sequence_by: arrival             # the later batch wins; name a column that tells which row is newer, if there is one\n"
              : fmt::format("sequence_by: {}   # the highest wins, in whatever order rows come\n", Flow({sequence}));

@@ -13,28 +13,10 @@
 #include "core/result.h"
 #include "formats/csv.h"
 #include "formats/reader.h"
+#include "sources/read.h"
 #include "store/object_store.h"
 
 namespace sluice::sources {
-
-enum class FileFormat { kCsv, kNdjson, kParquet };
-enum class OnChangedFile { kFail, kIngest, kIgnore };  // a file already ingested whose size or etag differs since
-
-struct CsvPins {  // only what the project pins; the rest is detected
-  std::optional<std::string> delimiter, quote, escape, comment;
-  std::optional<bool> header;
-  std::optional<int> skip;  // lines before the header or first record
-};
-
-struct ReadSpec {
-  std::string files;  // glob under the connection's path
-  FileFormat format = FileFormat::kCsv;
-  std::string compression = "auto";  // auto | none | gzip | zstd
-  CsvPins csv;
-  OnChangedFile on_changed_file = OnChangedFile::kFail;
-  int64_t settle_micros = 0;  // files modified within this time are left for the next run
-  Location where;
-};
 
 // A file as it was when a batch ingested it.
 struct Seen {
@@ -86,7 +68,7 @@ class Source {
 struct SourceSpec {
   std::string connection_type;  // "files"
   std::string location;         // of the connection: its path
-  ReadSpec read;
+  Read read;
   const contract::Contract* contract = nullptr;  // names of columns help detection
 };
 

@@ -15,6 +15,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
@@ -33,7 +34,7 @@ struct OpenRecord {
   int attempt = 0;
   std::string run_id;
   Instant clock;               // the run's clock; later attempts take that of the first
-  std::string kind = "write";  // for people: write | replay | rollback | full-refresh
+  std::string kind = "write";  // for people: write | replay | rollback | restore | closed | full-refresh
   std::string inputs = "{}";   // planned: files with size and etag, offset or cursor start, input table ids and ranges
   std::string parameters = "{}";
   std::string fingerprint;  // of the node's SQL, contract and settings
@@ -46,7 +47,9 @@ struct TableChange {
   std::string root;                     // its key prefix in the lake
   delta::PreparedCommit commit;         // with the table's id and the version it was prepared on; no actions: only the txn
   std::optional<int64_t> expected_txn;  // the node's txn in the table at that version
-  std::vector<size_t> depends_on;       // earlier changes of this batch whose staged rows this one was computed from
+  // Earlier changes of this batch whose staged rows this one was computed from: they are committed as the very version that they were
+  // prepared for, or prepared again with this one.
+  std::vector<size_t> depends_on;
   bool operator==(const TableChange&) const = default;
 };
 
@@ -87,6 +90,7 @@ struct NodeState {
   std::string cursor = "null";                                    // of the last done batch
   std::string inputs = "{}", counts = "{}", fingerprint, run_id;  // of the last done batch
   std::vector<TableVersion> tables;                               // as of last_done
+  std::map<std::string, int64_t> prepared_for;                    // table → the version that the last done batch's commit was prepared for
   bool abandoned = false;                                         // the last done batch was; Recover rolls it back
   // Of batch last_done + 1:
   std::optional<ReadyRecord> pending;  // decided: Finish it before anything else
@@ -94,8 +98,17 @@ struct NodeState {
   std::optional<Instant> first_clock;  // of its first attempt
 };
 
+inline const std::string kClosedKind = "closed";  // begun, never decided, and ended without a change
+
+// A table that a batch is going to write, as it stands. Null: it is not there.
+struct OutputTable {
+  std::string table;
+  const delta::Snapshot* snapshot = nullptr;
+};
+
 struct OpenRequest {
   std::string kind = "write", inputs = "{}", parameters = "{}", fingerprint;
+  std::vector<OutputTable> outputs;
 };
 
 struct Decision {
@@ -130,10 +143,19 @@ TableChange MakeChange(const NodeIdentity& identity, std::string table, std::str
 // "transaction-retention" for a table whose property would make it forget batches. Call for each output when planning.
 Status CheckSameTable(const NodeState& state, const std::string& root, const delta::Snapshot* snapshot);
 
+// Which version of a table a reader is shown who must not see half a batch: the newest, unless that holds a batch of the owner which is
+// not done or was abandoned; then the one that the newest complete batch named. Null: no complete batch wrote the table.
+Result<std::optional<int64_t>> ShownVersion(store::ObjectStore& lake, const NodeIdentity& owner, const std::string& root,
+                                            const delta::Snapshot& newest);
+
+// The version from which on a table's log must stay readable, whatever its age: what groups, open decisions and readers need.
+using LogFloor = std::function<Result<int64_t>(const std::string& root)>;
+
 // Stateless but for its references: any number may exist for a node, in any process. Not thread-safe.
 class BatchLog {
  public:
-  BatchLog(store::ObjectStore& lake, Clock& clock, Random& random, NodeIdentity identity);
+  // With `floor`, a checkpoint of a table is followed by a clean-up of its log.
+  BatchLog(store::ObjectStore& lake, Clock& clock, Random& random, NodeIdentity identity, LogFloor floor = nullptr);
 
   // Two or three reads, however many batches there were. Error "bad-record".
   Result<NodeState> Load();
@@ -141,17 +163,30 @@ class BatchLog {
   // Load, then finish a pending batch and roll back an abandoned one. The state given has neither.
   Result<NodeState> Recover(const Reprepare& reprepare);
 
-  // Begins the next attempt of batch last_done + 1. The clock is the first attempt's. Requires a state without pending.
+  // Begins the next attempt of batch last_done + 1. The clock is the first attempt's. Requires a state without pending. Error kConflict
+  // "records-lost" where an output holds a batch that no record knows: numbers would begin again, and with them the names of files.
   Result<OpenRecord> Open(const NodeState& state, const OpenRequest& request);
 
+  // The clock that an attempt ran with: what is computed again for its batch sees the same time.
+  Result<Instant> ClockOf(int64_t n, int attempt);
+
   // Puts `ready` as the decision on its batch, or finds the one that was there first. Checks every change with CheckSameTable's
-  // rule, and that they are well formed (kBug).
+  // rule, and that they are well formed (kBug). Errors kConflict, kUnsupported and kBug come before anything is put.
   Result<Decision> Decide(const NodeState& state, ReadyRecord ready);
 
   // Commits the decision on batch n table by table and puts n.done. A batch already done gives its record. Errors, all kConflict,
   // that stop the node: "table-replaced", "table-dropped", "log-gone", "fence-refused", "batch-overtaken"; kRetryable
   // "commit-contention"; kUnsupported "transaction-retention"; those of the store and of `reprepare`.
   Result<DoneRecord> Finish(int64_t n, const Reprepare& reprepare);
+
+  // When the latest attempt of batch last_done + 1 was begun, by the store's clock; nullopt where there is none, or it is decided.
+  Result<std::optional<Instant>> LastAttemptAt(const NodeState& state);
+  // Ends that batch by deciding that it changes nothing: whoever is still at work on it follows, and nothing will name what was staged for
+  // it. `cursor`: the state's, to be kept. False: there is none, or another run decided it first.
+  Result<bool> CloseAttempts(const NodeState& state, const std::string& cursor);
+
+  // The tables as the newest batch left them that is done and not abandoned; empty: there is none.
+  Result<std::vector<TableVersion>> NewestComplete();
 
   const NodeIdentity& identity() const { return identity_; }
 
@@ -160,6 +195,7 @@ class BatchLog {
   Clock& clock_;
   Random& random_;
   NodeIdentity identity_;
+  LogFloor floor_;
 };
 
 // Done, or decided, or only opened: batches of a node for people, newest first.
@@ -170,6 +206,8 @@ struct BatchSummary {
   std::optional<DoneRecord> done;
 };
 Result<std::vector<BatchSummary>> History(store::ObjectStore& lake, const std::string& node, size_t limit);
+// A done batch as it was done and decided. Errors: kNotFound where it is not done; "bad-record".
+Result<std::pair<DoneRecord, ReadyRecord>> ReadBatch(store::ObjectStore& lake, const std::string& node, int64_t n);
 // Nodes that have records, sorted.
 Result<std::vector<std::string>> NodesWithRecords(store::ObjectStore& lake);
 

@@ -23,6 +23,7 @@ void Take(NodeState& state, const HeadIndex& head) {
   state.counts = head.counts;
   state.fingerprint = head.fingerprint;
   state.run_id = head.run_id;
+  state.prepared_for = head.prepared_for;
 }
 
 // A decision is never unmade, so a done batch without one was damaged.
@@ -74,6 +75,25 @@ Status CheckSameIds(const NodeState& state, const ReadyRecord& ready) {
   return Ok();
 }
 
+Error RecordsLost(const std::string& table, int64_t holds, int64_t n) {
+  return ConflictError("records-lost",
+                       fmt::format("{} holds batch {}, but the records of its batches end before batch {}", table, holds, n))
+      .Hint("put <lake>/_sluice back from a backup, or remove the table's folder and let it be built anew");
+}
+
+Status CheckRecordsThere(store::ObjectStore& lake, const NodeIdentity& identity, const NodeState& state,
+                         const std::vector<OutputTable>& outputs) {
+  for (const OutputTable& output : outputs) {
+    const auto holds = output.snapshot ? output.snapshot->TxnVersion(identity.app_id()) : std::nullopt;
+    if (!holds || *holds <= state.last_done) continue;
+    const auto decided = lake.Head(ReadyKey(identity.node, *holds, 1));  // by another run, since the state was loaded
+    if (decided) continue;
+    if (decided.error().kind != ErrorKind::kNotFound) return Fail(decided.error());
+    return Fail(RecordsLost(output.table, *holds, state.last_done + 1));
+  }
+  return Ok();
+}
+
 // A table that shows this batch, or a later one, though nobody decided it: its records are gone. Going on would take the old commit for
 // ours.
 Status CheckKnowsBatches(store::ObjectStore& lake, const ReadyRecord& ready, const std::string& ready_key) {
@@ -82,9 +102,7 @@ Status CheckKnowsBatches(store::ObjectStore& lake, const ReadyRecord& ready, con
     const auto decided = lake.Head(ready_key);  // by another run, just now: that one is followed
     if (decided) return Ok();
     if (decided.error().kind != ErrorKind::kNotFound) return Fail(decided.error());
-    return Fail(ConflictError("records-lost", fmt::format("{} holds batch {}, but the records of its batches end before batch {}",
-                                                          change.table, *change.expected_txn, ready.n))
-                    .Hint("put <lake>/_sluice back from a backup, or remove the table's folder and let it be built anew"));
+    return Fail(RecordsLost(change.table, *change.expected_txn, ready.n));
   }
   return Ok();
 }
@@ -113,8 +131,8 @@ Status CheckSameTable(const NodeState& state, const std::string& root, const del
                   .Hint(hint));
 }
 
-BatchLog::BatchLog(store::ObjectStore& lake, Clock& clock, Random& random, NodeIdentity identity)
-    : lake_(lake), clock_(clock), random_(random), identity_(std::move(identity)) {}
+BatchLog::BatchLog(store::ObjectStore& lake, Clock& clock, Random& random, NodeIdentity identity, LogFloor floor)
+    : lake_(lake), clock_(clock), random_(random), identity_(std::move(identity)), floor_(std::move(floor)) {}
 
 Result<NodeState> BatchLog::Load() {
   const std::string& node = identity_.node;
@@ -157,6 +175,7 @@ Result<NodeState> BatchLog::Recover(const Reprepare& reprepare) {
 
 Result<OpenRecord> BatchLog::Open(const NodeState& state, const OpenRequest& request) {
   if (state.pending) return Fail(BugError(fmt::format("batch {} of {} is decided: finish it first", state.last_done + 1, identity_.node)));
+  SLUICE_CHECK(CheckRecordsThere(lake_, identity_, state, request.outputs));
   OpenRecord record{.n = state.last_done + 1,
                     .attempt = state.highest_attempt,
                     .run_id = identity_.run_id,
@@ -181,6 +200,11 @@ Result<OpenRecord> BatchLog::Open(const NodeState& state, const OpenRequest& req
       RetryableError("too-many-attempts", fmt::format("batch {} of {} was begun {} times", record.n, identity_.node, kMostAttempts)));
 }
 
+Result<Instant> BatchLog::ClockOf(int64_t n, int attempt) {
+  SLUICE_TRY(const OpenRecord open, ReadOpen(lake_, identity_.node, n, attempt));
+  return open.clock;
+}
+
 Result<Decision> BatchLog::Decide(const NodeState& state, ReadyRecord ready) {
   ready.k = 1;
   ready.run_id = identity_.run_id;
@@ -195,8 +219,38 @@ Result<Decision> BatchLog::Decide(const NodeState& state, ReadyRecord ready) {
   return Decision{std::move(theirs), false};
 }
 
+Result<std::optional<Instant>> BatchLog::LastAttemptAt(const NodeState& state) {
+  if (state.pending || state.highest_attempt == 0) return std::optional<Instant>();
+  SLUICE_TRY(const auto open, lake_.Head(OpenKey(identity_.node, state.last_done + 1, state.highest_attempt)));
+  return std::optional(open.modified);
+}
+
+Result<bool> BatchLog::CloseAttempts(const NodeState& state, const std::string& cursor) {
+  if (state.pending || state.abandoned || state.highest_attempt == 0) return false;
+  SLUICE_TRY(const OpenRecord open, ReadOpen(lake_, identity_.node, state.last_done + 1, state.highest_attempt));
+  ReadyRecord ready{.n = open.n, .attempt = open.attempt, .kind = kClosedKind, .changes = {}, .cursor = cursor};
+  ready.fingerprint = state.last_done == 0 ? open.fingerprint : state.fingerprint;
+  SLUICE_TRY(const Decision decision, Decide(state, std::move(ready)));
+  if (!decision.mine) return false;
+  const Reprepare none = [](const ReadyRecord&, const std::vector<size_t>&) -> Result<Repreparation> {
+    return Fail(BugError("a batch without changes is prepared again"));
+  };
+  SLUICE_CHECK(Finish(open.n, none));
+  return true;
+}
+
+Result<std::vector<TableVersion>> BatchLog::NewestComplete() {
+  SLUICE_TRY(const auto batches, ListBatches(lake_, identity_.node, 0));
+  for (auto batch = batches.rbegin(); batch != batches.rend(); ++batch) {
+    if (!batch->done) continue;
+    SLUICE_TRY(DoneRecord done, ReadDone(lake_, identity_.node, batch->n));
+    if (!done.abandoned) return std::move(done.tables);
+  }
+  return std::vector<TableVersion>();
+}
+
 Result<DoneRecord> BatchLog::Finish(int64_t n, const Reprepare& reprepare) {
-  return Finisher(lake_, clock_, random_, identity_, n, reprepare).Run();
+  return Finisher(lake_, clock_, random_, identity_, n, reprepare, floor_).Run();
 }
 
 }  // namespace sluice::state

@@ -1,50 +1,13 @@
 // The counterexamples of the protocol's exhaustive model (docs/exactly-once.md), played against the real code: the natural
 // readings of the rules that turned out wrong. Each test is the trace that broke the wrong reading, with the same two runs, faults
 // and foreign writers; its name carries the model's number. T0, T1: the batch's first and second table.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "state/record_store.h"
-#include "state/toy_lake.h"
+#include "state/traces.h"
 
 namespace sluice::state::toy {
 namespace {
-
-using store::FaultKind;
-using store::Operation;
-using store::OperationKind;
-
-std::string Said(const Result<std::string>& result) { return result ? *result : result.error().ToString(); }
-
-// Something that happens once, just before the `nth` operation whose kind is given and whose key ends so.
-store::FaultyOptions Before(OperationKind kind, std::string ending, std::function<void()> what, int nth = 1) {
-  auto seen = std::make_shared<int>(0);
-  return {.before = [=, what = std::move(what)](const Operation& operation) {
-    if (operation.kind == kind && operation.key.ends_with(ending) && ++*seen == nth) what();
-  }};
-}
-
-// The number of the first operation of that kind on a key that ends so, in a run of such a world.
-int64_t NumberOf(World world, OperationKind kind, const std::string& ending) {
-  for (const Operation& operation : RunWith(world).operations) {
-    if (operation.kind == kind && operation.key.ends_with(ending)) return operation.number;
-  }
-  ADD_FAILURE() << "no " << Name(kind) << " of " << ending;
-  return 0;
-}
-
-constexpr const char* kReady = ".ready";
-constexpr const char* kDone = ".done";
-std::string LogFile(int table, int64_t version) { return kRoots[table] + "/_delta_log/" + delta::CommitFileName(version); }
-
-World AfterFirstBatch(Kind kind, int64_t records = 2, int64_t more = 2) {
-  World world(kind, records);
-  RunToRest(world);
-  world.end += more;
-  return world;
-}
 
 TEST(Counterexample, Cx01_AStaleRunCannotSetTheCursorBack) {
   World world(Kind::kIngest, 1);
@@ -72,20 +35,6 @@ TEST(Counterexample, Cx02_ATableWithoutRowsGetsNoCommitAndStopsNothing) {
   EXPECT_EQ(Commits(world, 0).size(), 2u);  // batches 1 and 3
   EXPECT_EQ(Commits(world, 1).size(), 1u);
   ExpectExactlyOnce(world, "cx02");
-}
-
-TEST(Counterexample, Cx03_AVoidIngestIsPreparedFromItsStagedRowsNotFromTheSource) {
-  World world = AfterFirstBatch(Kind::kIngest, 2, 1);
-  const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(0, 1), [&] {
-                                world.end = 4;  // record 3 appears, contents change, and T0's entry becomes void
-                                world.flavour = 1;
-                                ForeignConflict(world, 0);
-                              }));
-  EXPECT_TRUE(a.result) << Said(a.result);
-  EXPECT_EQ(HighestReady(world, 2)->k, 2);
-  EXPECT_EQ(HighestReady(world, 2)->cursor, "3");
-  RunToRest(world);
-  ExpectExactlyOnce(world, "cx03");
 }
 
 TEST(Counterexample, Cx04_AnOpenWithoutAnswerIsNotMine) {
@@ -247,117 +196,6 @@ TEST(Counterexample, Cx11_AStaleRunFindsDoneBeforeItLooksAtTablesThatWentOn) {
                               }));
   EXPECT_TRUE(a.result) << Said(a.result);
   ExpectExactlyOnce(world, "cx11");
-}
-
-TEST(Counterexample, Cx12_TwoRunsThatPrepareAgainFollowTheOneThatWasFirst) {
-  World world = AfterFirstBatch(Kind::kGroup);
-  // Both find T0 void. A is about to put ready.2; B puts its own ready.2, commits T0 with it, and dies.
-  const int64_t put = [] {
-    World same = AfterFirstBatch(Kind::kGroup);
-    ForeignConflict(same, 0);
-    return NumberOf(std::move(same), OperationKind::kPutIfAbsent, LogFile(0, 2));
-  }();
-  store::FaultyOptions options = Before(OperationKind::kPutIfAbsent, LogFile(0, 1), [&] { ForeignConflict(world, 0); });
-  const auto conflict_first = options.before;
-  const auto b_comes = Before(OperationKind::kPutIfAbsent, ".ready.2", [&] {
-                         (void)RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(1, 1), [] {}));
-                       }).before;
-  options.before = [=](const Operation& operation) {
-    conflict_first(operation);
-    b_comes(operation);
-  };
-  const RunReport a = RunWith(world, std::move(options));
-  EXPECT_GT(put, 0);
-  EXPECT_TRUE(a.result) << Said(a.result);
-  EXPECT_EQ(HighestReady(world, 2)->k, 2);
-  RunToRest(world);
-  ExpectExactlyOnce(world, "cx12");
-}
-
-TEST(Counterexample, Cx12_WithTheWinnerDyingAtEveryPoint) {
-  for (int64_t death = 1; death < 60; ++death) {
-    World world = AfterFirstBatch(Kind::kGroup);
-    const auto conflict = Before(OperationKind::kPutIfAbsent, LogFile(0, 1), [&] { ForeignConflict(world, 0); }).before;
-    const auto b_comes = Before(OperationKind::kPutIfAbsent, ".ready.2", [&] {
-                           (void)RunWith(world, {.faults = {{.at = death, .kind = FaultKind::kKillAfter}}});
-                         }).before;
-    const RunReport a = RunWith(world, {.before = [=](const Operation& operation) {
-                                  conflict(operation);
-                                  b_comes(operation);
-                                }});
-    EXPECT_TRUE(a.result) << death << ": " << Said(a.result);
-    RunToRest(world);
-    ExpectExactlyOnce(world, fmt::format("cx12, B died after {}", death));
-  }
-}
-
-TEST(Counterexample, Cx13_WhatWasComputedFromAVoidChangeIsPreparedAgainWithIt) {
-  World world = AfterFirstBatch(Kind::kGroup);
-  const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(0, 1), [&] { ForeignConflict(world, 0); }));
-  EXPECT_TRUE(a.result) << Said(a.result);
-  const ReadyRecord first = ReadReady(*world.lake, kNode, 2, 1).value(), second = ReadReady(*world.lake, kNode, 2, 2).value();
-  EXPECT_NE(first.changes[0].commit, second.changes[0].commit);
-  EXPECT_NE(first.changes[1].commit, second.changes[1].commit);  // T1 too, though nobody touched T1
-  EXPECT_EQ(first.cursor, second.cursor);
-  EXPECT_EQ(first.inputs, second.inputs);
-  ExpectExactlyOnce(world, "cx13");
-}
-
-TEST(Counterexample, Cx13_WhatIsCommittedOrIndependentStaysAsItWas) {
-  World world = AfterFirstBatch(Kind::kIngest);
-  const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(1, 1), [&] { ForeignConflict(world, 1); }));
-  EXPECT_TRUE(a.result) << Said(a.result);
-  const ReadyRecord first = ReadReady(*world.lake, kNode, 2, 1).value(), second = ReadReady(*world.lake, kNode, 2, 2).value();
-  EXPECT_EQ(first.changes[0], second.changes[0]);
-  EXPECT_NE(first.changes[1], second.changes[1]);
-  ExpectExactlyOnce(world, "cx13");
-}
-
-TEST(Counterexample, Cx14_AFailedCheckOfARepreparationAbandonsTheBatchAndTheNextRollsItBack) {
-  World world = AfterFirstBatch(Kind::kGroup);
-  const RunReport a = RunWith(world, Before(OperationKind::kPutIfAbsent, LogFile(1, 1), [&] {  // T0 is committed by then
-                                ForeignConflict(world, 1);
-                                world.bad_checks = true;
-                              }));
-  EXPECT_TRUE(a.result) << Said(a.result);
-  EXPECT_TRUE(ReadDone(*world.lake, kNode, 2)->abandoned);
-  EXPECT_EQ(Runner(world, *world.lake).log().Load()->abandoned, true);
-  EXPECT_EQ(Rows(world, 1), (std::vector<std::string>{"0", "1"}));  // T1 got no rows, only the txn
-  EXPECT_EQ(delta::LoadSnapshot(*world.lake, kRoots[1])->TxnVersion(kProject + "/" + kNode), 2);
-  world.bad_checks = false;
-
-  const NodeState rolled_back = Runner(world, *world.lake).log().Recover(Runner(world, *world.lake).reprepare()).value();
-  EXPECT_EQ(rolled_back.last_done, 3);
-  EXPECT_EQ(rolled_back.cursor, "2");
-  EXPECT_EQ(Rows(world, 0), (std::vector<std::string>{"0", "1"}));  // as before batch 2, from a copy
-  RunToRest(world);
-  for (const int table : {0, 1}) EXPECT_EQ(Rows(world, table), (std::vector<std::string>{"0", "1", "2", "3"}));
-}
-
-TEST(Counterexample, Cx14_KilledAnywhereOnThatWay) {
-  for (const Kind kind : {Kind::kIngest, Kind::kGroup}) {
-    for (int64_t death = 20; death < 120; death += 2) {
-      World world = AfterFirstBatch(kind);
-      store::FaultyOptions options = Before(OperationKind::kPutIfAbsent, LogFile(1, 1), [&] {
-        ForeignConflict(world, 1);
-        world.bad_checks = true;
-      });
-      options.faults = {{.at = death, .kind = FaultKind::kKillAfter}};
-      (void)RunWith(world, std::move(options));
-      (void)RunWith(world, {.faults = {{.at = death / 2, .kind = FaultKind::kKillAfter}}});
-      world.bad_checks = false;
-      RunToRest(world);
-      std::vector<std::string> all = Rows(world, 0);
-      if (kind == Kind::kIngest) {
-        const auto more = Rows(world, 1);
-        all.insert(all.end(), more.begin(), more.end());
-        std::sort(all.begin(), all.end());
-      } else {
-        EXPECT_EQ(Rows(world, 1), all) << death;
-      }
-      EXPECT_EQ(all, (std::vector<std::string>{"0", "1", "2", "3"})) << death;
-    }
-  }
 }
 
 TEST(Counterexample, Cx20_ARollbackCoversEveryTableOfTheBatch) {

@@ -115,7 +115,8 @@ Verdict Judge(const TableChange& change, const std::string& app_id, int64_t n, c
 
   if (creation) return Voided{fmt::format("{} was created by someone else, as version 0", change.table)};
   if (!trace.log_whole) return Voided{fmt::format("the log of {} after version {} was cleaned away", change.table, commit.read_version)};
-  if (const auto conflict = delta::FindConflict(commit, look.since.commits)) return Voided{conflict->what};
+  if (const auto conflict = delta::FindConflict(commit, look.since.commits, delta::IsolationOf(look.snapshot->metadata)))
+    return Voided{conflict->what};
   return PutAt{table.version + 1};
 }
 

@@ -6,15 +6,18 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "core/text.h"
+#include "delta/clean_log.h"
+#include "delta/duration.h"
+#include "delta/path.h"
+#include "state/copies.h"
 #include "state/ledger_index.h"
+#include "state/restore.h"
 #include "state/rollback.h"
 
 namespace sluice::state {
 namespace {
 
-constexpr int kMostSteps = 2000;  // of one Finish: each lost race, and each re-preparation, is one
-constexpr int kMostLooks = 5;
+constexpr int kMostSteps = 2000;             // of one Finish: each lost race, and each re-preparation, is one
 constexpr int64_t kCheckpointInterval = 10;  // as other writers do by default
 
 std::string JsonString(const std::string& plain) { return nlohmann::json(plain).dump(); }
@@ -30,6 +33,8 @@ std::vector<size_t> WithDependents(const std::vector<TableChange>& changes, size
   return redo;
 }
 
+bool HasDependents(const std::vector<TableChange>& changes, size_t at) { return WithDependents(changes, at).size() > 1; }
+
 int64_t CheckpointInterval(const delta::Metadata& metadata) {
   const auto found = metadata.configuration.find("delta.checkpointInterval");
   int64_t interval = 0;
@@ -37,11 +42,55 @@ int64_t CheckpointInterval(const delta::Metadata& metadata) {
   return interval > 0 ? interval : kCheckpointInterval;
 }
 
+// The files that a change names and that were staged some time ago, perhaps by another run.
+class StagedFiles {
+ public:
+  StagedFiles(store::ObjectStore& lake, const std::string& node, int64_t n, const TableChange& change, Copies& copies, Instant old_at)
+      : lake_(lake), node_(node), n_(n), table_(change.table), root_(change.root), copies_(copies), old_at_(old_at) {}
+
+  // Puts a copy in the place of what is too old. Error "staged-file-missing".
+  Result<bool> Renew(delta::Action& action) {
+    if (auto* add = std::get_if<delta::Add>(&action); add != nullptr && !delta::IsAbsolutePath(add->path)) {
+      SLUICE_TRY(const bool old, AnyOld(copies_.NeedsOf(*add)));
+      if (!old) return false;
+      SLUICE_TRY(*add, copies_.Lasting(*add));
+      return true;
+    }
+    if (auto* cdc = std::get_if<delta::CdcFile>(&action); cdc != nullptr && !delta::IsAbsolutePath(cdc->path)) {
+      SLUICE_TRY(const bool old, AnyOld({delta::StoreKey(root_, cdc->path)}));
+      if (!old) return false;
+      SLUICE_TRY(*cdc, copies_.Copy(*cdc));
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  Result<bool> AnyOld(const std::vector<std::string>& keys) {
+    bool old = false;
+    for (const std::string& key : keys) {
+      const auto meta = lake_.Head(key);
+      if (!meta && meta.error().kind != ErrorKind::kNotFound) return Fail(meta.error());
+      if (!meta)
+        return Fail(ConflictError("staged-file-missing", fmt::format("batch {} of {} was decided, but its file {} of {} is gone", n_, node_,
+                                                                     key.substr(root_.size() + 1), table_))
+                        .Hint("a VACUUM by another program took it; rebuild the node with --full-refresh"));
+      old = old || meta->modified < old_at_;
+    }
+    return old;
+  }
+
+  store::ObjectStore& lake_;
+  const std::string& node_;
+  const int64_t n_;
+  const std::string table_, root_;
+  Copies& copies_;
+  const Instant old_at_;
+};
+
 }  // namespace
 
-namespace {
-
-Result<TableLook> LookOnce(store::ObjectStore& lake, const TableChange& change) {
+Result<TableLook> LookAt(store::ObjectStore& lake, const TableChange& change) {
   TableLook look;
   SLUICE_TRY(look.snapshot, delta::LoadSnapshotIfExists(lake, change.root));
   if (look.snapshot && look.snapshot->version > change.commit.read_version) {
@@ -50,20 +99,9 @@ Result<TableLook> LookOnce(store::ObjectStore& lake, const TableChange& change) 
   return look;
 }
 
-}  // namespace
-
-Result<TableLook> LookAt(store::ObjectStore& lake, const TableChange& change) {
-  for (int tries = 1;; ++tries) {
-    auto look = LookOnce(lake, change);
-    // A log file that was listed and is gone: someone cleans the log just now.
-    const bool cleaned = !look && look.error().kind == ErrorKind::kNotFound;
-    if (!cleaned || tries == kMostLooks) return look;
-  }
-}
-
 Finisher::Finisher(store::ObjectStore& lake, Clock& clock, Random& random, const NodeIdentity& identity, int64_t n,
-                   const Reprepare& reprepare)
-    : lake_(lake), clock_(clock), random_(random), identity_(identity), n_(n), reprepare_(reprepare) {}
+                   const Reprepare& reprepare, const LogFloor& floor)
+    : lake_(lake), clock_(clock), random_(random), identity_(identity), n_(n), reprepare_(reprepare), floor_(floor) {}
 
 Result<DoneRecord> Finisher::Run() {
   for (int step = 0; step < kMostSteps; ++step) {
@@ -96,7 +134,18 @@ Status Finisher::Advance() {
   SLUICE_TRY(const TableLook look, LookAt(lake_, change));
   const Verdict verdict = Judge(change, identity_.app_id(), n_, look);
   if (std::holds_alternative<AlreadyCommitted>(verdict)) return Arrived(*look.snapshot);
-  if (const auto* at = std::get_if<PutAt>(&verdict)) return Put(change, look.snapshot ? &*look.snapshot : nullptr, at->version);
+  if (const auto* at = std::get_if<PutAt>(&verdict)) {
+    // Another change was computed from this one's rows on the version before: it would not know what a foreign commit put between. And
+    // which version a restore made must be known from its decision.
+    if (at->version != change.commit.read_version + 1 &&
+        (ready_->kind == kRestoreKind || HasDependents(ready_->changes, committed_.size())))
+      return PrepareAgain(fmt::format("{} has a foreign commit, and the batch was prepared on the version before it", change.table));
+    if (IsRecovery() && !renewed_) {
+      SLUICE_TRY(renewed_, RenewOldFiles());
+      if (renewed_) return Ok();
+    }
+    return Put(change, look.snapshot ? &*look.snapshot : nullptr, at->version);
+  }
   if (const auto* voided = std::get_if<Voided>(&verdict)) return PrepareAgain(voided->why);
   return Fail(std::get<Stopped>(verdict).error);
 }
@@ -105,13 +154,21 @@ Status Finisher::Arrived(const delta::Snapshot& table) {
   const TableChange& change = ready_->changes[committed_.size()];
   committed_.push_back({change.table, change.root, table.metadata.id, table.version, n_});
   if (wrote_root_ == change.root && table.version > 0 && table.version % CheckpointInterval(table.metadata) == 0)
-    (void)delta::WriteCheckpoint(lake_, change.root, table, clock_);  // only for speed: the next tenth version tries again
+    KeepUp(change.root, table);
   return Ok();
 }
 
+// Only for speed and space: where it fails, the next tenth version tries again.
+void Finisher::KeepUp(const std::string& root, const delta::Snapshot& table) {
+  if (!delta::WriteCheckpoint(lake_, root, table, clock_) || !floor_) return;
+  (void)delta::CleanLog(lake_, root, table.metadata, [&] { return floor_(root); }, clock_);
+}
+
 Status Finisher::Put(const TableChange& change, const delta::Snapshot* table, int64_t version) {
-  if (table != nullptr) SLUICE_CHECK(delta::CheckWritable(table->protocol, table->metadata));
-  if (ready_->k > 1 || ready_->run_id != identity_.run_id) SLUICE_CHECK(CheckStagedFiles(change));
+  if (table != nullptr) {
+    SLUICE_CHECK(delta::CheckWritable(table->protocol, table->metadata));
+    SLUICE_CHECK(delta::CheckAppendOnly(table->protocol, table->metadata, change.commit.actions));
+  }
   delta::CommitStamp stamp{.commit_id = NewUuid(clock_, random_),
                            .txn = delta::Txn{identity_.app_id(), n_, clock_.Now().millis()},
                            .now = clock_.Now(),
@@ -119,26 +176,36 @@ Status Finisher::Put(const TableChange& change, const delta::Snapshot* table, in
                            .extra = {{"sluiceNode", JsonString(identity_.node)},
                                      {"sluiceBatch", std::to_string(n_)},
                                      {"sluiceRunId", JsonString(ready_->run_id)}},
-                           .in_commit_timestamp = table ? delta::NextInCommitTimestamp(*table, clock_.Now()) : std::nullopt};
+                           .in_commit_timestamp = delta::NextInCommitTimestamp(table, change.commit, clock_.Now())};
   // Committed or not: only a fresh look tells (the slot may have been cleaned away beneath a newer checkpoint).
   SLUICE_CHECK(delta::PutCommit(lake_, change.root, version, change.commit, stamp, clock_));
   wrote_root_ = change.root;
   return Ok();
 }
 
-// These files were staged some time ago, perhaps by another run; a VACUUM that knows no records, or a drop, may have taken them.
-Status Finisher::CheckStagedFiles(const TableChange& change) const {
-  for (const delta::Action& action : change.commit.actions) {
-    const auto* add = std::get_if<delta::Add>(&action);
-    if (add == nullptr || add->path.find("://") != std::string::npos || add->path.starts_with('/')) continue;
-    const auto meta = lake_.Head(change.root + "/" + PercentDecode(add->path));
-    if (meta) continue;
-    if (meta.error().kind != ErrorKind::kNotFound) return Fail(meta.error());
-    return Fail(ConflictError("staged-file-missing", fmt::format("batch {} of {} was decided, but its file {} of {} is gone", n_,
-                                                                 identity_.node, add->path, change.table))
-                    .Hint("a VACUUM by another program took it; rebuild the node with --full-refresh"));
+Result<bool> Finisher::RenewOldFiles() {
+  ReadyRecord next = *ready_;
+  bool renewed = false;
+  for (size_t i = committed_.size(); i < next.changes.size(); ++i) {
+    TableChange& change = next.changes[i];
+    SLUICE_TRY(const auto table, delta::LoadSnapshotIfExists(lake_, change.root));
+    const std::string prefix = fmt::format("{}.{}", StagedFilePrefix(identity_.node, n_, next.attempt), next.k + 1);
+    Copies copies(lake_, change.root, prefix, table ? &*table : nullptr, clock_, random_);
+    StagedFiles staged(lake_, identity_.node, n_, change, copies, OldAt(table ? &*table : nullptr));
+    for (delta::Action& action : change.commit.actions) {
+      SLUICE_TRY(const bool old, staged.Renew(action));
+      renewed = renewed || old;
+    }
   }
-  return Ok();
+  if (renewed) SLUICE_CHECK(PutReady(std::move(next)));
+  return renewed;
+}
+
+// Staged before this, a file has seen half of what other programs' VACUUMs leave to files that no log names.
+Instant Finisher::OldAt(const delta::Snapshot* table) const {
+  constexpr int64_t kWeekMillis = 7 * delta::kDayMillis;
+  const auto retention = table ? delta::DurationOf(table->metadata, "delta.deletedFileRetentionDuration", kWeekMillis) : kWeekMillis;
+  return Instant{clock_.Now().micros - retention.value_or(kWeekMillis) / 2 * 1000};
 }
 
 Status Finisher::PrepareAgain(const std::string& why) {
@@ -159,16 +226,21 @@ Status Finisher::PrepareAgain(const std::string& why) {
       }
     }
   }
+  return PutReady(std::move(next));
+}
+
+// As the next preparation; whoever was first with it: the highest is read again.
+Status Finisher::PutReady(ReadyRecord next) {
   next.k = ready_->k + 1;
   next.run_id = identity_.run_id;
   SLUICE_TRY(const std::string bytes, Render(next));
-  // Whoever was first: the highest is read again.
   SLUICE_CHECK(PutOnce(lake_, clock_, ReadyKey(identity_.node, n_, next.k), bytes));
   return Ok();
 }
 
 Result<Repreparation> Finisher::Redo(const std::vector<size_t>& redo) {
   if (ready_->kind == kRollbackKind) return PrepareRollbackAgain(lake_, identity_, *ready_, redo);
+  if (ready_->kind == kRestoreKind) return PrepareRestoreAgain(lake_, clock_, random_, identity_, *ready_, redo);
   return reprepare_(*ready_, redo);
 }
 

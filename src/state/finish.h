@@ -14,7 +14,8 @@ namespace sluice::state {
 // The work of one BatchLog::Finish.
 class Finisher {
  public:
-  Finisher(store::ObjectStore& lake, Clock& clock, Random& random, const NodeIdentity& identity, int64_t n, const Reprepare& reprepare);
+  Finisher(store::ObjectStore& lake, Clock& clock, Random& random, const NodeIdentity& identity, int64_t n, const Reprepare& reprepare,
+           const LogFloor& floor);
   Result<DoneRecord> Run();
 
  private:
@@ -23,11 +24,18 @@ class Finisher {
   // One look at the table of the next change, and one step for it.
   Status Advance();
   Status Put(const TableChange& change, const delta::Snapshot* table, int64_t version);
-  Status CheckStagedFiles(const TableChange& change) const;
+  // Does this run not know what became of the staged files since they were written?
+  bool IsRecovery() const { return ready_->k > 1 || ready_->run_id != identity_.run_id; }
+  // Decides anew for the changes that are left, with copies in the place of files that are old enough for another program's VACUUM to take
+  // them soon. True: it did.
+  Result<bool> RenewOldFiles();
   Status PrepareAgain(const std::string& why);
+  Status PutReady(ReadyRecord next);
+  Instant OldAt(const delta::Snapshot* table) const;
   Result<Repreparation> Redo(const std::vector<size_t>& redo);
   Result<ReadyRecord> Abandoned(const std::string& why) const;
   Status Arrived(const delta::Snapshot& table);
+  void KeepUp(const std::string& root, const delta::Snapshot& table);
   Result<DoneRecord> WriteDone();
   Result<DoneRecord> DoneFrom(const std::vector<TableVersion>& before) const;
 
@@ -37,9 +45,11 @@ class Finisher {
   const NodeIdentity& identity_;
   int64_t n_;
   const Reprepare& reprepare_;
+  const LogFloor& floor_;
 
   std::optional<ReadyRecord> ready_;
   std::vector<TableVersion> committed_;    // of ready_->changes, from the first; the next one's index is its size
+  bool renewed_ = false;                   // what this run copied is not old, whatever the store's clock says
   std::optional<std::string> wrote_root_;  // whose commit this run put last
 };
 

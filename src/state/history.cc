@@ -24,6 +24,12 @@ Result<std::vector<BatchSummary>> History(store::ObjectStore& lake, const std::s
   return history;
 }
 
+Result<std::pair<DoneRecord, ReadyRecord>> ReadBatch(store::ObjectStore& lake, const std::string& node, int64_t n) {
+  SLUICE_TRY(DoneRecord done, ReadDone(lake, node, n));
+  SLUICE_TRY(ReadyRecord ready, ReadReady(lake, node, n, done.k));
+  return std::pair(std::move(done), std::move(ready));
+}
+
 Result<std::vector<std::string>> NodesWithRecords(store::ObjectStore& lake) {
   constexpr std::string_view kFolder = "_sluice/batches/";
   SLUICE_TRY(const auto objects, lake.List(kFolder));

@@ -7,7 +7,9 @@
 
 #include "core/text.h"
 #include "state/ledger_index.h"
+#include "state/mend.h"
 #include "state/record_store.h"
+#include "state/restore.h"
 
 namespace sluice::state {
 namespace {
@@ -60,6 +62,7 @@ bool ApplyLines(std::string_view text, std::map<std::string, LedgerEntry>& files
 }
 
 bool ReplacesLedger(const ReadyRecord& ready) {
+  if (RestoreTargetOf(ready)) return true;
   const json inputs = json::parse(ready.inputs, nullptr, false);
   return inputs.is_object() && inputs.value("replaces_ledger", false);
 }
@@ -69,10 +72,13 @@ bool NamesFiles(const ReadyRecord& ready) {
   return inputs.is_object() && inputs.contains("files");
 }
 
-// An abandoned batch consumed nothing: what follows it takes its inputs again.
-Status Apply(const ReadyRecord& ready, FileLedger& ledger) {
+// An abandoned batch consumed nothing: what follows it takes its inputs again. After a restore that holds which held then.
+Status Apply(store::ObjectStore& lake, const std::string& node, const ReadyRecord& ready, FileLedger& ledger) {
+  if (const auto target = RestoreTargetOf(ready); target && !ready.abandoned) {
+    SLUICE_TRY(ledger, LoadLedger(lake, node, NodeState{.last_done = target->batch}));
+  }
   ledger.through = ready.n;
-  if (ready.abandoned) return Ok();
+  if (ready.abandoned || RestoreTargetOf(ready)) return Ok();
   if (ReplacesLedger(ready)) ledger.files.clear();
   SLUICE_TRY(auto files, FilesOf(ready));
   for (LedgerEntry& entry : files) ledger.files[entry.path] = std::move(entry);
@@ -82,7 +88,7 @@ Status Apply(const ReadyRecord& ready, FileLedger& ledger) {
 Status ApplyRecord(store::ObjectStore& lake, const std::string& node, int64_t n, FileLedger& ledger) {
   SLUICE_TRY(const DoneRecord done, ReadDone(lake, node, n));
   SLUICE_TRY(const ReadyRecord ready, ReadReady(lake, node, n, done.k));
-  return Apply(ready, ledger);
+  return Apply(lake, node, ready, ledger);
 }
 
 std::optional<int64_t> NumberAfter(std::string_view key, std::string_view prefix) {
@@ -152,9 +158,9 @@ std::string InputsOfFiles(const std::vector<LedgerEntry>& files, bool replaces_l
 }
 
 void IndexFiles(store::ObjectStore& lake, const std::string& node, const ReadyRecord& ready) {
-  if (!NamesFiles(ready)) return;
+  if (!NamesFiles(ready) && !RestoreTargetOf(ready)) return;
   FileLedger own;
-  if (!Apply(ready, own)) return;
+  if (!Apply(lake, node, ready, own) || (own.files.empty() && RestoreTargetOf(ready))) return;
   (void)lake.Put(FilesKey(node, ready.n), RenderLines(!ready.abandoned && ReplacesLedger(ready), own.files));
   if (ready.n % kJoinEvery != 0) return;
   const auto ledger = LoadLedger(lake, node, NodeState{.last_done = ready.n});
@@ -166,18 +172,20 @@ Result<std::vector<std::string>> RebuildIndexes(store::ObjectStore& lake, const 
   SLUICE_TRY(std::vector<std::string> nodes, NodesWithRecords(lake));
   if (!only_node.empty()) std::erase_if(nodes, [&](const std::string& node) { return node != only_node; });
   for (const std::string& node : nodes) {
-    SLUICE_TRY(const auto indexes, lake.List(IndexFolder(node)));
-    for (const auto& index : indexes) SLUICE_CHECK(lake.Delete(index.key));
     SLUICE_TRY(const auto batches, ListBatches(lake, node, 0));
+    SLUICE_CHECK(MendDoneRecords(lake, node, batches));
     FileLedger ledger;
     std::optional<HeadIndex> head;
     for (const BatchRecords& batch : batches) {
-      if (!batch.done) continue;
+      if (batch.n == batches.back().n && !batch.done) continue;  // begun, perhaps decided: a run goes on there
       SLUICE_TRY(const DoneRecord done, ReadDone(lake, node, batch.n));
       SLUICE_TRY(const ReadyRecord ready, ReadReady(lake, node, batch.n, done.k));
-      SLUICE_CHECK(Apply(ready, ledger));
+      SLUICE_CHECK(Apply(lake, node, ready, ledger));
       head = MakeHead(done, ready);
     }
+    // Only now: where a record cannot be read, the runs go on from the index that there is.
+    SLUICE_TRY(const auto indexes, lake.List(IndexFolder(node)));
+    for (const auto& index : indexes) SLUICE_CHECK(lake.Delete(index.key));
     if (head) WriteHead(lake, node, *head);
     if (!ledger.files.empty()) SLUICE_CHECK(lake.Put(LedgerKey(node, ledger.through), RenderLines(true, ledger.files)));
   }

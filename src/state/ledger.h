@@ -3,7 +3,8 @@
 // Correctness comes from the records: an index that is missing or behind is made up from them, and `sluice state rebuild` makes
 // all of it again. A decision says what it consumed in its inputs:
 //   {"files": [{"path": "orders/1.csv", "size": 12, "etag": "…"}, …], "replaces_ledger": true}
-// with replaces_ledger where the batch took everything anew (a full refresh from the source).
+// with replaces_ledger where the batch took everything anew (a full refresh from the source). After a restore (restore.h) the ledger is
+// that of the batch that it goes back to.
 #include <map>
 #include <string>
 #include <vector>
@@ -35,7 +36,8 @@ Result<std::vector<LedgerEntry>> FilesOf(const ReadyRecord& ready);
 // The inputs text for these files.
 std::string InputsOfFiles(const std::vector<LedgerEntry>& files, bool replaces_ledger = false);
 
-// Makes every index of every node (or one) again from the records. Gives the nodes it did.
+// Makes every index of every node (or one) again from the records, and done records that were damaged or lost from what they sum up.
+// Gives the nodes it did.
 Result<std::vector<std::string>> RebuildIndexes(store::ObjectStore& lake, const std::string& only_node = "");
 
 }  // namespace sluice::state

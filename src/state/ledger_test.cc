@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "state/check_records.h"
 #include "state/record_store.h"
 #include "store/faulty_store.h"
 
@@ -101,6 +102,54 @@ TEST_F(LedgerTest, LoadingStaysAFewReadsAfterThousandsOfBatches) {
   EXPECT_EQ(counted.operation_count(), 2);
   EXPECT_EQ(LoadLedger(counted, kNode, state)->files.size(), 300u);
   EXPECT_LT(counted.operation_count(), 2 + 2 + 32);
+}
+
+TEST_F(LedgerTest, ALostOrDamagedDoneRecordForgetsNoFile) {
+  for (int i = 1; i <= 4; ++i) Batch({File(i)});
+  const auto before = Ledger();
+  const std::string second = lake->Get(DoneKey(kNode, 2)).value();
+  ASSERT_TRUE(lake->Delete(DoneKey(kNode, 2)));
+  ASSERT_TRUE(lake->Put(DoneKey(kNode, 4), "{"));
+  ASSERT_TRUE(RebuildIndexes(*lake));
+  EXPECT_EQ(Ledger().files, before.files);
+  EXPECT_EQ(lake->Get(DoneKey(kNode, 2)).value(), second);
+  EXPECT_EQ(State().last_done, 4);
+}
+
+TEST_F(LedgerTest, ADamagedDecisionIsFoundBehindTheIndex) {
+  for (int i = 1; i <= 3; ++i) Batch({File(i)});
+  EXPECT_TRUE(CheckRecords(*lake)->faults.empty());
+  EXPECT_EQ(CheckRecords(*lake)->batches, 3);
+  ASSERT_TRUE(lake->Put(ReadyKey(kNode, 3, 1), "{"));
+  ASSERT_TRUE(lake->Delete(ReadyKey(kNode, 2, 1)));
+  ASSERT_TRUE(lake->Put(DoneKey(kNode, 1), "{"));
+  EXPECT_EQ(State().last_done, 3);  // by the index
+  const auto check = CheckRecords(*lake);
+  ASSERT_TRUE(check);
+  ASSERT_EQ(check->faults.size(), 3u);
+  EXPECT_EQ(check->faults[0].code, "bad-record");
+  EXPECT_NE(check->faults[0].hint.find("sluice state rebuild"), std::string::npos);
+  EXPECT_EQ(check->faults[1].code, "record-missing");
+  EXPECT_EQ(check->faults[2].code, "bad-record");
+  EXPECT_NE(check->faults[2].hint.find("keep _sluice/index"), std::string::npos) << check->faults[2].hint;
+}
+
+TEST_F(LedgerTest, ARebuildThatFailsLeavesTheIndexThatThereIs) {
+  for (int i = 1; i <= 3; ++i) Batch({File(i)});
+  ASSERT_TRUE(lake->Put(ReadyKey(kNode, 3, 1), "{"));
+  EXPECT_EQ(RebuildIndexes(*lake).error().code, "bad-record");
+  EXPECT_EQ(State().last_done, 3);
+  EXPECT_EQ(Ledger().files.size(), 3u);
+}
+
+TEST_F(LedgerTest, ARecordOfANewerSluiceIsNotMended) {
+  Batch({File(1)});
+  const std::string newer = R"({"format":2,"n":1})";
+  ASSERT_TRUE(lake->Put(DoneKey(kNode, 1), newer));
+  const auto rebuilt = RebuildIndexes(*lake);
+  ASSERT_FALSE(rebuilt);
+  EXPECT_EQ(rebuilt.error().code, "newer-record");
+  EXPECT_EQ(lake->Get(DoneKey(kNode, 1)).value(), newer);
 }
 
 TEST_F(LedgerTest, HistoryIsNewestFirst) {

@@ -15,7 +15,13 @@ constexpr int kFormat = 1;  // of all records; a reader refuses a newer one
 
 Error BadRecord(const std::string& key, std::string_view why) {
   return UnsupportedError("bad-record", fmt::format("the record {} cannot be read: {}", key, why))
-      .Hint("it was written by a newer Sluice, or damaged outside of it; records are never changed by Sluice");
+      .Hint(key.ends_with(".done") ? "it was damaged outside of Sluice; what it sums up is known elsewhere: sluice state rebuild"
+                                   : "it was damaged outside of Sluice: put <lake>/_sluice back from a backup");
+}
+
+Error NewerRecord(const std::string& key, int format) {
+  return UnsupportedError("newer-record", fmt::format("the record {} is of format {}; this Sluice knows up to {}", key, format, kFormat))
+      .Hint("a newer Sluice works on this lake: use that one");
 }
 
 // Runs `decode` over the parsed bytes; what nlohmann throws for a missing or mistyped field becomes an error.
@@ -24,8 +30,7 @@ Result<T> Parse(std::string_view bytes, const std::string& key, Decode decode) {
   const json value = json::parse(bytes, nullptr, false);
   if (!value.is_object()) return Fail(BadRecord(key, "it is not a JSON object"));
   try {
-    if (const int format = value.at("format").get<int>(); format != kFormat)
-      return Fail(BadRecord(key, fmt::format("its format is {}", format)));
+    if (const int format = value.at("format").get<int>(); format != kFormat) return Fail(NewerRecord(key, format));
     return decode(value);
   } catch (const json::exception& problem) {
     return Fail(BadRecord(key, problem.what()));
@@ -167,21 +172,24 @@ Result<DoneRecord> ParseDone(std::string_view bytes, const std::string& key) {
 }
 
 HeadIndex MakeHead(const DoneRecord& done, const ReadyRecord& ready) {
-  return {.done = done,
-          .cursor = ready.cursor,
-          .inputs = ready.inputs,
-          .counts = ready.counts,
-          .fingerprint = ready.fingerprint,
-          .run_id = ready.run_id};
+  HeadIndex head{.done = done,
+                 .cursor = ready.cursor,
+                 .inputs = ready.inputs,
+                 .counts = ready.counts,
+                 .fingerprint = ready.fingerprint,
+                 .run_id = ready.run_id,
+                 .prepared_for = {}};
+  for (const TableChange& change : ready.changes) head.prepared_for[change.table] = change.commit.read_version + 1;
+  return head;
 }
 
 Result<std::string> Render(const HeadIndex& head) {
   SLUICE_TRY(json cursor, Embedded(head.cursor, "cursor"));
   SLUICE_TRY(json inputs, Embedded(head.inputs, "inputs"));
   SLUICE_TRY(json counts, Embedded(head.counts, "counts"));
-  const json value{{"format", kFormat},           {"done", ToJson(head.done)},   {"cursor", std::move(cursor)},
-                   {"inputs", std::move(inputs)}, {"counts", std::move(counts)}, {"fingerprint", head.fingerprint},
-                   {"run_id", head.run_id}};
+  const json value{{"format", kFormat},           {"done", ToJson(head.done)},        {"cursor", std::move(cursor)},
+                   {"inputs", std::move(inputs)}, {"counts", std::move(counts)},      {"fingerprint", head.fingerprint},
+                   {"run_id", head.run_id},       {"prepared_for", head.prepared_for}};
   return value.dump() + "\n";
 }
 
@@ -192,7 +200,8 @@ Result<HeadIndex> ParseHead(std::string_view bytes, const std::string& key) {
                      .inputs = Text(value, "inputs"),
                      .counts = Text(value, "counts"),
                      .fingerprint = value.at("fingerprint"),
-                     .run_id = value.at("run_id")};
+                     .run_id = value.at("run_id"),
+                     .prepared_for = value.at("prepared_for")};
   });
 }
 

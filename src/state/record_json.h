@@ -1,5 +1,6 @@
 #pragma once
 // Records ↔ their bytes (JSON, one object). docs/records.md describes the fields.
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -12,7 +13,7 @@ Result<std::string> Render(const OpenRecord& record);
 Result<std::string> Render(const ReadyRecord& record);
 Result<std::string> Render(const DoneRecord& record);
 
-// Error "bad-record" naming the key.
+// Errors "bad-record" and "newer-record", naming the key.
 Result<OpenRecord> ParseOpen(std::string_view bytes, const std::string& key);
 Result<ReadyRecord> ParseReady(std::string_view bytes, const std::string& key);
 Result<DoneRecord> ParseDone(std::string_view bytes, const std::string& key);
@@ -21,6 +22,7 @@ Result<DoneRecord> ParseDone(std::string_view bytes, const std::string& key);
 struct HeadIndex {
   DoneRecord done;
   std::string cursor = "null", inputs = "{}", counts = "{}", fingerprint, run_id;
+  std::map<std::string, int64_t> prepared_for;  // table → version
 };
 HeadIndex MakeHead(const DoneRecord& done, const ReadyRecord& ready);
 Result<std::string> Render(const HeadIndex& head);

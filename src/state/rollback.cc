@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/text.h"
+#include "state/copies.h"
 #include "state/record_store.h"
 
 namespace sluice::state {
@@ -22,7 +23,10 @@ Error Impossible(const TableChange& change, int64_t n, std::string_view why) {
 class Undo {
  public:
   Undo(store::ObjectStore& lake, const TableChange& change, int64_t abandoned, std::string file_prefix)
-      : lake_(lake), change_(change), abandoned_(abandoned), file_prefix_(std::move(file_prefix)) {}
+      : lake_(lake),
+        change_(change),
+        abandoned_(abandoned),
+        copies_(lake, change.root, std::move(file_prefix), nullptr, SystemClock(), SystemRandom()) {}
 
   Result<delta::PreparedCommit> On(const delta::Snapshot& table) {
     delta::PreparedCommit commit{
@@ -59,24 +63,17 @@ class Undo {
       SLUICE_TRY(before_, delta::LoadSnapshot(lake_, change_.root, change_.commit.read_version));
     }
     const auto old = std::find_if(before_->files.begin(), before_->files.end(), [&](const delta::Add& file) { return file.path == path; });
-    if (old == before_->files.end() || old->deletion_vector)
-      return Fail(Impossible(change_, abandoned_, "the file " + path + " cannot be copied"));
-    delta::Add again = *old;
-    const size_t slash = path.rfind('/');
-    const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
-    again.path = fmt::format("{}{}-undo-{:05}.parquet", folder, PercentEncode(file_prefix_, false), copies_++);
+    if (old == before_->files.end()) return Fail(Impossible(change_, abandoned_, "the file " + path + " cannot be copied"));
+    SLUICE_TRY(delta::Add again, copies_.Lasting(*old));
     again.data_change = true;
-    SLUICE_TRY(const std::string bytes, lake_.Get(change_.root + "/" + PercentDecode(path)));
-    SLUICE_CHECK(lake_.Put(change_.root + "/" + PercentDecode(again.path), bytes));
     return again;
   }
 
   store::ObjectStore& lake_;
   const TableChange& change_;
   int64_t abandoned_;
-  std::string file_prefix_;
+  Copies copies_;
   std::optional<delta::Snapshot> before_;
-  int copies_ = 0;
 };
 
 bool ChangesData(const TableChange& change) {

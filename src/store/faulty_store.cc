@@ -62,6 +62,14 @@ bool IsRead(OperationKind kind) {
 
 std::string Operation::ToString() const { return fmt::format("{} {} {}", number, Name(kind), key); }
 
+// One operation on the inner store.
+template <typename R>
+struct Act {
+  std::function<R()> now;
+  std::function<std::function<void()>()> later = [] { return [] {}; };  // the same, owning its arguments
+  std::function<void()> half = [] {};                                   // what is left of it when it breaks off
+};
+
 // Decides what becomes of each operation. A kill takes `alive` exclusively: no operation that began before it, on another
 // thread, reaches the inner store after it.
 struct FaultyStore::Injector {
@@ -69,21 +77,20 @@ struct FaultyStore::Injector {
     for (const Fault& fault : options.faults) faults[fault.at] = fault;
   }
 
-  // R: what the method returns. `act` does it on the inner store; `again` is the same, owning its arguments, for a late one.
+  // R: what the method returns.
   template <typename R>
-  R Run(OperationKind kind, std::string_view key, const std::function<R()>& act, const std::function<std::function<void()>()>& again) {
-    if (kind == OperationKind::kWrite && !options.count_pieces) return Alive(act);
+  R Run(OperationKind kind, std::string_view key, const Act<R>& act) {
+    if (kind == OperationKind::kWrite && !options.count_pieces) return Alive(act.now);
     const Operation operation = Begin(kind, key);
     if (options.before) options.before(operation);
     LandDue(operation.number);
     const auto found = faults.find(operation.number);
-    if (found == faults.end()) return Alive(act);
-    return Strike(found->second, operation, act, again);
+    if (found == faults.end()) return Alive(act.now);
+    return Strike(found->second, operation, act);
   }
 
   template <typename R>
-  R Strike(const Fault& fault, const Operation& operation, const std::function<R()>& act,
-           const std::function<std::function<void()>()>& again) {
+  R Strike(const Fault& fault, const Operation& operation, const Act<R>& act) {
     switch (fault.kind) {
       case FaultKind::kFail:
         return Alive<R>([&]() -> R { return Fail(Injected(operation)); });
@@ -91,18 +98,28 @@ struct FaultyStore::Injector {
         return Alive<R>([&] { return Lost<R>(operation); });
       case FaultKind::kLoseAnswer:
         return Alive<R>([&] {
-          if (!IsRead(operation.kind)) act();
+          if (!IsRead(operation.kind)) act.now();
           return Lost<R>(operation);
         });
       case FaultKind::kLate:
         return Alive<R>([&] {
-          if (!IsRead(operation.kind)) Delay(operation.number + fault.late_by, again());
+          if (!IsRead(operation.kind)) Delay(operation.number + fault.late_by, act.later());
+          return Lost<R>(operation);
+        });
+      case FaultKind::kDuplicate:
+        return Alive<R>([&] {
+          (void)act.now();
+          return act.now();
+        });
+      case FaultKind::kTruncate:
+        return Alive<R>([&] {
+          act.half();
           return Lost<R>(operation);
         });
       case FaultKind::kKillBefore:
       case FaultKind::kKillAfter: {
         const std::unique_lock lock(alive);
-        if (!killed && fault.kind == FaultKind::kKillAfter) act();
+        if (!killed && fault.kind == FaultKind::kKillAfter) act.now();
         killed = true;
         return Fail(Killed());
       }
@@ -149,37 +166,41 @@ struct FaultyStore::Injector {
   std::multimap<int64_t, std::function<void()>> late;  // guarded by mutex
 };
 
+namespace {
+
+void PutHalf(ObjectStore& store, std::string_view key, std::string_view bytes) { (void)store.Put(key, bytes.substr(0, bytes.size() / 2)); }
+
+}  // namespace
+
 // A piece or a close that is lost or late leaves a stream that cannot be published: there is no second Close.
 class FaultyWriter : public ObjectWriter {
  public:
-  FaultyWriter(std::unique_ptr<ObjectWriter> inner, std::shared_ptr<FaultyStore::Injector> injector, std::string_view key)
-      : inner_(std::move(inner)), injector_(std::move(injector)), key_(key) {}
+  FaultyWriter(std::unique_ptr<ObjectWriter> inner, ObjectStore& store, std::shared_ptr<FaultyStore::Injector> injector,
+               std::string_view key)
+      : inner_(std::move(inner)), store_(store), injector_(std::move(injector)), key_(key) {}
 
   Status Write(std::string_view bytes) override {
-    return injector_->Run<Status>(OperationKind::kWrite, key_, [&] { return inner_->Write(bytes); }, Never());
+    return injector_->Run<Status>(OperationKind::kWrite, key_, {[&] { return inner_->Write(bytes); }});
   }
   Status Close() override {
     return injector_->Run<Status>(
-        OperationKind::kClose, key_, [&] { return inner_->Close(); },
-        [this] { return [inner = std::shared_ptr<ObjectWriter>(std::move(inner_))] { (void)inner->Close(); }; });
+        OperationKind::kClose, key_,
+        {.now = [&] { return inner_->Close(); },
+         .later = [this] { return [inner = std::shared_ptr<ObjectWriter>(std::move(inner_))] { (void)inner->Close(); }; },
+         .half = [this] { CloseHalf(); }});
   }
 
  private:
-  static std::function<std::function<void()>()> Never() {
-    return [] { return [] {}; };
+  void CloseHalf() {
+    if (!inner_->Close()) return;
+    if (const auto whole = store_.Get(key_)) PutHalf(store_, key_, *whole);
   }
+
   std::unique_ptr<ObjectWriter> inner_;
+  ObjectStore& store_;
   std::shared_ptr<FaultyStore::Injector> injector_;
   std::string key_;
 };
-
-namespace {
-
-std::function<std::function<void()>()> Nothing() {
-  return [] { return [] {}; };
-}
-
-}  // namespace
 
 FaultyStore::FaultyStore(ObjectStore& inner, FaultyOptions options)
     : inner_(inner), injector_(std::make_shared<Injector>(std::move(options))) {}
@@ -212,56 +233,58 @@ void FaultyStore::Kill() {
 void FaultyStore::LandLate() { injector_->LandDue(INT64_MAX); }
 
 Result<std::vector<ObjectMeta>> FaultyStore::List(std::string_view prefix, std::string_view start_after) {
-  return injector_->Run<Result<std::vector<ObjectMeta>>>(
-      OperationKind::kList, prefix, [&] { return inner_.List(prefix, start_after); }, Nothing());
+  return injector_->Run<Result<std::vector<ObjectMeta>>>(OperationKind::kList, prefix, {[&] { return inner_.List(prefix, start_after); }});
 }
 
 Result<ObjectMeta> FaultyStore::Head(std::string_view key) {
-  return injector_->Run<Result<ObjectMeta>>(OperationKind::kHead, key, [&] { return inner_.Head(key); }, Nothing());
+  return injector_->Run<Result<ObjectMeta>>(OperationKind::kHead, key, {[&] { return inner_.Head(key); }});
 }
 
 Result<std::string> FaultyStore::Get(std::string_view key) {
-  return injector_->Run<Result<std::string>>(OperationKind::kGet, key, [&] { return inner_.Get(key); }, Nothing());
+  return injector_->Run<Result<std::string>>(OperationKind::kGet, key, {[&] { return inner_.Get(key); }});
 }
 
 Result<std::string> FaultyStore::GetRange(std::string_view key, int64_t offset, int64_t length) {
-  return injector_->Run<Result<std::string>>(
-      OperationKind::kGetRange, key, [&] { return inner_.GetRange(key, offset, length); }, Nothing());
+  return injector_->Run<Result<std::string>>(OperationKind::kGetRange, key, {[&] { return inner_.GetRange(key, offset, length); }});
 }
 
 Status FaultyStore::Put(std::string_view key, std::string_view bytes) {
-  return injector_->Run<Status>(
-      OperationKind::kPut, key, [&] { return inner_.Put(key, bytes); },
-      [&] { return [this, k = std::string(key), b = std::string(bytes)] { (void)inner_.Put(k, b); }; });
+  return injector_->Run<Status>(OperationKind::kPut, key,
+                                {.now = [&] { return inner_.Put(key, bytes); },
+                                 .later = [&] { return [this, k = std::string(key), b = std::string(bytes)] { (void)inner_.Put(k, b); }; },
+                                 .half = [&] { PutHalf(inner_, key, bytes); }});
 }
 
 Result<PutOutcome> FaultyStore::PutIfAbsent(std::string_view key, std::string_view bytes) {
   return injector_->Run<Result<PutOutcome>>(
-      OperationKind::kPutIfAbsent, key, [&] { return inner_.PutIfAbsent(key, bytes); },
-      [&] { return [this, k = std::string(key), b = std::string(bytes)] { (void)inner_.PutIfAbsent(k, b); }; });
+      OperationKind::kPutIfAbsent, key,
+      {.now = [&] { return inner_.PutIfAbsent(key, bytes); },
+       .later = [&] { return [this, k = std::string(key), b = std::string(bytes)] { (void)inner_.PutIfAbsent(k, b); }; }});
 }
 
 Result<PutOutcome> FaultyStore::PutIfMatch(std::string_view key, std::string_view bytes, std::string_view etag) {
-  return injector_->Run<Result<PutOutcome>>(
-      OperationKind::kPutIfMatch, key, [&] { return inner_.PutIfMatch(key, bytes, etag); },
-      [&] { return [this, k = std::string(key), b = std::string(bytes), e = std::string(etag)] { (void)inner_.PutIfMatch(k, b, e); }; });
+  return injector_->Run<Result<PutOutcome>>(OperationKind::kPutIfMatch, key,
+                                            {.now = [&] { return inner_.PutIfMatch(key, bytes, etag); },
+                                             .later =
+                                                 [&] {
+                                                   return [this, k = std::string(key), b = std::string(bytes), e = std::string(etag)] {
+                                                     (void)inner_.PutIfMatch(k, b, e);
+                                                   };
+                                                 }});
 }
 
 Result<std::unique_ptr<ObjectWriter>> FaultyStore::OpenWriter(std::string_view key) {
   using R = Result<std::unique_ptr<ObjectWriter>>;
-  return injector_->Run<R>(
-      OperationKind::kOpenWriter, key,
-      [&]() -> R {
-        SLUICE_TRY(auto writer, inner_.OpenWriter(key));
-        return std::make_unique<FaultyWriter>(std::move(writer), injector_, key);
-      },
-      Nothing());
+  return injector_->Run<R>(OperationKind::kOpenWriter, key, {[&]() -> R {
+                             SLUICE_TRY(auto writer, inner_.OpenWriter(key));
+                             return std::make_unique<FaultyWriter>(std::move(writer), inner_, injector_, key);
+                           }});
 }
 
 Status FaultyStore::Delete(std::string_view key) {
   return injector_->Run<Status>(
-      OperationKind::kDelete, key, [&] { return inner_.Delete(key); },
-      [&] { return [this, k = std::string(key)] { (void)inner_.Delete(k); }; });
+      OperationKind::kDelete, key,
+      {.now = [&] { return inner_.Delete(key); }, .later = [&] { return [this, k = std::string(key)] { (void)inner_.Delete(k); }; }});
 }
 
 }  // namespace sluice::store

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "store/object_store.h"
+#include "store/remote.h"
 
 namespace sluice::store {
 
@@ -20,11 +20,15 @@ enum class FaultKind {
   kLoseAnswer,   // it happens, but the answer is lost
   kLoseRequest,  // it does not happen, and the answer is lost
   kLate,         // the answer is lost, and it happens `late_by` operations later (or when LandLate is called)
+  kDuplicate,    // it happens twice, as when a client sends a request again that had arrived; the answer is the second one's
+  kTruncate,     // the connection, or the power, breaks off within it; the answer is lost
   kKillBefore,   // the process dies just before
   kKillAfter,    // the process dies just after
 };
 // A lost answer is PutOutcome::kUnknown where the method can say so, else a retryable error, code "lost-answer". A read has nothing
 // that can happen: lost or late, it is that error.
+// Truncated, a Put or a stream leaves the first half of its bytes under its key, as no store that keeps the contract would: a file
+// system without a journal, a proxy between. A conditional put is all or nothing everywhere: nothing of it is there.
 // After a kill every operation of this instance, its writers included, fails with code "killed", and nothing reaches the inner
 // store any more. What a killed writer had written is not visible.
 
@@ -55,7 +59,7 @@ struct FaultyOptions {
   std::function<void(const Operation&)> before;
 };
 
-class FaultyStore : public ObjectStore {
+class FaultyStore : public ObjectStore, public Networked {
  public:
   // Over an inner store that outlives it, or that it owns.
   explicit FaultyStore(ObjectStore& inner, FaultyOptions options = {});
@@ -80,6 +84,12 @@ class FaultyStore : public ObjectStore {
   Result<std::unique_ptr<ObjectWriter>> OpenWriter(std::string_view key) override;
   Status Delete(std::string_view key) override;
   std::string Uri(std::string_view key) const override { return inner_.Uri(key); }
+  Result<std::unique_ptr<RemoteAccess>> Access() override { return AccessOf(inner_); }
+  // Each of them is an operation.
+  Status DeleteAll(const std::vector<std::string>& keys) override {
+    for (const std::string& key : keys) SLUICE_CHECK(Delete(key));
+    return Ok();
+  }
 
  private:
   friend class FaultyWriter;

@@ -90,6 +90,37 @@ TEST_F(FaultyStoreTest, ALatePutLandsAfterItsProcessDied) {
   EXPECT_EQ(inner->Get("a").value(), "late");
 }
 
+TEST_F(FaultyStoreTest, HappensTwiceAndAnswersForTheSecondTime) {
+  auto store = With(FaultKind::kDuplicate, 1);
+  EXPECT_EQ(store.PutIfAbsent("a", "1").value(), PutOutcome::kExists);
+  EXPECT_EQ(inner->Get("a").value(), "1");
+  auto deletes = With(FaultKind::kDuplicate, 1);
+  EXPECT_TRUE(deletes.Delete("a"));
+  auto closes = With(FaultKind::kDuplicate, 2);
+  auto writer = closes.OpenWriter("w").value();
+  ASSERT_TRUE(writer->Write("x"));
+  EXPECT_FALSE(writer->Close());  // there is nothing left to close
+  EXPECT_EQ(inner->Get("w").value(), "x");
+}
+
+TEST_F(FaultyStoreTest, BreaksOffWithin) {
+  auto puts = With(FaultKind::kTruncate, 1);
+  EXPECT_EQ(puts.Put("a", "1234567").error().code, "lost-answer");
+  EXPECT_EQ(inner->Get("a").value(), "123");
+  auto closes = With(FaultKind::kTruncate, 2);
+  auto writer = closes.OpenWriter("w").value();
+  ASSERT_TRUE(writer->Write("12"));
+  ASSERT_TRUE(writer->Write("345678"));
+  EXPECT_EQ(writer->Close().error().code, "lost-answer");
+  EXPECT_EQ(inner->Get("w").value(), "1234");
+  auto conditional = With(FaultKind::kTruncate, 1);
+  EXPECT_EQ(conditional.PutIfAbsent("b", "1234").value(), PutOutcome::kUnknown);
+  EXPECT_FALSE(Exists("b"));
+  auto reads = With(FaultKind::kTruncate, 1);
+  EXPECT_EQ(reads.Get("a").error().code, "lost-answer");
+  EXPECT_EQ(reads.Get("a").value(), "123");
+}
+
 TEST_F(FaultyStoreTest, KillBeforeAndEveryOperationAfterwardsFails) {
   auto store = With(FaultKind::kKillBefore, 2);
   EXPECT_TRUE(store.Put("a", "1"));

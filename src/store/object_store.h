@@ -62,7 +62,7 @@ class ObjectStore {
 // `durable`, then link(2) it (put-if-absent) or rename(2) it. Streamed objects are on the disk before the next put returns.
 Result<std::unique_ptr<ObjectStore>> OpenLocalStore(const std::string& root, bool durable = true);
 std::unique_ptr<ObjectStore> NewMemoryStore(Clock& clock);
-// Opens what `location` names: a path, or (in a later issue) s3://…: until then error "unsupported-store".
+// Opens what `location` names: a path, or s3://bucket/prefix. Error "unsupported-store" for all else.
 Result<std::unique_ptr<ObjectStore>> OpenStore(const std::string& location);
 
 }  // namespace sluice::store

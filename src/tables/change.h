@@ -34,7 +34,8 @@ struct TableTarget {
   std::vector<std::string> partition_by;          // as the project says it: "month(order_date)", "country"
   std::map<std::string, std::string> properties;  // Delta table properties wanted
   std::string description;
-  bool replace_schema = false;  // --full-refresh, on_change: rebuild: any schema change is allowed (StageOverwrite)
+  bool deletion_vectors = false;  // readers: delta. Rows may be marked as gone instead of writing their files anew
+  bool replace_schema = false;    // --full-refresh, on_change: rebuild: any schema change is allowed (StageOverwrite)
 };
 
 struct StageOptions {
@@ -63,8 +64,10 @@ struct StagedChange {
   std::vector<StagedFile> added;
   std::vector<std::string> removed_paths;  // as the log has them
   ChangeCounts counts;
-  contract::Schema schema;                     // of the table after the commit
-  std::vector<std::string> partition_columns;  // after the commit
+  std::optional<delta::DomainMetadata> domain;  // what a merge remembers of deleted keys, where that changes
+  contract::Schema schema;                      // of the table after the commit
+  std::vector<std::string> partition_columns;   // after the commit
+  delta::ColumnMapping mapping = delta::ColumnMapping::kNone;
 };
 
 // The whole table as it will be (`this` of a check); for an empty change as it is.
@@ -93,16 +96,17 @@ Result<StagedChange> StageOverwrite(const TableTarget& target, arrow::RecordBatc
                                     const StageOptions& options, engines::Connection* connection = nullptr);
 
 // Already staged files (ingest writes its own): append, or replace the whole table. Appended to a table whose columns must be
-// widened, its present files are rewritten, which needs `connection` (else "schema-change").
+// widened, its present files are rewritten, which needs `connection` (else "schema-change"). `domain`: of the change that staged them.
 Result<StagedChange> StageFiles(const TableTarget& target, std::vector<StagedFile> files, bool replace, const StageOptions& options,
-                                engines::Connection* connection = nullptr);
+                                engines::Connection* connection = nullptr, std::optional<delta::DomainMetadata> domain = std::nullopt);
 
 // Errors, kData, naming the key: "null-key", "ambiguous-sequence" (equal sequence, different values, within the batch or against
 // the table), "duplicate-key" (the table itself has a key twice). Metadata columns are not compared. NULL in sequence_by is the lowest.
 struct MergeSpec {
   std::vector<std::string> key;
-  std::vector<std::string> sequence_by;  // empty: arrival, the later batch wins; then two different rows of a key in one
-                                         // batch are "ambiguous-sequence"
+  std::vector<std::string> sequence_by;  // empty: arrival, the later one wins; then two different rows of a key in one arrival are
+                                         // "ambiguous-sequence"
+  std::vector<std::string> later;        // the source has several arrivals: SELECTs as its own, of what came after it, oldest first
   std::string delete_when;               // SQL over the source's columns
   std::vector<std::string> update;       // what an update may change (sequence_by always may); empty: all
   bool delete_missing = false;           // on_missing: delete. The source is a whole snapshot
@@ -147,5 +151,9 @@ struct SchemaChange {
   bool none() const { return added.empty() && widened.empty() && breaking.empty(); }
 };
 SchemaChange CompareSchemas(const contract::Schema& before, const contract::Schema& after);
+// A column's type once it is `after`: widened types and new fields of structs, in the order and with the metadata that it has.
+contract::DataType EvolvedType(const contract::DataType& before, const contract::DataType& after);
+// `wanted` in place of `before`: of a column that stays as it is, its id and physical name stay too.
+contract::Schema WithIdsOf(const contract::Schema& before, contract::Schema wanted);
 
 }  // namespace sluice::tables

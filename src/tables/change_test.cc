@@ -4,56 +4,16 @@
 #include <arrow/record_batch.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tables/history.h"
-#include "tables/test_lake.h"
+#include "tables/table_fixture.h"
 
 namespace sluice::tables {
 namespace {
 
-using Lines = std::vector<std::string>;
-
-class ChangeTest : public ::testing::Test {
+class ChangeTest : public TableTest {
  protected:
-  TableTarget Target(const std::string& schema, std::vector<std::string> partition_by = {}) {
-    TableTarget target;
-    target.store = &lake_.store();
-    target.root = "silver/t";
-    target.name = "silver.t";
-    target.schema = MakeSchema(schema);
-    target.partition_by = std::move(partition_by);
-    target.snapshot = Must(delta::LoadSnapshotIfExists(lake_.store(), target.root));
-    return target;
-  }
-  StageOptions Options() {
-    StageOptions options;
-    options.file_prefix = "silver.t-1.1";
-    options.scratch_dir = lake_.scratch();
-    return options;
-  }
-  void Commit(const StagedChange& change) {
-    ASSERT_FALSE(change.empty);
-    delta::CommitStamp stamp;
-    stamp.commit_id = NewUuid(SystemClock(), SystemRandom());
-    stamp.now = SystemClock().Now();
-    stamp.engine_info = "sluice/test";
-    const auto outcome = Must(delta::Commit(lake_.store(), "silver/t", change.commit, stamp, SystemClock()));
-    ASSERT_TRUE(std::holds_alternative<delta::Committed>(outcome));
-  }
-  Lines Table(const std::string& columns = "*", const std::string& where = "true") {
-    const auto snapshot = Must(delta::LoadSnapshot(lake_.store(), "silver/t"));
-    const Scan scan = Must(ScanFor(lake_.store(), "silver/t", snapshot));
-    return lake_.Rows("SELECT " + columns + " FROM " + scan.sql + " WHERE " + where);
-  }
-  // What a check would see before the commit equals what readers see after it.
-  void CommitAsScanned(const TableTarget& target, const StagedChange& change) {
-    const auto before = lake_.Rows(Must(ScanAfter(target, change)));
-    Commit(change);
-    EXPECT_EQ(Table(), before);
-  }
-
-  StagedChange Append(const TableTarget& target, const std::string& sql) {
-    return Must(StageAppend(target, *lake_.Read(sql), Options(), &lake_.connection()));
-  }
   Result<StagedChange> Merge(const TableTarget& target, const std::string& sql, const MergeSpec& spec) {
     return StageMerge(target, lake_.connection(), {sql, {}}, spec, Options());
   }
@@ -62,7 +22,6 @@ class ChangeTest : public ::testing::Test {
     if (!change.empty) CommitAsScanned(target, change);
     return change;
   }
-  TestLake lake_;
 };
 
 TEST_F(ChangeTest, CreatesAtTheLowestProtocol) {
@@ -181,7 +140,15 @@ MergeSpec BySequence() {
   return spec;
 }
 
-TEST_F(ChangeTest, MergeTakesTheHighestSequence) {
+// Rows leave by deletion vectors, or with rewritten files.
+class RowStoresTest : public ChangeTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  RowStoresTest() { deletion_vectors_ = GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(Tables, RowStoresTest, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? std::string("DeletionVectors") : std::string("Rewritten"); });
+
+TEST_P(RowStoresTest, MergeTakesTheHighestSequence) {
   auto change = Merged(Target(kOrders),
                        Orders("(1, 'new', 1, 1), (2, 'new', 1, 1), (1, 'paid', 3, 1), (1, 'late', 2, 1), (2, 'new', 1, 1)"), BySequence());
   EXPECT_EQ(change.counts.read, 5);
@@ -196,7 +163,7 @@ TEST_F(ChangeTest, MergeTakesTheHighestSequence) {
   EXPECT_EQ(Table(), (Lines{"1|paid|3|1", "2|paid|5|2", "3|new|1|2"}));
 }
 
-TEST_F(ChangeTest, MergeThatChangesNoValueCommitsNothing) {
+TEST_P(RowStoresTest, MergeThatChangesNoValueCommitsNothing) {
   Merged(Target(kOrders), Orders("(1, 'new', 1, 1), (2, NULL, 1, 1)"), BySequence());
   const auto again = Must(Merge(Target(kOrders), Orders("(1, 'new', 1, 2), (2, NULL, 1, 2)"), BySequence()));
   EXPECT_TRUE(again.empty);
@@ -204,7 +171,7 @@ TEST_F(ChangeTest, MergeThatChangesNoValueCommitsNothing) {
   EXPECT_TRUE(Must(Merge(Target(kOrders), Orders("(1, 'new', 1, 2)") + " WHERE false", BySequence())).empty);
 }
 
-TEST_F(ChangeTest, MergeRewritesOnlyTouchedFiles) {
+TEST_P(RowStoresTest, MergeTouchesOnlyFilesWithItsKeys) {
   Merged(Target(kOrders), Orders("(1, 'a', 1, 1)"), BySequence());
   Merged(Target(kOrders), Orders("(2, 'a', 1, 2)"), BySequence());
   const auto change = Merged(Target(kOrders), Orders("(2, 'b', 2, 3)"), BySequence());
@@ -212,7 +179,7 @@ TEST_F(ChangeTest, MergeRewritesOnlyTouchedFiles) {
   EXPECT_EQ(Table("id, status"), (Lines{"1|a", "2|b"}));
 }
 
-TEST_F(ChangeTest, MergeNamesTheAmbiguousKey) {
+TEST_P(RowStoresTest, MergeNamesTheAmbiguousKey) {
   const auto in_batch = Merge(Target(kOrders), Orders("(1, 'a', 1, 1), (1, 'b', 1, 1)"), BySequence());
   ASSERT_FALSE(in_batch.has_value());
   EXPECT_EQ(in_batch.error().code, "ambiguous-sequence");
@@ -226,19 +193,19 @@ TEST_F(ChangeTest, MergeNamesTheAmbiguousKey) {
   EXPECT_TRUE(Merge(Target(kOrders), Orders("(8, 'a', 1, 1), (8, 'b', 1, 1), (8, 'c', 2, 1)"), BySequence()).has_value());
 }
 
-TEST_F(ChangeTest, MergeRefusesNullKeys) {
+TEST_P(RowStoresTest, MergeRefusesNullKeys) {
   const auto change = Merge(Target(kOrders), Orders("(NULL, 'a', 1, 1), (1, 'b', 1, 1)"), BySequence());
   ASSERT_FALSE(change.has_value());
   EXPECT_EQ(change.error().code, "null-key");
 }
 
-TEST_F(ChangeTest, MergeTakesNullSequenceAsLowest) {
+TEST_P(RowStoresTest, MergeTakesNullSequenceAsLowest) {
   Merged(Target(kOrders), Orders("(1, 'never', NULL, 1), (2, 'x', 5, 1)"), BySequence());
   Merged(Target(kOrders), Orders("(1, 'now', 1, 2), (2, 'lost', NULL, 2)"), BySequence());
   EXPECT_EQ(Table("id, status"), (Lines{"1|now", "2|x"}));
 }
 
-TEST_F(ChangeTest, MergeDeletes) {
+TEST_P(RowStoresTest, MergeDeletes) {
   MergeSpec spec = BySequence();
   spec.delete_when = "status = 'deleted'";
   Merged(Target(kOrders), Orders("(1, 'a', 1, 1), (2, 'a', 1, 1), (3, 'deleted', 1, 1)"), spec);
@@ -249,7 +216,37 @@ TEST_F(ChangeTest, MergeDeletes) {
   EXPECT_TRUE(Must(Merge(Target(kOrders), Orders("(1, 'deleted', 2, 3)"), spec)).empty);
 }
 
-TEST_F(ChangeTest, MergeDeletesMissingKeysOfASnapshot) {
+TEST_P(RowStoresTest, AnOlderRowThatComesLateDoesNotBringADeletedKeyBack) {
+  MergeSpec spec = BySequence();
+  spec.delete_when = "status = 'deleted'";
+  Merged(Target(kOrders), Orders("(1, 'new', 1, 1), (2, 'new', 1, 1), (7, 'deleted', 5, 1)"), spec);
+  auto change = Merged(Target(kOrders), Orders("(1, 'deleted', 5, 2)"), spec);
+  EXPECT_EQ(change.counts.deleted, 1);
+  change = Merged(Target(kOrders), Orders("(1, 'late', 4, 3), (7, 'late', 2, 3), (2, 'paid', 9, 3)"), spec);
+  EXPECT_EQ(change.counts.older, 2);
+  EXPECT_EQ(Table("id, status"), (Lines{"2|paid"}));
+  // Told again, the delete is nothing new; another row of its sequence contradicts it.
+  EXPECT_TRUE(Must(Merge(Target(kOrders), Orders("(1, 'deleted', 5, 4), (1, 'deleted', 3, 4)"), spec)).empty);
+  const auto tie = Merge(Target(kOrders), Orders("(1, 'tied', 5, 4)"), spec);
+  ASSERT_FALSE(tie.has_value());
+  EXPECT_EQ(tie.error().code, "ambiguous-sequence");
+  // A younger row does bring it back, and a younger delete takes it away again.
+  EXPECT_EQ(Merged(Target(kOrders), Orders("(1, 'again', 6, 5)"), spec).counts.added, 1);
+  EXPECT_EQ(Merged(Target(kOrders), Orders("(1, 'deleted', 8, 6)"), spec).counts.deleted, 1);
+  EXPECT_EQ(Merged(Target(kOrders), Orders("(1, 'late', 7, 7), (9, 'x', 1, 7)"), spec).counts.older, 1);
+  EXPECT_EQ(Table("id, status"), (Lines{"2|paid", "9|x"}));
+}
+
+TEST_P(RowStoresTest, ManyBatchesOfDeletesKeepFewFiles) {
+  MergeSpec spec = BySequence();
+  spec.delete_when = "status = 'deleted'";
+  for (int i = 0; i < 20; ++i) Merged(Target(kOrders), Orders(fmt::format("({}, 'deleted', 5, {})", i, i)), spec);
+  const auto snapshot = Must(delta::LoadSnapshot(lake_.store(), kRoot));
+  EXPECT_LE(std::ranges::count(snapshot.domains.at("sluice.tombstones").configuration, '{'), 17);
+  EXPECT_EQ(Must(Merge(Target(kOrders), Orders("(0, 'late', 4, 30), (19, 'late', 4, 30)"), spec)).counts.older, 2);
+}
+
+TEST_P(RowStoresTest, MergeDeletesMissingKeysOfASnapshot) {
   MergeSpec spec = BySequence();
   spec.delete_missing = true;
   Merged(Target(kOrders), Orders("(1, 'a', 1, 1), (2, 'a', 1, 1)"), spec);
@@ -258,7 +255,7 @@ TEST_F(ChangeTest, MergeDeletesMissingKeysOfASnapshot) {
   EXPECT_EQ(Table("id, _batch_id"), (Lines{"2|1", "3|2"}));
 }
 
-TEST_F(ChangeTest, MergeByArrivalLetsTheLaterBatchWin) {
+TEST_P(RowStoresTest, MergeByArrivalLetsTheLaterBatchWin) {
   MergeSpec spec;
   spec.key = {"id"};
   Merged(Target(kOrders), Orders("(1, 'a', 5, 1)"), spec);
@@ -267,7 +264,7 @@ TEST_F(ChangeTest, MergeByArrivalLetsTheLaterBatchWin) {
   EXPECT_EQ(Merge(Target(kOrders), Orders("(1, 'c', 1, 2), (1, 'd', 1, 2)"), spec).error().code, "ambiguous-sequence");
 }
 
-TEST_F(ChangeTest, MergeUpdatesOnlyTheNamedColumns) {
+TEST_P(RowStoresTest, MergeUpdatesOnlyTheNamedColumns) {
   const std::string schema = "id: bigint, a: string, b: string, at: bigint, _batch_id: bigint";
   const auto rows = [](const std::string& values) {
     return "SELECT id::BIGINT AS id, a, b, \"at\"::BIGINT AS \"at\", n::BIGINT AS _batch_id FROM (VALUES " + values +
@@ -281,7 +278,7 @@ TEST_F(ChangeTest, MergeUpdatesOnlyTheNamedColumns) {
   EXPECT_TRUE(Must(Merge(Target(schema), rows("(1, 'z', 'y', 2, 3)"), spec)).empty);
 }
 
-TEST_F(ChangeTest, MergeOverPartitionsAndEvolution) {
+TEST_P(RowStoresTest, MergeOverPartitionsAndEvolution) {
   const auto first = Target("id: bigint, c: string, at: bigint", {"c"});
   Merged(first, "SELECT range AS id, 'c' || (range % 3) AS c, 1::BIGINT AS \"at\" FROM range(30)", BySequence());
   const auto second = Target("id: bigint, c: string, at: bigint, extra: string", {"c"});
@@ -301,7 +298,7 @@ TEST_F(ChangeTest, ParametersReachTheSource) {
   EXPECT_EQ(Table("status"), (Lines{"it's"}));
 }
 
-TEST_F(ChangeTest, IntervalReplacesExactlyItsWindows) {
+TEST_P(RowStoresTest, IntervalReplacesExactlyItsWindows) {
   const std::string schema = "day: date, n: bigint";
   const auto days = [](const std::string& n) {
     return "SELECT DATE '2024-01-01' + range::INTEGER AS day, " + n + "::BIGINT AS n FROM range(10)";
@@ -336,6 +333,9 @@ TEST_F(ChangeTest, HistoryTellsEachCommit) {
   EXPECT_EQ(history[0].files_removed, 1);
   EXPECT_EQ(history[1].rows_added, 5);
   EXPECT_TRUE(history[1].schema_changed);
+  // A time copied from the history is the time that the version is found by.
+  for (const auto& entry : history)
+    EXPECT_EQ(Must(delta::VersionAt(lake_.store(), "silver/t", Instant{entry.timestamp * 1000})), entry.version);
   EXPECT_EQ(Must(History(lake_.store(), "silver/t", 1)).size(), 1u);
   const auto summary = Summarise(Must(delta::LoadSnapshot(lake_.store(), "silver/t")));
   EXPECT_EQ(summary.rows, 1);

@@ -6,6 +6,8 @@
 #include <arrow/type.h>
 #include <fmt/format.h>
 
+#include "core/counted.h"
+
 namespace sluice::tables {
 namespace {
 
@@ -21,6 +23,12 @@ bool SameLayout(const arrow::DataType& a, const arrow::DataType& b) {
   return a.id() == arrow::Type::STRUCT || a.id() == arrow::Type::LIST || a.id() == arrow::Type::MAP;
 }
 
+// Only texts may come so: of them alone the Parquet writer takes dictionaries as they are.
+bool IsDictionaryOf(const arrow::DataType& type, const arrow::DataType& value) {
+  return type.id() == arrow::Type::DICTIONARY && value.id() == arrow::Type::STRING &&
+         static_cast<const arrow::DictionaryType&>(type).value_type()->Equals(value);
+}
+
 std::shared_ptr<arrow::ArrayData> Relabel(const arrow::ArrayData& data, const std::shared_ptr<arrow::DataType>& type) {
   auto out = data.Copy();
   out->type = type;
@@ -34,12 +42,34 @@ std::shared_ptr<arrow::ArrayData> Relabel(const arrow::ArrayData& data, const st
 Result<std::shared_ptr<arrow::Array>> Conform(const std::shared_ptr<arrow::Array>& array, const std::shared_ptr<arrow::DataType>& type,
                                               const std::string& column) {
   if (array->type()->Equals(*type)) return array;
+  if (IsDictionaryOf(*array->type(), *type)) return array;
   if (SameLayout(*array->type(), *type)) return arrow::MakeArray(Relabel(*array->data(), type));
   const auto cast = arrow::compute::Cast(*array, type, arrow::compute::CastOptions::Safe());
   if (!cast.ok())
     return Fail(DataError("conversion", fmt::format("column \"{}\": {} cannot become {}: {}", column, array->type()->ToString(),
                                                     type->ToString(), cast.status().message())));
   return *cast;
+}
+
+std::shared_ptr<arrow::Array> Renamed(const std::shared_ptr<arrow::Array>& array, const std::shared_ptr<arrow::DataType>& type) {
+  return type->num_fields() == 0 || array->type()->Equals(*type) ? array : arrow::MakeArray(Relabel(*array->data(), type));
+}
+
+Result<std::shared_ptr<arrow::Array>> Dense(const std::shared_ptr<arrow::Array>& array) {
+  if (array->type_id() != arrow::Type::DICTIONARY) return array;
+  const auto& type = static_cast<const arrow::DictionaryType&>(*array->type());
+  const auto cast = arrow::compute::Cast(*array, type.value_type(), arrow::compute::CastOptions::Safe());
+  if (!cast.ok()) return Fail(BugError("arrow: " + cast.status().ToString()));
+  return *cast;
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Dense(const arrow::RecordBatch& batch) {
+  arrow::ArrayVector columns;
+  for (int i = 0; i < batch.num_columns(); ++i) {
+    SLUICE_TRY(auto column, Dense(batch.column(i)));
+    columns.push_back(std::move(column));
+  }
+  return arrow::RecordBatch::Make(batch.schema(), batch.num_rows(), std::move(columns));
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> Conform(const arrow::RecordBatch& batch, const std::shared_ptr<arrow::Schema>& schema) {
@@ -50,8 +80,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> Conform(const arrow::RecordBatch& ba
     const auto& field = *schema->field(i);
     SLUICE_TRY(auto column, Conform(batch.column(i), field.type(), field.name()));
     if (!field.nullable() && column->null_count() > 0)
-      return Fail(DataError(
-          "not-null", fmt::format("column \"{}\" must not be NULL, but {} rows have a NULL there", field.name(), column->null_count())));
+      return Fail(DataError("not-null", fmt::format("column \"{}\" must not be NULL, but {} a NULL there", field.name(),
+                                                    Counted(column->null_count(), "row has", "rows have"))));
     columns.push_back(std::move(column));
   }
   return arrow::RecordBatch::Make(schema, batch.num_rows(), std::move(columns));

@@ -9,23 +9,28 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <climits>
+#include <mutex>
 #include <optional>
+#include <utility>
 
 #include "contract/arrow_types.h"
 #include "core/text.h"
-#include "delta/path.h"
 #include "tables/conform.h"
-#include "tables/parquet_file.h"
+#include "tables/constraints.h"
+#include "tables/generated.h"
+#include "tables/partition_files.h"
 #include "tables/partition_index.h"
-#include "tables/spill.h"
 
 namespace sluice::tables {
 namespace {
 
 using Batch = std::shared_ptr<arrow::RecordBatch>;
 
-constexpr int64_t kMaxGroupBytes = 128LL << 20;  // encoded, of one row group
-constexpr int64_t kChunkRows = 1 << 15;          // rows given at once to the encoder of a spilled partition
+constexpr int64_t kPendingBytes = 8LL << 20;  // of rows that wait to be scattered together
+constexpr int64_t kRunBytes = 64LL << 10;     // for each partition there is
 
 Error ArrowError(const arrow::Status& status) { return BugError("arrow: " + status.ToString()); }
 
@@ -37,8 +42,8 @@ Result<Batch> Concatenate(std::vector<Batch> batches) {
 }
 
 // The rows of a batch in the order of their partitions, and where each partition's run ends.
-struct Sorted {
-  Batch batch;
+struct Order {
+  std::shared_ptr<arrow::Buffer> places;  // uint32
   struct Run {
     uint32_t partition;
     int64_t begin, rows;
@@ -47,10 +52,10 @@ struct Sorted {
 };
 
 // A counting sort: stable, so rows keep their order within a partition.
-Result<Sorted> SortByPartition(const Batch& batch, const std::vector<uint32_t>& partition_of, uint32_t partitions) {
+Result<Order> OrderByPartition(const std::vector<uint32_t>& partition_of, uint32_t partitions) {
   std::vector<int64_t> next(partitions, 0);
   for (uint32_t p : partition_of) ++next[p];
-  Sorted out;
+  Order out;
   int64_t begin = 0;
   for (uint32_t p = 0; p < partitions; ++p) {
     const int64_t rows = next[p];
@@ -58,19 +63,21 @@ Result<Sorted> SortByPartition(const Batch& batch, const std::vector<uint32_t>& 
     if (rows > 0) out.runs.push_back({p, begin, rows});
     begin += rows;
   }
-  if (out.runs.size() == 1) {
-    out.batch = batch;
-    return out;
-  }
-  auto order = arrow::AllocateBuffer(batch->num_rows() * static_cast<int64_t>(sizeof(uint32_t)));
+  if (out.runs.size() == 1) return out;
+  auto order = arrow::AllocateBuffer(begin * static_cast<int64_t>(sizeof(uint32_t)));
   if (!order.ok()) return Fail(ArrowError(order.status()));
   auto* places = reinterpret_cast<uint32_t*>((*order)->mutable_data());
   for (size_t row = 0; row < partition_of.size(); ++row) places[next[partition_of[row]]++] = static_cast<uint32_t>(row);
-  const arrow::UInt32Array indices(batch->num_rows(), std::shared_ptr<arrow::Buffer>(*std::move(order)));
-  auto taken = arrow::compute::Take(arrow::Datum(batch), arrow::Datum(indices.data()), arrow::compute::TakeOptions::NoBoundsCheck());
-  if (!taken.ok()) return Fail(ArrowError(taken.status()));
-  out.batch = taken->record_batch();
+  out.places = *std::move(order);
   return out;
+}
+
+// A partition's rows in memory of their own: they may wait longer than others of the batch.
+Result<Batch> Taken(const Batch& batch, const Order& order, const Order::Run& run) {
+  const arrow::UInt32Array places(run.rows, order.places, nullptr, 0, run.begin);
+  auto taken = arrow::compute::Take(arrow::Datum(batch), arrow::Datum(places.data()), arrow::compute::TakeOptions::NoBoundsCheck());
+  if (!taken.ok()) return Fail(ArrowError(taken.status()));
+  return taken->record_batch();
 }
 
 bool Contains(const std::vector<std::string>& names, const std::string& name) {
@@ -84,171 +91,185 @@ class ScatteringWriter : public DataFileWriter {
 
   Status Prepare() {
     std::vector<contract::Field> data;
-    for (size_t i = 0; i < options_.schema.fields.size(); ++i) {
-      const contract::Field& field = options_.schema.fields[i];
+    for (const contract::Field& field : options_.schema.fields) {
+      SLUICE_TRY(auto generated, GeneratedOf(field, options_.schema));
       const bool is_partition = Contains(options_.partition_columns, field.name);
-      if (is_partition) {
-        SLUICE_TRY(const auto generated, GeneratedOf(field));
-        if (generated) continue;
-      }
       if (!is_partition) {
-        data_places_.push_back(static_cast<int>(input_.fields.size()));
+        data_places_.push_back({generated.has_value(), generated ? generated_.size() : input_.fields.size()});
         data.push_back(field);
       }
-      input_places_.push_back(static_cast<int>(i));
-      input_.fields.push_back(field);
+      if (generated) {
+        generated_.push_back(*std::move(generated));
+        whole_.fields.push_back(field);
+      } else {
+        input_.fields.push_back(field);
+      }
     }
-    shape_ = MakeFileShape(std::move(data), options_.indexed_columns);
+    whole_.fields.insert(whole_.fields.begin(), input_.fields.begin(), input_.fields.end());
+    for (const Generated& generated : generated_) sources_.push_back(input_.IndexOf(generated.source));
+    looked_at_ = sources_;
+    for (size_t i = 0; i < whole_.fields.size(); ++i)
+      if (IsPartition(whole_.fields[i].name)) looked_at_.push_back(static_cast<int>(i));
+    shape_ = MakeFileShape(std::move(data), options_.rules.indexed_columns, options_.rules.mapping);
     input_schema_ = MakeFileShape(input_.fields, 0).arrow_schema;
-    partitions_.resize(1);
+    whole_schema_ = MakeFileShape(whole_.fields, 0).arrow_schema;
+    files_.emplace(store_, root_, options_, shape_, random_, [this](uint32_t partition) { return ValuesOf(partition); });
+    if (!options_.rules.constraints.empty()) {
+      SLUICE_TRY(constraints_, ConstraintCheck::Open(options_.rules.constraints, whole_));
+    }
     if (options_.partition_columns.empty()) return Ok();
-    SLUICE_TRY(index_, PartitionIndex::Make(options_.schema, options_.partition_columns, input_));
+    SLUICE_TRY(index_, PartitionIndex::Make(options_.schema, options_.partition_columns, input_, generated_));
     return Ok();
   }
 
-  Status Write(const arrow::RecordBatch& batch) override {
-    SLUICE_TRY(Batch input, Picked(batch));
+  Status Write(const arrow::RecordBatch& batch, Brought brought) override {
+    const bool kept = brought == Brought::kKept && !generated_.empty();
+    SLUICE_TRY(Batch input, kept ? Whole(batch) : Conform(batch, input_schema_));
+    SLUICE_TRY(input, Looked(std::move(input)));
+    if (!kept) SLUICE_CHECK(CheckBrought(*input, batch));
+    if (constraints_ && input->num_rows() > 0) {
+      SLUICE_TRY(const Batch checked, kept ? Result<Batch>(input) : WithGenerated(*input));
+      const std::lock_guard lock(constraints_mutex_);
+      SLUICE_CHECK(constraints_->Check(checked));
+    }
     rows_ += input->num_rows();
-    if (!index_) return WriteTo(0, *DataColumns(*input));
-    pending_bytes_ += arrow::util::ReferencedBufferSize(*input).ValueOr(0);
-    pending_.push_back(std::move(input));
-    return pending_bytes_ >= options_.memory_bytes / 8 ? Scatter() : Ok();
+    if (!index_) {
+      SLUICE_TRY(const Batch data, DataColumns(*input, kept));
+      return files_->Write(0, *data);
+    }
+    for (Pending& due : Wait(std::move(input), kept)) SLUICE_CHECK(Scatter(std::move(due)));
+    return Ok();
   }
 
   Result<std::vector<StagedFile>> Finish() override {
-    if (index_) SLUICE_CHECK(Scatter());
-    for (uint32_t p = 0; p < partitions_.size(); ++p) {
-      if (!partitions_[p].spilled.empty()) SLUICE_CHECK(Unspill(p));
-      if (partitions_[p].file) SLUICE_CHECK(CloseFile(p));
-    }
-    return std::move(staged_);
+    if (index_) SLUICE_CHECK(Scatter(std::exchange(pending_, {})));
+    return files_->Finish();
   }
 
   int64_t rows_written() const override { return rows_; }
 
  private:
-  struct Partition {
-    std::unique_ptr<ParquetFile> file;
-    std::string key;                        // of the open file, relative to the root
-    std::vector<SpillFile::Chunk> spilled;  // not both: a partition that spills gets its file at the end
-  };
-
-  // The input columns of a batch that may have the generated ones too.
-  Result<Batch> Picked(const arrow::RecordBatch& batch) const {
-    const bool whole = batch.num_columns() == static_cast<int>(options_.schema.fields.size());
-    if (!whole && batch.num_columns() != input_schema_->num_fields())
-      return Fail(BugError(fmt::format("a batch of {} columns for a table of {}", batch.num_columns(), options_.schema.fields.size())));
-    arrow::ArrayVector columns;
-    for (size_t i = 0; i < input_places_.size(); ++i) columns.push_back(batch.column(whole ? input_places_[i] : static_cast<int>(i)));
-    return Conform(*arrow::RecordBatch::Make(input_schema_, batch.num_rows(), std::move(columns)), input_schema_);
+  // Columns whose values are looked at here are no dictionaries.
+  Result<Batch> Looked(Batch input) const {
+    if (constraints_) return Dense(*input);
+    for (const int place : looked_at_) {
+      if (place >= input->num_columns() || input->column(place)->type_id() != arrow::Type::DICTIONARY) continue;
+      SLUICE_TRY(const auto dense, Dense(input->column(place)));
+      auto with = input->SetColumn(place, input->schema()->field(place), dense);
+      if (!with.ok()) return Fail(ArrowError(with.status()));
+      input = *std::move(with);
+    }
+    return input;
   }
 
-  Batch DataColumns(const arrow::RecordBatch& input) const {
+  delta::PartitionValues ValuesOf(uint32_t partition) {
+    if (!index_) return {};
+    const std::lock_guard lock(index_mutex_);
+    return index_->Values(partition);
+  }
+
+  bool IsPartition(const std::string& name) const { return Contains(options_.partition_columns, name); }
+
+  // The column that a batch brings beyond the input; null if it does not.
+  std::shared_ptr<arrow::Array> BroughtColumn(const arrow::RecordBatch& batch, const std::string& name) const {
+    for (int i = input_schema_->num_fields(); i < batch.num_columns(); ++i)
+      if (EqualsIgnoreCase(batch.schema()->field(i)->name(), name)) return batch.column(i);
+    return nullptr;
+  }
+
+  Status CheckBrought(const arrow::RecordBatch& input, const arrow::RecordBatch& batch) const {
+    for (size_t i = 0; i < generated_.size(); ++i) {
+      const Generated& generated = generated_[i];
+      const arrow::Array& source = *input.column(sources_[i]);
+      const contract::Field& field = whole_.fields[input_.fields.size() + i];
+      if (!field.nullable && source.null_count() > 0)
+        return Fail(DataError("not-null", fmt::format("column \"{}\" must not be NULL, and is where \"{}\" is: {}", generated.column,
+                                                      generated.source, generated.expression)));
+      const auto given = BroughtColumn(batch, generated.column);
+      if (given == nullptr) continue;
+      SLUICE_TRY(const auto typed,
+                 tables::Conform(given, whole_schema_->field(input_schema_->num_fields() + static_cast<int>(i))->type(), generated.column));
+      SLUICE_CHECK(tables::CheckGenerated(generated, source, *typed, IsPartition(generated.column)));
+    }
+    return Ok();
+  }
+
+  // Of rows that bring all.
+  Result<Batch> Whole(const arrow::RecordBatch& batch) const {
     arrow::ArrayVector columns;
-    for (int place : data_places_) columns.push_back(input.column(place));
+    for (int i = 0; i < input_schema_->num_fields(); ++i) columns.push_back(batch.column(i));
+    for (const Generated& generated : generated_) {
+      columns.push_back(BroughtColumn(batch, generated.column));
+      if (columns.back() == nullptr) return Fail(BugError(fmt::format("rows of the table come without \"{}\"", generated.column)));
+    }
+    return tables::Conform(*arrow::RecordBatch::Make(whole_schema_, batch.num_rows(), std::move(columns)), whole_schema_);
+  }
+
+  Result<Batch> WithGenerated(const arrow::RecordBatch& input) const {
+    arrow::ArrayVector columns = input.columns();
+    for (size_t i = 0; i < generated_.size(); ++i) {
+      SLUICE_TRY(auto column, Generate(generated_[i], *input.column(sources_[i])));
+      columns.push_back(std::move(column));
+    }
+    return arrow::RecordBatch::Make(whole_schema_, input.num_rows(), std::move(columns));
+  }
+
+  Result<Batch> DataColumns(const arrow::RecordBatch& input, bool kept) const {
+    arrow::ArrayVector columns;
+    for (size_t i = 0; i < data_places_.size(); ++i) {
+      const auto [is_generated, place] = data_places_[i];
+      std::shared_ptr<arrow::Array> column;
+      if (is_generated && !kept) {
+        SLUICE_TRY(column, Generate(generated_[place], *input.column(sources_[place])));
+      } else {
+        column = input.column(static_cast<int>(is_generated ? input_.fields.size() + place : place));
+      }
+      columns.push_back(Renamed(column, shape_.arrow_schema->field(static_cast<int>(i))->type()));
+    }
     return arrow::RecordBatch::Make(shape_.arrow_schema, input.num_rows(), std::move(columns));
   }
 
-  Status Scatter() {
-    if (pending_.empty()) return Ok();
-    SLUICE_TRY(Batch whole, Concatenate(std::move(pending_)));
-    pending_.clear();
-    pending_bytes_ = 0;
+  struct Pending {
+    std::vector<Batch> batches;
+    bool kept = false;  // they bring their generated columns
+    int64_t bytes = 0;
+  };
+
+  // Waits with others, so that there are runs worth the name; gives back what has waited long enough, for this thread to scatter.
+  std::vector<Pending> Wait(Batch input, bool kept) {
+    const int64_t bytes = arrow::util::ReferencedBufferSize(*input).ValueOr(0);
+    std::vector<Pending> due;
+    const std::lock_guard lock(pending_mutex_);
+    if (kept != pending_.kept && !pending_.batches.empty()) due.push_back(std::exchange(pending_, {}));
+    pending_.kept = kept;
+    pending_.bytes += bytes;
+    pending_.batches.push_back(std::move(input));
+    if (pending_.bytes >= WorthScattering()) due.push_back(std::exchange(pending_, {}));
+    return due;
+  }
+
+  // Enough for runs of some length, and no more: rows that wait here leave the processor's caches.
+  int64_t WorthScattering() const {
+    return std::min(std::max(kPendingBytes, partitions_ * kRunBytes), options_.memory_bytes / 8 / options_.threads);
+  }
+
+  Status Scatter(Pending pending) {
+    if (pending.batches.empty()) return Ok();
+    SLUICE_TRY(Batch whole, Concatenate(std::move(pending.batches)));
     std::vector<uint32_t> partition_of;
-    SLUICE_CHECK(index_->Number(*whole, &partition_of));
-    if (partitions_.size() < index_->size()) partitions_.resize(index_->size());
-    Batch data = DataColumns(*whole);
-    whole.reset();
-    SLUICE_TRY(const Sorted sorted, SortByPartition(data, partition_of, index_->size()));
-    data.reset();
-    for (const Sorted::Run& run : sorted.runs) SLUICE_CHECK(WriteTo(run.partition, *sorted.batch->Slice(run.begin, run.rows)));
-    return Ok();
-  }
-
-  Status WriteTo(uint32_t p, const arrow::RecordBatch& rows) {
-    Partition& partition = partitions_[p];
-    if (!partition.file && (open_files_ >= options_.max_open_partitions || !partition.spilled.empty())) return Spill(&partition, rows);
-    for (int64_t begin = 0; begin < rows.num_rows(); begin += options_.row_group_rows)
-      SLUICE_CHECK(WriteSlice(p, *rows.Slice(begin, options_.row_group_rows)));
-    return Ok();
-  }
-
-  Status WriteSlice(uint32_t p, const arrow::RecordBatch& rows) {
-    if (rows.num_rows() == 0) return Ok();
-    if (!partitions_[p].file) SLUICE_CHECK(OpenFile(p));
-    ParquetFile& file = *partitions_[p].file;
-    const bool full = file.rows_in_group() > 0 && file.rows_in_group() + rows.num_rows() > options_.row_group_rows;
-    if (full || file.buffered_bytes() > kMaxGroupBytes) SLUICE_CHECK(EndRowGroup(&file));
-    const int64_t before = file.buffered_bytes();
-    SLUICE_CHECK(file.Write(rows));
-    buffered_bytes_ += file.buffered_bytes() - before;
-    if (file.size() >= options_.target_file_bytes) return CloseFile(p);
-    return buffered_bytes_ > options_.memory_bytes / 2 ? EndLargestRowGroup() : Ok();
-  }
-
-  Status EndRowGroup(ParquetFile* file) {
-    buffered_bytes_ -= file->buffered_bytes();
-    return file->EndRowGroup();
-  }
-
-  Status EndLargestRowGroup() {
-    ParquetFile* largest = nullptr;
-    for (const Partition& partition : partitions_)
-      if (partition.file && (!largest || partition.file->buffered_bytes() > largest->buffered_bytes())) largest = partition.file.get();
-    return EndRowGroup(largest);
-  }
-
-  Status OpenFile(uint32_t p) {
-    Partition& partition = partitions_[p];
-    const std::string folder = index_ ? PartitionFolder(options_.partition_columns, index_->Values(p)) + "/" : "";
-    partition.key = fmt::format("{}{}-{}-{:05}.parquet", folder, options_.file_prefix, Hex(random_.Next()), next_file_++);
-    SLUICE_TRY(auto object, store_.OpenWriter(root_ + "/" + partition.key));
-    SLUICE_TRY(partition.file, ParquetFile::Open(shape_, std::move(object)));
-    ++open_files_;
-    return Ok();
-  }
-
-  Status CloseFile(uint32_t p) {
-    Partition& partition = partitions_[p];
-    buffered_bytes_ -= partition.file->buffered_bytes();
-    SLUICE_TRY(ParquetFile::Finished finished, partition.file->Close());
-    partition.file.reset();
-    --open_files_;
-    StagedFile staged;
-    staged.add.path = delta::LogPath(partition.key);
-    if (index_) staged.add.partition_values = index_->Values(p);
-    staged.add.size = finished.size;
-    staged.add.modification_time = (options_.clock ? *options_.clock : SystemClock()).Now().millis();
-    staged.add.stats = std::move(finished.stats);
-    staged.rows = finished.rows;
-    staged_.push_back(std::move(staged));
-    return Ok();
-  }
-
-  Status Spill(Partition* partition, const arrow::RecordBatch& rows) {
-    if (!spill_) {
-      SLUICE_TRY(spill_, SpillFile::Open(options_.scratch_dir, shape_.arrow_schema));
+    uint32_t partitions = 0;
+    {
+      const std::lock_guard lock(index_mutex_);
+      SLUICE_CHECK(index_->Number(*whole, pending.kept, &partition_of));
+      partitions = index_->size();
     }
-    SLUICE_TRY(auto chunk, spill_->Append(rows));
-    partition->spilled.push_back(chunk);
-    return Ok();
-  }
-
-  // By then at most max_open_partitions - 1 other files are open, or this one waits for none.
-  Status Unspill(uint32_t p) {
-    const auto chunks = std::move(partitions_[p].spilled);
-    std::vector<Batch> ready;
-    int64_t rows = 0;
-    for (size_t i = 0; i < chunks.size(); ++i) {
-      SLUICE_TRY(Batch chunk, spill_->Read(chunks[i]));
-      ready.push_back(std::move(chunk));
-      rows += chunks[i].rows;
-      if (rows < kChunkRows && i + 1 < chunks.size()) continue;
-      SLUICE_TRY(const Batch whole, Concatenate(std::move(ready)));
-      ready.clear();
-      rows = 0;
-      for (int64_t begin = 0; begin < whole->num_rows(); begin += options_.row_group_rows)
-        SLUICE_CHECK(WriteSlice(p, *whole->Slice(begin, options_.row_group_rows)));
+    partitions_ = partitions;
+    SLUICE_TRY(const Batch data, DataColumns(*whole, pending.kept));
+    whole.reset();
+    SLUICE_TRY(const Order order, OrderByPartition(partition_of, partitions));
+    for (const Order::Run& run : order.runs) {
+      SLUICE_TRY(const Batch rows, order.runs.size() == 1 ? Result<Batch>(data) : Taken(data, order, run));
+      SLUICE_CHECK(files_->Write(run.partition, *rows));
     }
     return Ok();
   }
@@ -258,24 +279,45 @@ class ScatteringWriter : public DataFileWriter {
   const WriterOptions options_;
   Random& random_;
 
-  contract::Schema input_;         // the columns that batches must bring: all but generated ones
-  std::vector<int> input_places_;  // of these, in the whole schema
-  std::vector<int> data_places_;   // of the data columns, in input_
-  std::shared_ptr<arrow::Schema> input_schema_;
+  struct Place {
+    bool is_generated;
+    size_t at;  // in generated_, or in input_
+  };
+  contract::Schema input_, whole_;  // the columns that batches must bring; these and then the generated ones
+  std::vector<Generated> generated_;
+  std::vector<int> sources_;        // of the generated columns, in input_
+  std::vector<int> looked_at_;      // these and the partition columns
+  std::vector<Place> data_places_;  // of the data columns
+  std::shared_ptr<arrow::Schema> input_schema_, whole_schema_;
   FileShape shape_;
   std::optional<PartitionIndex> index_;  // none: one partition, number 0
+  std::unique_ptr<ConstraintCheck> constraints_;
 
-  std::vector<Batch> pending_;  // waiting to be scattered together
-  int64_t pending_bytes_ = 0;
-  std::vector<Partition> partitions_;
-  std::unique_ptr<SpillFile> spill_;
-  int open_files_ = 0;
-  int64_t buffered_bytes_ = 0;  // over all open files
-  int64_t rows_ = 0, next_file_ = 0;
-  std::vector<StagedFile> staged_;
+  std::mutex pending_mutex_, index_mutex_, constraints_mutex_;
+  Pending pending_;  // waiting to be scattered together
+  std::atomic<int64_t> partitions_ = 0;
+  std::optional<PartitionFiles> files_;
+  std::atomic<int64_t> rows_ = 0;
 };
 
 }  // namespace
+
+Result<FileRules> RulesOf(const delta::Protocol& protocol, const delta::Metadata& metadata, contract::Schema* schema) {
+  FileRules rules;
+  rules.mapping = delta::ColumnMappingOf(protocol, metadata);
+  if (rules.mapping != delta::ColumnMapping::kNone) {
+    auto properties = metadata.configuration;
+    delta::AssignColumnIds(schema, &properties);
+  }
+  SLUICE_TRY(rules.constraints, delta::ConstraintsOf(protocol, metadata, *schema));
+  const auto indexed = metadata.configuration.find("delta.dataSkippingNumIndexedCols");
+  if (indexed == metadata.configuration.end()) return rules;
+  const std::string& text = indexed->second;
+  int columns = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), columns);
+  if (error == std::errc()) rules.indexed_columns = columns < 0 ? INT_MAX : columns;  // -1: all
+  return rules;
+}
 
 Result<std::unique_ptr<DataFileWriter>> DataFileWriter::Open(store::ObjectStore& store, std::string table_root, WriterOptions options,
                                                              Random& random) {

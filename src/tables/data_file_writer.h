@@ -8,6 +8,8 @@
 
 #include "contract/type.h"
 #include "core/clock.h"
+#include "delta/column_mapping.h"
+#include "delta/features.h"
 #include "store/object_store.h"
 #include "tables/partitioning.h"
 #include "tables/scan.h"
@@ -18,28 +20,46 @@ class RecordBatch;
 
 namespace sluice::tables {
 
+// What a table asks of its files.
+struct FileRules {
+  delta::ColumnMapping mapping = delta::ColumnMapping::kNone;  // where set, every column has its id and physical name
+  std::vector<delta::Constraint> constraints;                  // a row that breaks one is refused: kData "check-constraint"
+  int indexed_columns = 32;                                    // leaf columns with statistics (delta.dataSkippingNumIndexedCols)
+};
+// Of a table with this protocol and metadata. Columns of `schema` that are new to the table get their ids (delta::AssignColumnIds).
+// Errors: those of delta::ConstraintsOf.
+Result<FileRules> RulesOf(const delta::Protocol& protocol, const delta::Metadata& metadata, contract::Schema* schema);
+
 struct WriterOptions {
-  contract::Schema schema;  // all columns, generated partition columns included
+  contract::Schema schema;  // all columns, generated ones included
   std::vector<std::string> partition_columns;
+  std::string folder;       // of all files, below the table's root: "_change_data/"; "" for data files
   std::string file_prefix;  // "bronze.orders-12.1": node, n, a; the writer adds a random part and a sequence number
   int64_t target_file_bytes = 256LL << 20;
   int64_t row_group_rows = 1 << 20;
   int max_open_partitions = 64;        // beyond: row groups spill to one scratch file and are joined at the end
   int64_t memory_bytes = 256LL << 20;  // of rows waiting or encoded; a batch given to Write comes on top
   std::string scratch_dir;             // local folder for spilling; must exist
-  int indexed_columns = 32;            // leaf columns with statistics (delta.dataSkippingNumIndexedCols)
-  Clock* clock = nullptr;              // of modification times; default: SystemClock
+  int threads = 1;                     // that write at once, and close files at the end
+  bool encode_behind = false;          // row groups are encoded on threads of the writer's own while rows go on coming
+  FileRules rules;
+  Clock* clock = nullptr;  // of modification times; default: SystemClock
 };
 
-// Not thread-safe: one writer per thread, or one behind a lock.
+// What becomes of the generated columns that a batch brings.
+enum class Brought {
+  kChecked,  // another value than the computed one is refused
+  kKept,     // rows of the table itself, all generated columns of which come along as they are: who wrote them may have had another zone
+};
+
 class DataFileWriter {
  public:
   static Result<std::unique_ptr<DataFileWriter>> Open(store::ObjectStore& store, std::string table_root, WriterOptions options,
                                                       Random& random);
   virtual ~DataFileWriter() = default;  // without Finish: discards what is unfinished (staged files already closed stay)
-  // The batch has the schema's columns in order; generated partition columns may be missing from it: the writer computes them
-  // from the column's metadata (delta.generationExpression date_format(c, 'yyyy-MM') and its kin).
-  virtual Status Write(const arrow::RecordBatch& batch) = 0;
+  // The batch has the schema's columns in order but for the generated ones, which are computed; those that it brings nevertheless come
+  // after them, by name. Errors: "check-constraint", "not-null", "conversion", "generated-value". Thread-safe.
+  virtual Status Write(const arrow::RecordBatch& batch, Brought brought = Brought::kChecked) = 0;
   virtual Result<std::vector<StagedFile>> Finish() = 0;
   virtual int64_t rows_written() const = 0;
 };

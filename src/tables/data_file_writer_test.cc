@@ -109,7 +109,7 @@ TEST_F(DataFileWriterTest, ScattersByPartitionWithoutTheColumnInTheFile) {
     folders.insert(file.add.path.substr(0, file.add.path.rfind('/')));
   }
   EXPECT_TRUE(folders.contains("country=__HIVE_DEFAULT_PARTITION__/n=0")) << *folders.begin();
-  EXPECT_TRUE(folders.contains("country=D%252FE%20%253D%20%2525/n=0")) << *folders.begin();
+  EXPECT_TRUE(folders.contains("country=D%252FE%2520%253D%2520%2525/n=0")) << *folders.begin();
   const Scan scan = Must(ScanStaged(lake_.store(), "t", schema, {"country", "n"}, files));
   EXPECT_EQ(lake_.Rows(scan), lake_.Rows("SELECT id, nullif(country, '') AS country, n FROM (" + sql + ")"));
 }
@@ -124,9 +124,61 @@ TEST_F(DataFileWriterTest, ComputesGeneratedPartitionColumns) {
   const Scan scan = Must(ScanStaged(lake_.store(), "t", schema, columns, files));
   EXPECT_EQ(lake_.Rows(scan),
             lake_.Rows("SELECT *, strftime(day, '%Y-%m') AS day_month, strftime(moment, '%Y-%m-%d-%H') AS moment_hour FROM (" + sql + ")"));
-  // A rewrite gives the generated columns too: they are computed again.
-  const auto again = lake_.WriteFiles(lake_.Options(schema, columns), "SELECT * REPLACE ('wrong' AS day_month) FROM " + scan.sql, "u");
+  // Brought along, they must be right.
+  const auto again = lake_.WriteFiles(lake_.Options(schema, columns), "SELECT * FROM " + scan.sql, "u");
   EXPECT_EQ(lake_.Rows(Must(ScanStaged(lake_.store(), "u", schema, columns, again))), lake_.Rows(scan));
+  try {
+    lake_.WriteFiles(lake_.Options(schema, columns), "SELECT * REPLACE ('2023-13' AS day_month) FROM " + scan.sql + " WHERE id = 3", "v");
+    ADD_FAILURE() << "written";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("generated-value"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("2023-13 where day = 2023-12-28 gives 2023-12"), std::string::npos) << error.what();
+  }
+  // Rows of the table itself stay as they are.
+  const auto kept =
+      lake_.WriteFiles(lake_.Options(schema, columns), "SELECT * REPLACE ('other' AS day_month) FROM " + scan.sql, "w", Brought::kKept);
+  EXPECT_EQ(lake_.Rows("SELECT DISTINCT day_month FROM " + Must(ScanStaged(lake_.store(), "w", schema, columns, kept)).sql),
+            (std::vector<std::string>{"other"}));
+}
+
+TEST_F(DataFileWriterTest, PartitionsOfEveryUnitAreThoseOfTheirRows) {
+  auto schema = MakeSchema("id: bigint, at: timestamp, n: integer, s: string");
+  const std::pair<const char*, const char*> generated[] = {
+      {"date_format(at, 'mm')", "string"}, {"date_trunc('second', at)", "timestamp"}, {"hour(at)", "integer"},
+      {"cast(at as date)", "date"},        {"cast(n as string)", "string"},           {"substring(s, 1, 1)", "string"}};
+  std::vector<std::string> columns;
+  for (const auto& [expression, type] : generated) {
+    columns.push_back(fmt::format("g{}", columns.size()));
+    schema.fields.push_back(
+        {columns.back(), Must(contract::ParseType(type)), true, {{"delta.generationExpression", fmt::format("\"{}\"", expression)}}});
+  }
+  const std::string sql =
+      "SELECT range AS id, CASE WHEN range % 7 > 0 THEN TIMESTAMPTZ '1969-12-31 23:58:00+00' + to_milliseconds(range * 797) END AS \"at\", "
+      "(range % 3)::INTEGER AS n, "
+      "CASE WHEN range % 2 = 0 THEN 'äx' ELSE '' END AS s FROM range(300)";
+  const auto files = lake_.WriteFiles(lake_.Options(schema, columns), sql);
+  EXPECT_EQ(lake_.Rows(Must(ScanStaged(lake_.store(), "t", schema, columns, files))),
+            lake_.Rows("SELECT *, strftime(\"at\", '%M'), date_trunc('second', \"at\"), hour(\"at\")::INTEGER, \"at\"::DATE, n::VARCHAR, "
+                       "nullif(left(s, 1), '') FROM (" +
+                       sql + ")"));
+}
+
+TEST_F(DataFileWriterTest, KeptAndComputedRowsShareTheirPartitions) {
+  auto schema = MakeSchema("id: bigint, at: timestamp, m: string, y: integer");
+  schema.fields[2].metadata["delta.generationExpression"] = "\"date_format(at, 'MM')\"";
+  schema.fields[3].metadata["delta.generationExpression"] = "\"year(at)\"";
+  auto writer = Must(DataFileWriter::Open(lake_.store(), "t", lake_.Options(schema, {"m"}), SystemRandom()));
+  const auto write = [&](const std::string& sql, Brought brought) {
+    const auto batch = lake_.Read(sql)->ToTable().ValueOrDie()->CombineChunksToBatch();
+    Must(writer->Write(**batch, brought));
+  };
+  write("SELECT 1::BIGINT AS id, TIMESTAMPTZ '1969-12-31 23:59:59.999999+00' AS at", Brought::kChecked);
+  write("SELECT 2::BIGINT AS id, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS at, 2023::INTEGER AS y, '12' AS m", Brought::kKept);
+  write("SELECT 3::BIGINT AS id, TIMESTAMPTZ '2022-12-01 00:00:00+00' AS at, 2022::INTEGER AS y", Brought::kChecked);
+  const auto files = Must(writer->Finish());
+  EXPECT_EQ(files.size(), 1u);
+  EXPECT_EQ(lake_.Rows("SELECT id, m, y FROM " + Must(ScanStaged(lake_.store(), "t", schema, {"m"}, files)).sql),
+            (std::vector<std::string>{"1|12|1969", "2|12|2023", "3|12|2022"}));
 }
 
 TEST_F(DataFileWriterTest, PartitionsOfEveryTypeRoundTrip) {

@@ -39,7 +39,8 @@ Sample SampleOf(const arrow::Array& array) {
     const auto& texts = static_cast<const arrow::BinaryArray&>(array);
     return SampleOf(array, [&](int64_t row) { return texts.GetView(row); });
   }
-  if (!arrow::is_fixed_width(array.type_id()) || array.type()->bit_width() % 8 != 0) return {};
+  if (array.type_id() == arrow::Type::DICTIONARY || !arrow::is_fixed_width(array.type_id()) || array.type()->bit_width() % 8 != 0)
+    return {};
   const int64_t width = array.type()->bit_width() / 8;
   const auto* bytes = array.data()->GetValues<char>(1, array.offset() * width);
   return SampleOf(array, [&](int64_t row) { return std::string_view(bytes + row * width, static_cast<size_t>(width)); });

@@ -23,9 +23,6 @@ void ReadCommitInfo(const std::string& text, HistoryEntry* entry) {
   entry->run_id = TextOf(info, "sluiceRunId");
   entry->batch = TextOf(info, "sluiceBatch");
   entry->node = TextOf(info, "sluiceNode");
-  for (const char* key : {"inCommitTimestamp", "timestamp"})
-    if (const auto time = info.find(key); entry->timestamp == 0 && time != info.end() && time->is_number_integer())
-      entry->timestamp = time->get<int64_t>();
 }
 
 HistoryEntry Describe(const delta::LogCommit& commit) {
@@ -52,10 +49,11 @@ Result<std::vector<HistoryEntry>> History(store::ObjectStore& store, std::string
   SLUICE_TRY(const delta::Snapshot newest, delta::LoadSnapshot(store, table_root));
   const int64_t after = limit ? std::max<int64_t>(-1, newest.version - *limit) : -1;
   SLUICE_TRY(const delta::LogRange range, delta::ReadCommits(store, table_root, after, newest.version));
+  SLUICE_TRY(const auto times, delta::CommitTimes(store, table_root, newest, range.commits));
   std::vector<HistoryEntry> entries;
   for (auto commit = range.commits.rbegin(); commit != range.commits.rend(); ++commit) {
     entries.push_back(Describe(*commit));
-    if (entries.back().timestamp == 0 && commit->version == newest.version) entries.back().timestamp = newest.timestamp;
+    if (const auto time = times.find(commit->version); time != times.end()) entries.back().timestamp = time->second;
   }
   return entries;
 }
@@ -78,11 +76,13 @@ TableSummary Summarise(const delta::Snapshot& snapshot) {
   summary.files = static_cast<int64_t>(snapshot.files.size());
   summary.rows = 0;
   std::set<delta::PartitionValues> partitions;
+  const delta::PartitionValues* last = nullptr;  // files of one partition mostly follow each other
   for (const delta::Add& add : snapshot.files) {
     summary.bytes += add.size;
     const auto rows = RowsOf(add);
     summary.rows = rows && summary.rows >= 0 ? summary.rows + *rows : -1;
-    partitions.insert(add.partition_values);
+    if (last == nullptr || !(*last == add.partition_values)) partitions.insert(add.partition_values);
+    last = &add.partition_values;
   }
   summary.partitions = summary.partition_columns.empty() ? 0 : static_cast<int64_t>(partitions.size());
   return summary;

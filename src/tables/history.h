@@ -10,7 +10,7 @@ namespace sluice::tables {
 
 struct HistoryEntry {
   int64_t version = 0;
-  int64_t timestamp = 0;  // milliseconds; commitInfo's, else the commit file's
+  int64_t timestamp = 0;  // milliseconds; the time that time travel goes by (delta::VersionAt), not commitInfo's
   std::string operation;  // "" where the commit says none
   std::string engine;
   std::string run_id, batch, node;  // of our own commits

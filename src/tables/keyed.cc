@@ -1,12 +1,18 @@
 #include "tables/keyed.h"
 
 #include <arrow/record_batch.h>
+#include <arrow/type.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
+#include "contract/arrow_types.h"
+#include "core/counted.h"
 #include "core/text.h"
+#include "delta/path.h"
+#include "tables/conform.h"
+#include "tables/generated.h"
 
 namespace sluice::tables {
 
@@ -24,6 +30,11 @@ Status TempTables::Create(const std::string& suffix, const std::string& select, 
   return Ok();
 }
 
+Status TempTables::Insert(const std::string& suffix, const std::string& select, const std::vector<engines::Parameter>& params) {
+  SLUICE_TRY([[maybe_unused]] const auto rows, connection_.Scalar(fmt::format("INSERT INTO {} {}", Name(suffix), select), params));
+  return Ok();
+}
+
 Result<int64_t> TempTables::Count(const std::string& select) {
   SLUICE_TRY(const auto count, connection_.Scalar(fmt::format("SELECT count(*) FROM ({})", select)));
   return std::stoll(count.value_or("0"));
@@ -33,11 +44,15 @@ Result<std::string> TargetRows(const TableTarget& target, const TablePlan& plan,
   ScanOptions options;
   options.file_column = kFileColumn;
   options.row_column = kRowColumn;
-  const auto mapping =
-      target.snapshot ? delta::ColumnMappingOf(target.snapshot->protocol, target.snapshot->metadata) : delta::ColumnMapping::kNone;
-  SLUICE_TRY(Scan scan, ScanFiles(*target.store, target.root, {plan.schema, plan.partition_columns, mapping, files}, options));
+  SLUICE_TRY(Scan scan, ScanFiles(*target.store, target.root, {plan.schema, plan.partition_columns, MappingOf(target), files}, options));
   return std::move(scan.sql);
 }
+
+delta::ColumnMapping MappingOf(const TableTarget& target) {
+  return target.snapshot ? delta::ColumnMappingOf(target.snapshot->protocol, target.snapshot->metadata) : delta::ColumnMapping::kNone;
+}
+
+FileFacts FactsOf(const TableTarget& target, const TablePlan& plan) { return {plan.schema, plan.partition_columns, MappingOf(target)}; }
 
 std::vector<const delta::Add*> FilesOf(const TableTarget& target) {
   std::vector<const delta::Add*> files;
@@ -46,22 +61,22 @@ std::vector<const delta::Add*> FilesOf(const TableTarget& target) {
   return files;
 }
 
-std::vector<const delta::Add*> FilesNamed(const TableTarget& target, const std::vector<std::vector<std::optional<std::string>>>& paths) {
+std::vector<const delta::Add*> FilesAt(const TableTarget& target, const std::vector<std::vector<std::optional<std::string>>>& locations) {
   std::set<std::string> wanted;
-  for (const auto& row : paths) wanted.insert(row[0].value_or(""));
+  for (const auto& row : locations) wanted.insert(row[0].value_or(""));
   auto files = FilesOf(target);
-  std::erase_if(files, [&](const delta::Add* add) { return !wanted.contains(add->path); });
+  std::erase_if(files, [&](const delta::Add* add) { return !wanted.contains(delta::FileLocation(*target.store, target.root, add->path)); });
   return files;
 }
 
 Result<std::vector<std::string>> KnownColumns(const contract::Schema& schema, const std::vector<std::string>& names,
-                                              const std::string& what) {
+                                              const std::string& what, const std::string& table) {
   std::vector<std::string> known;
   for (const std::string& name : names) {
     const contract::Field* field = schema.Find(name);
     if (field == nullptr)
       return Fail(UserError("unknown-column",
-                            fmt::format("{} \"{}\" is not a column of this model{}", what, name, DidYouMean(name, schema.Names()))));
+                            fmt::format("{} \"{}\" is not a column of {}{}", what, name, table, DidYouMean(name, schema.Names()))));
     known.push_back(field->name);
   }
   return known;
@@ -75,6 +90,28 @@ std::string TypedSource(const Source& source, const contract::Schema& schema, co
   const std::string typed = fmt::format("SELECT {} FROM ({})", Join(items, ", "), source.sql);
   const std::string deleted = delete_when.empty() ? "false" : fmt::format("coalesce(({}), false)", delete_when);
   return fmt::format("SELECT *, {} AS __deleted FROM ({})", deleted, typed);
+}
+
+Status CheckBrought(const TableTarget& target, const TablePlan& plan, engines::Connection& connection, const Source& source) {
+  for (const contract::Field& field : plan.schema.fields) {
+    if (target.schema.Find(field.name) == nullptr) continue;
+    SLUICE_TRY(const auto generated, GeneratedOf(field, plan.schema));
+    if (!generated) continue;
+    const bool partition =
+        std::find(plan.partition_columns.begin(), plan.partition_columns.end(), field.name) != plan.partition_columns.end();
+    const contract::Schema columns{{*plan.schema.Find(generated->source), field}};
+    SLUICE_TRY(const auto reader, connection.Query(TypedSource(source, columns, columns.Names(), ""), source.params));
+    for (;;) {
+      std::shared_ptr<arrow::RecordBatch> batch;
+      if (const auto status = reader->ReadNext(&batch); !status.ok()) return Fail(engines::ReaderError(status));
+      if (!batch) break;
+      const auto schema = contract::ToArrow(columns);
+      SLUICE_TRY(const auto from, Conform(batch->column(0), schema->field(0)->type(), generated->source));
+      SLUICE_TRY(const auto given, Conform(batch->column(1), schema->field(1)->type(), field.name));
+      SLUICE_CHECK(CheckGenerated(*generated, *from, *given, partition));
+    }
+  }
+  return Ok();
 }
 
 std::string Columns(const std::string& alias, const std::vector<std::string>& names) {
@@ -115,8 +152,8 @@ Status CheckKeys(engines::Connection& connection, const TableTarget& target, con
   SLUICE_TRY(const auto nulls, connection.Scalar(fmt::format("SELECT count(*) FROM {} WHERE {}", table, AnyNull(key))));
   if (nulls.value_or("0") == "0") return Ok();
   SLUICE_TRY(const auto first, FirstKey(connection, key, fmt::format("SELECT {} FROM {} WHERE {}", Columns("", key), table, AnyNull(key))));
-  return Fail(
-      DataError("null-key", fmt::format("{}: {} rows have NULL in the key, the first with {}", target.name, *nulls, first.value_or(""))));
+  return Fail(DataError("null-key", fmt::format("{}: {} NULL in the key, the first with {}", target.name,
+                                                Counted(std::stoll(*nulls), "row has", "rows have"), first.value_or(""))));
 }
 
 }  // namespace sluice::tables

@@ -1,14 +1,20 @@
 #pragma once
 // One Parquet data file being written to a store.
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "contract/type.h"
+#include "delta/column_mapping.h"
 #include "store/object_store.h"
 
 namespace arrow {
+class ChunkedArray;
 class RecordBatch;
 class Schema;
 }  // namespace arrow
@@ -17,11 +23,34 @@ namespace sluice::tables {
 
 // What all files of one writer share.
 struct FileShape {
-  std::vector<contract::Field> fields;          // the data columns: all but the partition columns
+  std::vector<contract::Field> fields;          // the data columns: all but the partition columns; under their physical names
   std::shared_ptr<arrow::Schema> arrow_schema;  // of the batches that Write takes
   int indexed_columns = 32;
 };
-FileShape MakeFileShape(std::vector<contract::Field> fields, int indexed_columns);
+FileShape MakeFileShape(std::vector<contract::Field> fields, int indexed_columns,
+                        delta::ColumnMapping mapping = delta::ColumnMapping::kNone);
+
+struct FileBuffering {
+  int64_t row_group_bytes = 64LL << 20;  // raw: with so many waiting, a row group ends
+  bool behind = false;                   // row groups are encoded on a thread of their own while the next one gathers
+};
+
+// How the columns of a file are written.
+struct ColumnEncodings {
+  std::vector<std::string> without_dictionary, uncompressed;
+};
+
+// Made for one file, or for several of the same columns: the first that has rows enough to tell decides for those to come. Thread-safe.
+class EncodingChoice {
+ public:
+  EncodingChoice() = default;
+  explicit EncodingChoice(ColumnEncodings known) : made_(std::move(known)) {}
+  ColumnEncodings For(const arrow::RecordBatch& first_rows);
+
+ private:
+  std::mutex mutex_;
+  std::optional<ColumnEncodings> made_;
+};
 
 class ParquetFile {
  public:
@@ -29,13 +58,20 @@ class ParquetFile {
     int64_t size = 0, rows = 0;
     std::string stats;
   };
-  // `shape` outlives the file.
-  static Result<std::unique_ptr<ParquetFile>> Open(const FileShape& shape, std::unique_ptr<store::ObjectWriter> object);
+  // `shape` outlives the file. Without `encodings` the file makes its own choice.
+  static Result<std::unique_ptr<ParquetFile>> Open(const FileShape& shape, std::unique_ptr<store::ObjectWriter> object,
+                                                   FileBuffering buffering = {}, std::shared_ptr<EncodingChoice> encodings = nullptr);
   virtual ~ParquetFile() = default;  // without Close: the object is discarded
-  virtual Status Write(const arrow::RecordBatch& batch) = 0;
-  virtual Status EndRowGroup() = 0;  // its bytes go out; call it only where rows will follow
+  // `may_wait`: the batch may be kept until its row group is full. A slice of a larger batch, which it would keep too, may not.
+  virtual Status Write(const arrow::RecordBatch& batch, bool may_wait) = 0;
+  // A whole row group: the values of each column in turn, of its type or as dictionaries of it. Not to be mixed with Write.
+  using ColumnValues = std::function<Result<std::shared_ptr<arrow::ChunkedArray>>(int column)>;
+  virtual Status WriteRowGroup(int64_t rows, const ColumnValues& values) = 0;
+  virtual Status EncodeWaiting() = 0;  // what waits is encoded, and so is at once what comes later: it takes less memory
+  virtual Status EndRowGroup() = 0;    // its bytes go out; call it only where rows will follow
   virtual int64_t rows_in_group() const = 0;
-  virtual int64_t buffered_bytes() const = 0;  // estimate of what the open row group holds in memory
+  virtual int64_t waiting_bytes() const = 0;   // of batches kept as they came
+  virtual int64_t buffered_bytes() const = 0;  // estimate of what is held in memory
   virtual int64_t size() const = 0;            // estimate of the file's bytes so far
   virtual Result<Finished> Close() = 0;
 };

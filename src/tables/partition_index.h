@@ -8,6 +8,7 @@
 
 #include "contract/type.h"
 #include "delta/actions.h"
+#include "tables/generated.h"
 #include "tables/partitioning.h"
 
 namespace arrow {
@@ -28,13 +29,12 @@ class ColumnIndex {
 
 class PartitionIndex {
  public:
-  // `schema`: the table's; `input`: of the batches, without generated columns. Errors: "unknown-column"; kUnsupported for a
-  // generated column that cannot be computed.
+  // `schema`: the table's; `input`: of the batches, without `generated` columns. Errors: "unknown-column".
   static Result<PartitionIndex> Make(const contract::Schema& schema, const std::vector<std::string>& partition_columns,
-                                     const contract::Schema& input);
+                                     const contract::Schema& input, const std::vector<Generated>& generated);
 
-  // The partition of each row. `batch` has the columns of `input` in order.
-  Status Number(const arrow::RecordBatch& batch, std::vector<uint32_t>* out);
+  // The partition of each row. `batch` has the columns of `input` in order; `kept`: and then the generated ones, taken as they are.
+  Status Number(const arrow::RecordBatch& batch, bool kept, std::vector<uint32_t>* out);
   // Keyed by the columns' names as the schema spells them.
   delta::PartitionValues Values(uint32_t partition) const;
   uint32_t size() const { return static_cast<uint32_t>(prefixes_.back().size() / columns_.size()); }
@@ -43,7 +43,8 @@ class PartitionIndex {
   struct Column {
     std::string name;
     int source;  // place in the batch of the column it is computed from (itself if plain)
-    std::unique_ptr<ColumnIndex> index;
+    int kept;    // of a generated one: its own place, where the batch brings it
+    std::unique_ptr<ColumnIndex> index, kept_index;
   };
   uint32_t Pair(uint32_t prefix, uint32_t number, size_t depth);
 

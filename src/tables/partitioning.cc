@@ -5,11 +5,13 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cctype>
 #include <set>
 
 #include "core/text.h"
 #include "core/time.h"
 #include "delta/json_text.h"
+#include "tables/generated.h"
 
 namespace sluice::tables {
 namespace {
@@ -23,34 +25,40 @@ constexpr std::string_view kNullFolder = "__HIVE_DEFAULT_PARTITION__";
 // A folder's name may have 255 bytes; longer values are cut and told apart by their hash. Only the log decides what they are.
 constexpr size_t kMaxFolderBytes = 200;
 
+// What a project may ask for: the calendar units of a date or timestamp in UTC, as texts.
 struct UnitName {
-  DateUnit unit;
   const char *name, *format;
 };
-constexpr std::array kUnits = {UnitName{DateUnit::kYear, "year", "yyyy"}, UnitName{DateUnit::kMonth, "month", "yyyy-MM"},
-                               UnitName{DateUnit::kDay, "day", "yyyy-MM-dd"}, UnitName{DateUnit::kHour, "hour", "yyyy-MM-dd-HH"}};
+constexpr std::array kUnits = {UnitName{"year", "yyyy"}, UnitName{"month", "yyyy-MM"}, UnitName{"day", "yyyy-MM-dd"},
+                               UnitName{"hour", "yyyy-MM-dd-HH"}};
 
-const UnitName& NameOf(DateUnit unit) { return kUnits[static_cast<size_t>(unit)]; }
+struct Transform {
+  std::string source;
+  const UnitName* unit = nullptr;
+  bool is_hour() const { return unit == &kUnits.back(); }
+};
 
-std::string Expression(const Generated& generated) {
-  const bool plain =
-      generated.source.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == std::string::npos;
-  return fmt::format("date_format({}, '{}')", plain ? generated.source : "`" + generated.source + "`", NameOf(generated.unit).format);
+std::string Expression(const std::string& source, const UnitName& unit) {
+  const bool plain = source.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == std::string::npos &&
+                     std::isdigit(static_cast<unsigned char>(source.front())) == 0;
+  std::string quoted;
+  for (const char c : source) quoted += c == '`' ? "``" : std::string(1, c);
+  return fmt::format("date_format({}, '{}')", plain ? source : "`" + quoted + "`", unit.format);
 }
 
 Error BadPartition(const std::string& text, const std::string& why) {
   return UserError("bad-partition", fmt::format("partition_by: \"{}\": {}", text, why));
 }
 
-// "month(order_date)" → kMonth, "order_date"; nullopt if it is a plain column.
-Result<std::optional<Generated>> ParseTransform(const std::string& text) {
+// "month(order_date)" → "order_date" and its unit; nullopt if it is a plain column.
+Result<std::optional<Transform>> ParseTransform(const std::string& text) {
   const size_t open = text.find('(');
-  if (open == std::string::npos || !text.ends_with(')')) return std::optional<Generated>();
+  if (open == std::string::npos || !text.ends_with(')')) return std::optional<Transform>();
   const std::string name(Trim(std::string_view(text).substr(0, open)));
   const std::string column(Trim(std::string_view(text).substr(open + 1, text.size() - open - 2)));
   std::vector<std::string> known;
   for (const auto& unit : kUnits) {
-    if (EqualsIgnoreCase(unit.name, name)) return Generated{column, unit.unit};
+    if (EqualsIgnoreCase(unit.name, name)) return Transform{column, &unit};
     known.emplace_back(unit.name);
   }
   return Fail(BadPartition(text, fmt::format("\"{}\" is none of year, month, day, hour{}", name, DidYouMean(name, known))));
@@ -62,33 +70,27 @@ Result<const Field*> FindColumn(const contract::Schema& schema, const std::strin
                         fmt::format("partition_by: \"{}\": there is no column \"{}\"{}", text, name, DidYouMean(name, schema.Names()))));
 }
 
-Result<std::string> AddGenerated(const Generated& generated, const std::string& text, contract::Schema* schema) {
-  SLUICE_TRY(const Field* source, FindColumn(*schema, generated.source, text));
-  const TypeKind kind = source->type.kind;
-  const bool timestamp = kind == TypeKind::kTimestamp || kind == TypeKind::kTimestampNtz;
-  if (!timestamp && (kind != TypeKind::kDate || generated.unit == DateUnit::kHour))
-    return Fail(BadPartition(text, fmt::format("column \"{}\" is {}, not a {}", source->name, source->type.ToString(),
-                                               generated.unit == DateUnit::kHour ? "timestamp" : "date or timestamp")));
-  Field field{fmt::format("{}_{}", source->name, NameOf(generated.unit).name), DataType::Of(TypeKind::kString)};
-  const std::string expression = delta::JsonString(Expression({source->name, generated.unit}));
-  field.metadata[std::string(kExpressionKey)] = expression;
-  if (const Field* present = schema->Find(field.name)) {
-    const auto have = present->metadata.find(std::string(kExpressionKey));
-    if (have != present->metadata.end() && have->second == expression) return present->name;
-    return Fail(BadPartition(text, fmt::format("a column \"{}\" is there already", field.name)));
-  }
-  schema->fields.push_back(field);
-  return field.name;
+bool IsSame(const Generated& a, const Generated& b) {
+  return a.source == b.source && a.type == b.type && a.numbers == b.numbers && a.texts == b.texts;
 }
 
-void AppendEscaped(std::string_view text, std::string* out) {
-  constexpr std::string_view kEscaped = "\"#%'*/:=?\\\x7F{[]^";
-  for (char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || kEscaped.find(c) != std::string_view::npos)
-      *out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    else
-      *out += c;
+Result<std::string> AddGenerated(const Transform& transform, const std::string& text, contract::Schema* schema) {
+  SLUICE_TRY(const Field* source, FindColumn(*schema, transform.source, text));
+  const TypeKind kind = source->type.kind;
+  const bool timestamp = kind == TypeKind::kTimestamp || kind == TypeKind::kTimestampNtz;
+  if (!timestamp && (kind != TypeKind::kDate || transform.is_hour()))
+    return Fail(BadPartition(text, fmt::format("column \"{}\" is {}, not a {}", source->name, source->type.ToString(),
+                                               transform.is_hour() ? "timestamp" : "date or timestamp")));
+  Field field{fmt::format("{}_{}", source->name, transform.unit->name), DataType::Of(TypeKind::kString)};
+  field.metadata[std::string(kExpressionKey)] = delta::JsonString(Expression(source->name, *transform.unit));
+  const Field* present = schema->Find(field.name);
+  if (present == nullptr) {
+    schema->fields.push_back(field);
+    return field.name;
   }
+  const auto have = GeneratedOf(*present, *schema), wanted = GeneratedOf(field, *schema);
+  if (have && *have && wanted && IsSame(**have, **wanted)) return present->name;
+  return Fail(BadPartition(text, fmt::format("a column \"{}\" is there already", field.name)));
 }
 
 // Never cuts a UTF-8 sequence.
@@ -114,26 +116,11 @@ std::string FloatAt(const arrow::Array& array, int64_t row) {
 
 }  // namespace
 
-Result<std::optional<Generated>> GeneratedOf(const Field& field) {
-  const auto entry = field.metadata.find(std::string(kExpressionKey));
-  if (entry == field.metadata.end()) return std::optional<Generated>();
-  const std::string& json = entry->second;
-  for (const auto& unit : kUnits) {
-    const std::string head = "\"date_format(", tail = fmt::format(", '{}')\"", unit.format);
-    if (!json.starts_with(head) || !json.ends_with(tail) || json.size() <= head.size() + tail.size()) continue;
-    std::string source = json.substr(head.size(), json.size() - head.size() - tail.size());
-    if (source.size() > 2 && source.front() == '`') source = source.substr(1, source.size() - 2);
-    if (delta::JsonString(Expression({source, unit.unit})) == json) return Generated{source, unit.unit};
-  }
-  return Fail(UnsupportedError("unsupported-feature",
-                               fmt::format("column \"{}\" is generated by {}, which cannot be computed yet", field.name, json)));
-}
-
 Result<std::vector<std::string>> ResolvePartitioning(const std::vector<std::string>& partition_by, contract::Schema* schema) {
   std::vector<std::string> columns;
   std::set<std::string> seen;
   for (const std::string& text : partition_by) {
-    SLUICE_TRY(auto generated, ParseTransform(text));
+    SLUICE_TRY(const auto generated, ParseTransform(text));
     std::string name;
     if (generated) {
       SLUICE_TRY(name, AddGenerated(*generated, text, schema));
@@ -148,39 +135,6 @@ Result<std::vector<std::string>> ResolvePartitioning(const std::vector<std::stri
   if (!columns.empty() && columns.size() >= schema->fields.size())
     return Fail(BadPartition(partition_by.back(), "a table cannot be partitioned by all its columns"));
   return columns;
-}
-
-int64_t UnitOfDays(DateUnit unit, int32_t days) {
-  if (unit == DateUnit::kDay) return days;
-  if (unit == DateUnit::kHour) return static_cast<int64_t>(days) * 24;
-  const CivilDate date = CivilFromDays(days);
-  return unit == DateUnit::kYear ? date.year - 1970 : (date.year - 1970) * 12LL + date.month - 1;
-}
-
-int64_t UnitOfMicros(DateUnit unit, int64_t micros) {
-  constexpr int64_t kHour = 3600000000LL;
-  const int64_t hour = micros >= 0 ? micros / kHour : -((-micros + kHour - 1) / kHour);
-  if (unit == DateUnit::kHour) return hour;
-  return UnitOfDays(unit, static_cast<int32_t>(hour >= 0 ? hour / 24 : -((-hour + 23) / 24)));
-}
-
-std::string UnitText(DateUnit unit, int64_t number) {
-  const auto floor_div = [](int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); };
-  switch (unit) {
-    case DateUnit::kYear:
-      return fmt::format("{:04}", 1970 + number);
-    case DateUnit::kMonth: {
-      const int64_t year = floor_div(number, 12);
-      return fmt::format("{:04}-{:02}", 1970 + year, number - year * 12 + 1);
-    }
-    case DateUnit::kDay:
-      return FormatDate(static_cast<int32_t>(number));
-    case DateUnit::kHour: {
-      const int64_t day = floor_div(number, 24);
-      return fmt::format("{}-{:02}", FormatDate(static_cast<int32_t>(day)), number - day * 24);
-    }
-  }
-  return "";
 }
 
 std::string DecimalText(const std::string& unscaled_digits, int scale) {
@@ -235,13 +189,13 @@ std::string PartitionFolder(const std::vector<std::string>& columns, const delta
   std::string path;
   for (const std::string& column : columns) {
     std::string folder;
-    AppendEscaped(column, &folder);
+    folder += PercentEncode(column, /*keep_slash=*/false);
     folder += '=';
     const auto value = values.find(column);
     if (value == values.end() || !value->second)
       folder += kNullFolder;
     else
-      AppendEscaped(*value->second, &folder);
+      folder += PercentEncode(*value->second, /*keep_slash=*/false);
     if (!path.empty()) path += '/';
     path += folder.size() > kMaxFolderBytes ? CutFolder(folder) : folder;
   }

@@ -6,7 +6,7 @@
 #include <arrow/array/builder_primitive.h>
 #include <gtest/gtest.h>
 
-#include "core/time.h"
+#include "tables/generated.h"
 
 namespace sluice::tables {
 namespace {
@@ -30,9 +30,9 @@ TEST(PartitioningTest, AddsGeneratedColumnWithItsExpression) {
   ASSERT_EQ(schema.fields.size(), 8u);
   EXPECT_EQ(schema.fields[5].metadata.at("delta.generationExpression"), "\"date_format(Order_Date, 'yyyy-MM')\"");
   EXPECT_EQ(schema.fields[7].metadata.at("delta.generationExpression"), "\"date_format(`odd name`, 'yyyy')\"");
-  for (size_t i = 5; i < 8; ++i) EXPECT_TRUE(GeneratedOf(schema.fields[i])->has_value());
-  EXPECT_EQ((*GeneratedOf(schema.fields[7]))->source, "odd name");
-  EXPECT_FALSE(GeneratedOf(schema.fields[0])->has_value());
+  for (size_t i = 5; i < 8; ++i) EXPECT_TRUE(GeneratedOf(schema.fields[i], schema)->has_value());
+  EXPECT_EQ((*GeneratedOf(schema.fields[7], schema))->source, "odd name");
+  EXPECT_FALSE(GeneratedOf(schema.fields[0], schema)->has_value());
 }
 
 TEST(PartitioningTest, ResolvingTwiceAddsNothing) {
@@ -60,20 +60,15 @@ TEST(PartitioningTest, RefusesWhatCannotPartition) {
   EXPECT_EQ(ResolvePartitioning({"id"}, &one).error().code, "bad-partition");
 }
 
-TEST(PartitioningTest, RefusesForeignExpressionByName) {
-  contract::Field field{"y", DataType::Of(TypeKind::kInteger), true, {{"delta.generationExpression", "\"YEAR(order_date)\""}}};
-  const auto generated = GeneratedOf(field);
-  ASSERT_FALSE(generated.has_value());
-  EXPECT_EQ(generated.error().code, "unsupported-feature");
-}
-
-TEST(PartitioningTest, UnitsBeforeTheEpoch) {
-  EXPECT_EQ(UnitText(DateUnit::kMonth, UnitOfDays(DateUnit::kMonth, *ParseDate("1969-12-31"))), "1969-12");
-  EXPECT_EQ(UnitText(DateUnit::kYear, UnitOfDays(DateUnit::kYear, *ParseDate("0999-02-28"))), "0999");
-  EXPECT_EQ(UnitText(DateUnit::kHour, UnitOfMicros(DateUnit::kHour, -1)), "1969-12-31-23");
-  EXPECT_EQ(UnitText(DateUnit::kHour, UnitOfMicros(DateUnit::kHour, 0)), "1970-01-01-00");
-  EXPECT_EQ(UnitText(DateUnit::kDay, UnitOfMicros(DateUnit::kDay, -86400000001)), "1969-12-30");
-  EXPECT_EQ(UnitText(DateUnit::kMonth, UnitOfMicros(DateUnit::kMonth, ParseInstant("2024-02-29T23:59:59.999999Z")->micros)), "2024-02");
+TEST(PartitioningTest, TakesAColumnThatComputesTheSameHoweverItIsWritten) {
+  contract::Schema schema = Orders();
+  contract::Field field{"order_date_month", DataType::Of(TypeKind::kString)};
+  field.metadata["delta.generationExpression"] = "\"DATE_FORMAT( `order_date` , \\\"yyyy-MM\\\" )\"";
+  schema.fields.push_back(field);
+  EXPECT_EQ(*ResolvePartitioning({"month(order_date)"}, &schema), (std::vector<std::string>{"order_date_month"}));
+  EXPECT_EQ(schema.fields.size(), 6u);
+  schema.fields.back().metadata["delta.generationExpression"] = "\"date_format(order_date, 'yyyy')\"";
+  EXPECT_EQ(ResolvePartitioning({"month(order_date)"}, &schema).error().code, "bad-partition");
 }
 
 TEST(PartitioningTest, DecimalsHaveAllTheirDigits) {
@@ -93,9 +88,10 @@ TEST(PartitioningTest, EmptyTextIsNull) {
   EXPECT_EQ(*PartitionTextAt(*array, 2), std::nullopt);
 }
 
-TEST(PartitioningTest, FoldersAreEscapedAsHiveDoes) {
-  EXPECT_EQ(PartitionFolder({"a", "b"}, {{"a", "x/y=z %"}, {"b", std::nullopt}}), "a=x%2Fy%3Dz %25/b=__HIVE_DEFAULT_PARTITION__");
-  EXPECT_EQ(PartitionFolder({"ä:"}, {{"ä:", "ü"}}), "ä%3A=ü");
+TEST(PartitioningTest, FoldersHoldNothingThatWritersSpellDifferently) {
+  EXPECT_EQ(PartitionFolder({"a", "b"}, {{"a", "x/y=z %"}, {"b", std::nullopt}}), "a=x%2Fy%3Dz%20%25/b=__HIVE_DEFAULT_PARTITION__");
+  EXPECT_EQ(PartitionFolder({"ä:"}, {{"ä:", "ü&"}}), "%C3%A4%3A=%C3%BC%26");
+  EXPECT_EQ(PartitionFolder({"day"}, {{"day", "2024-01-31"}}), "day=2024-01-31");
   EXPECT_EQ(PartitionFolder({}, {}), "");
 }
 

@@ -8,6 +8,8 @@
 #include "core/text.h"
 #include "delta/deletion_vector.h"
 #include "delta/path.h"
+#include "engines/row_set.h"
+#include "store/remote.h"
 #include "tables/file_stats.h"
 
 namespace sluice::tables {
@@ -20,18 +22,6 @@ using contract::TypeKind;
 constexpr std::string_view kFileName = "__sluice_file";
 // Files whose statistics are asked which columns they have, before a column counts as possibly missing from all.
 constexpr size_t kFilesAskedForColumns = 16;
-
-// DuckDB takes every path of a list as a pattern: each special character becomes a class of one.
-std::string EscapeGlob(const std::string& path) {
-  std::string out;
-  for (char c : path) {
-    if (c == '*' || c == '?' || c == '[')
-      out += fmt::format("[{}]", c);
-    else
-      out += c;
-  }
-  return out;
-}
 
 std::string ListOf(const std::vector<std::string>& items) { return "[" + Join(items, ", ") + "]"; }
 
@@ -117,7 +107,14 @@ class ScanWriter {
     return Ok();
   }
 
-  bool NumbersRows() const { return !options_.row_column.empty() || !deleted_.empty(); }
+  bool NumbersRows() const {
+    return !options_.row_column.empty() || !deleted_.empty() ||
+           std::any_of(columns_.begin(), columns_.end(), [this](int at) { return IsFilenameColumn(at); });
+  }
+
+  // DuckDB takes a filter on a column of this name for one on the files' names, whatever their column is called, as long as nothing else
+  // stands in it.
+  bool IsFilenameColumn(int at) const { return !IsPartition(at) && EqualsIgnoreCase(physical_.fields[at].name, "filename"); }
 
   Status CheckReadable() const {
     if (NumbersRows() && physical_.IndexOf("file_row_number") >= 0)
@@ -152,14 +149,12 @@ class ScanWriter {
   std::string Files() {
     std::vector<std::string> items;
     for (int at : columns_) items.push_back(fmt::format("{} AS {}", Column(at), QuoteIdentifier(source_.schema.fields[at].name)));
-    if (!options_.file_column.empty()) items.push_back("p.path AS " + QuoteIdentifier(options_.file_column));
+    if (!options_.file_column.empty()) items.push_back(fmt::format("d.{} AS {}", kFileName, QuoteIdentifier(options_.file_column)));
     if (!options_.row_column.empty()) items.push_back("d.file_row_number AS " + QuoteIdentifier(options_.row_column));
     if (items.empty()) items.push_back("NULL");
-    const bool joined = !options_.file_column.empty() || !joined_.empty();
-    std::string from = Data(joined || !deleted_.empty()) + " AS d";
-    if (joined) from += fmt::format(" JOIN {} AS p ON d.{} = p.file", PerFile(), kFileName);
-    if (!deleted_.empty())
-      from += fmt::format(" ANTI JOIN {} AS x ON d.{} = x.file AND d.file_row_number = x.row_number", Deleted(), kFileName);
+    std::string from = Data(!options_.file_column.empty() || !joined_.empty() || !deleted_.empty()) + " AS d";
+    if (!joined_.empty()) from += fmt::format(" JOIN {} AS p ON d.{} = p.file", PerFile(), kFileName);
+    if (!deleted_.empty()) from += " WHERE NOT " + engines::Listed(deleted_, fmt::format("d.{}", kFileName), "d.file_row_number");
     return fmt::format("(SELECT {} FROM {})", Join(items, ", "), from);
   }
 
@@ -167,8 +162,8 @@ class ScanWriter {
   std::string Column(int at) {
     const Field& field = source_.schema.fields[at];
     if (!IsPartition(at)) {
-      const std::string own =
-          fmt::format("CAST(d.{} AS {})", QuoteIdentifier(physical_.fields[at].name), physical_.fields[at].type.ToDuckDb());
+      std::string own = fmt::format("CAST(d.{} AS {})", QuoteIdentifier(physical_.fields[at].name), physical_.fields[at].type.ToDuckDb());
+      if (IsFilenameColumn(at)) own = fmt::format("CASE WHEN d.file_row_number >= 0 THEN {} END", own);
       return Renamed(own, field.type, physical_.fields[at].type, 0);
     }
     const std::string first = PartitionText(source_.files.front()->partition_values, physical_.fields[at].name);
@@ -205,15 +200,12 @@ class ScanWriter {
     return fmt::format("(SELECT {} WHERE false UNION ALL BY NAME SELECT * FROM {})", Join(items, ", "), read);
   }
 
-  // One row per file: its location, its path in the log, its partition values. DuckDB prunes files by filters on these.
+  // One row per file: its location and its partition values. DuckDB prunes files by filters on these.
   std::string PerFile() const {
-    std::vector<std::string> locations, paths;
-    for (const delta::Add* add : source_.files) {
-      locations.push_back(QuoteLiteral(delta::FileLocation(store_, root_, add->path)));
-      paths.push_back(QuoteLiteral(add->path));
-    }
-    std::string outer = "file, path";
-    std::string inner = fmt::format("unnest({}) AS file, unnest({}) AS path", ListOf(locations), ListOf(paths));
+    std::vector<std::string> locations;
+    for (const delta::Add* add : source_.files) locations.push_back(QuoteLiteral(delta::FileLocation(store_, root_, add->path)));
+    std::string outer = "file";
+    std::string inner = fmt::format("unnest({}) AS file", ListOf(locations));
     for (int at : joined_) {
       std::vector<std::string> texts;
       for (const delta::Add* add : source_.files) texts.push_back(PartitionText(add->partition_values, physical_.fields[at].name));
@@ -223,31 +215,19 @@ class ScanWriter {
     return fmt::format("(SELECT {} FROM (SELECT {}))", outer, inner);
   }
 
-  // One row per row that a deletion vector takes away. The numbers go as one text: a list of a million literals takes the parser long.
-  std::string Deleted() const {
-    std::vector<std::string> locations, texts;
-    for (const auto& [location, numbers] : deleted_) {
-      locations.push_back(QuoteLiteral(location));
-      texts.push_back(fmt::format("'{}'", fmt::join(numbers, ",")));
-    }
-    return fmt::format(
-        "(SELECT file, CAST(unnest(string_split(numbers, ',')) AS BIGINT) AS row_number FROM (SELECT unnest({}) AS file, unnest({}) AS "
-        "numbers))",
-        ListOf(locations), ListOf(texts));
-  }
-
   store::ObjectStore& store_;
   const std::string_view root_;
   const ScanSource& source_;
   const ScanOptions& options_;
   const contract::Schema physical_;
-  std::vector<int> columns_;                                           // chosen, as places in the schema
-  std::vector<int> joined_;                                            // partition columns whose value differs between the files
-  std::vector<std::pair<std::string, std::vector<int64_t>>> deleted_;  // location → row numbers, of files with a deletion vector
+  std::vector<int> columns_;                  // chosen, as places in the schema
+  std::vector<int> joined_;                   // partition columns whose value differs between the files
+  std::vector<engines::RowsOfFile> deleted_;  // of files with a deletion vector
   Scan scan_;
 };
 
-std::vector<const delta::Add*> LiveFiles(const std::vector<delta::Add>& files, const ScanOptions& options) {
+template <typename Files>
+std::vector<const delta::Add*> LiveFiles(const Files& files, const ScanOptions& options) {
   std::set<std::string> removed;
   for (const std::string& path : options.removed_paths) removed.insert(delta::PathKey(path));
   std::vector<const delta::Add*> live;
@@ -259,6 +239,18 @@ std::vector<const delta::Add*> LiveFiles(const std::vector<delta::Add>& files, c
 
 }  // namespace
 
+std::string EscapeGlob(const std::string& path) {
+  if (store::IsRemote(path)) return path;
+  std::string out;
+  for (char c : path) {
+    if (c == '*' || c == '?' || c == '[')
+      out += fmt::format("[{}]", c);
+    else
+      out += c;
+  }
+  return out;
+}
+
 Result<Scan> ScanFiles(store::ObjectStore& store, std::string_view table_root, const ScanSource& source, const ScanOptions& options) {
   return ScanWriter(store, table_root, source, options).Write();
 }
@@ -266,13 +258,14 @@ Result<Scan> ScanFiles(store::ObjectStore& store, std::string_view table_root, c
 Result<Scan> ScanFor(store::ObjectStore& store, std::string_view table_root, const delta::Snapshot& snapshot, const ScanOptions& options) {
   const auto mapping = delta::ColumnMappingOf(snapshot.protocol, snapshot.metadata);
   const ScanSource source{snapshot.schema, snapshot.metadata.partition_columns, mapping,
-                          LiveFiles(options.only ? *options.only : snapshot.files, options)};
+                          options.only ? LiveFiles(*options.only, options) : LiveFiles(snapshot.files, options)};
   return ScanFiles(store, table_root, source, options);
 }
 
 Result<Scan> ScanStaged(store::ObjectStore& store, std::string_view table_root, const contract::Schema& schema,
-                        const std::vector<std::string>& partition_columns, const std::vector<StagedFile>& files) {
-  ScanSource source{schema, partition_columns};
+                        const std::vector<std::string>& partition_columns, const std::vector<StagedFile>& files,
+                        delta::ColumnMapping mapping) {
+  ScanSource source{schema, partition_columns, mapping};
   for (const StagedFile& file : files) source.files.push_back(&file.add);
   return ScanFiles(store, table_root, source);
 }

@@ -20,7 +20,7 @@ struct ScanOptions {
   std::optional<std::vector<delta::Add>> only;      // these files instead of the snapshot's (a subset: new rows, a window)
   std::vector<std::string> removed_paths;           // overlay: files the staged change removes …
   std::vector<StagedFile> added;                    // … and adds: the table "as it will be"
-  // Where set: also select, under these names, the file's path as the log has it and the 0-based number of the row in it.
+  // Where set: also select, under these names, the file's location (delta::FileLocation) and the 0-based number of the row in it.
   std::string file_column, row_column;
 };
 
@@ -46,9 +46,13 @@ Result<Scan> ScanFor(store::ObjectStore& store, std::string_view table_root, con
                      const ScanOptions& options = {});
 // The table's columns with its schema evolved by a staged change that is not committed yet.
 Result<Scan> ScanStaged(store::ObjectStore& store, std::string_view table_root, const contract::Schema& schema,
-                        const std::vector<std::string>& partition_columns, const std::vector<StagedFile>& files);
+                        const std::vector<std::string>& partition_columns, const std::vector<StagedFile>& files,
+                        delta::ColumnMapping mapping = delta::ColumnMapping::kNone);
 
 // The general form: `options` gives columns, file_column and row_column; its overlay is not looked at.
 Result<Scan> ScanFiles(store::ObjectStore& store, std::string_view table_root, const ScanSource& source, const ScanOptions& options = {});
+
+// DuckDB takes every path as a pattern: each special character becomes a class of one.
+std::string EscapeGlob(const std::string& path);
 
 }  // namespace sluice::tables

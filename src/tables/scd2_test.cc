@@ -1,17 +1,15 @@
 #include <arrow/record_batch.h>
 #include <gtest/gtest.h>
 
-#include "tables/change.h"
-#include "tables/test_lake.h"
+#include "tables/table_fixture.h"
 
 namespace sluice::tables {
 namespace {
 
-using Lines = std::vector<std::string>;
-
-class Scd2Test : public ::testing::Test {
+class Scd2Test : public TableTest, public ::testing::WithParamInterface<bool> {
  protected:
   Scd2Test() {
+    deletion_vectors_ = GetParam();
     spec_.key = {"id"};
     spec_.sequence_by = {"at"};
     spec_.track = {"city"};
@@ -20,41 +18,28 @@ class Scd2Test : public ::testing::Test {
   // Rows (id, city, note, at).
   Result<StagedChange> Stage(const std::string& values) {
     const auto model = MakeSchema("id: bigint, city: string, note: string, at: date");
-    TableTarget target;
-    target.store = &lake_.store();
-    target.root = "gold/dim_customers";
-    target.name = "gold.dim_customers";
-    target.schema = Must(Scd2Schema(target.name, model, spec_));
-    target.schema.fields.push_back({"_batch_id", contract::DataType::Of(contract::TypeKind::kBigint)});
-    target.snapshot = Must(delta::LoadSnapshotIfExists(lake_.store(), target.root));
+    contract::Schema schema = Must(Scd2Schema("silver.t", model, spec_));
+    schema.fields.push_back({"_batch_id", contract::DataType::Of(contract::TypeKind::kBigint)});
     const std::string sql =
         values.empty() ? "SELECT NULL::BIGINT AS id, '' AS city, '' AS note, NULL::DATE AS \"at\", 0::BIGINT AS _batch_id WHERE false"
                        : "SELECT id::BIGINT AS id, city, note, \"at\"::DATE AS \"at\", 1::BIGINT AS _batch_id FROM (VALUES " + values +
                              ") v(id, city, note, \"at\")";
-    StageOptions options;
-    options.file_prefix = "gold.dim_customers-1.1";
-    options.scratch_dir = lake_.scratch();
-    return StageScd2(target, lake_.connection(), {sql, {}}, spec_, options);
+    return StageScd2(Target(std::move(schema)), lake_.connection(), {sql, {}}, spec_, Options());
   }
   ChangeCounts Apply(const std::string& values) {
     const auto change = Must(Stage(values));
-    if (change.empty) return change.counts;
-    delta::CommitStamp stamp;
-    stamp.commit_id = NewUuid(SystemClock(), SystemRandom());
-    stamp.now = SystemClock().Now();
-    const auto outcome = Must(delta::Commit(lake_.store(), "gold/dim_customers", change.commit, stamp, SystemClock()));
-    EXPECT_TRUE(std::holds_alternative<delta::Committed>(outcome));
+    if (!change.empty) Commit(change);
     return change.counts;
   }
-  Lines History(const std::string& columns = "id, valid_from, valid_to, is_current, city") {
-    const auto snapshot = Must(delta::LoadSnapshot(lake_.store(), "gold/dim_customers"));
-    return lake_.Rows("SELECT " + columns + " FROM " + Must(ScanFor(lake_.store(), "gold/dim_customers", snapshot)).sql);
-  }
-  TestLake lake_;
+  Lines History(const std::string& columns = "id, valid_from, valid_to, is_current, city") { return Table(columns); }
+
   Scd2Spec spec_;
 };
 
-TEST_F(Scd2Test, SeveralChangesOfOneBatchAreAllKept) {
+INSTANTIATE_TEST_SUITE_P(Tables, Scd2Test, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? std::string("DeletionVectors") : std::string("Rewritten"); });
+
+TEST_P(Scd2Test, SeveralChangesOfOneBatchAreAllKept) {
   const auto counts = Apply(
       "(1, 'Rome', 'a', '2024-01-01'), (1, 'Bonn', 'b', '2024-03-01'), (1, 'Rome', 'c', '2024-02-01'), (2, 'Oslo', 'd', '2024-01-05')");
   EXPECT_EQ(counts.added, 3);
@@ -62,7 +47,7 @@ TEST_F(Scd2Test, SeveralChangesOfOneBatchAreAllKept) {
   EXPECT_EQ(History(), (Lines{"1|2024-01-01|2024-03-01|false|Rome", "1|2024-03-01|-|true|Bonn", "2|2024-01-05|-|true|Oslo"}));
 }
 
-TEST_F(Scd2Test, AChangeClosesTheOpenVersion) {
+TEST_P(Scd2Test, AChangeClosesTheOpenVersion) {
   Apply("(1, 'Rome', 'a', '2024-01-01')");
   const auto counts = Apply("(1, 'Bonn', 'b', '2024-03-01')");
   EXPECT_EQ(counts.added, 1);
@@ -70,7 +55,7 @@ TEST_F(Scd2Test, AChangeClosesTheOpenVersion) {
   EXPECT_EQ(History(), (Lines{"1|2024-01-01|2024-03-01|false|Rome", "1|2024-03-01|-|true|Bonn"}));
 }
 
-TEST_F(Scd2Test, UnchangedAndDeliveredAgainAddNothing) {
+TEST_P(Scd2Test, UnchangedAndDeliveredAgainAddNothing) {
   const std::string rows = "(1, 'Rome', 'a', '2024-01-01'), (1, 'Rome', 'b', '2024-02-01'), (1, 'Bonn', 'c', '2024-03-01')";
   Apply(rows);
   const auto change = Must(Stage(rows));
@@ -80,7 +65,7 @@ TEST_F(Scd2Test, UnchangedAndDeliveredAgainAddNothing) {
   EXPECT_TRUE(Must(Stage("")).empty);
 }
 
-TEST_F(Scd2Test, LateRowsSplitTheirInterval) {
+TEST_P(Scd2Test, LateRowsSplitTheirInterval) {
   Apply("(1, 'Rome', 'a', '2024-01-01'), (1, 'Bonn', 'b', '2024-06-01')");
   Apply("(1, 'Oslo', 'late', '2024-03-01')");
   EXPECT_EQ(History(), (Lines{"1|2024-01-01|2024-03-01|false|Rome", "1|2024-03-01|2024-06-01|false|Oslo", "1|2024-06-01|-|true|Bonn"}));
@@ -88,7 +73,7 @@ TEST_F(Scd2Test, LateRowsSplitTheirInterval) {
   EXPECT_EQ(History()[0], "1|2023-01-01|2024-01-01|false|Kiel");
 }
 
-TEST_F(Scd2Test, OrderOfBatchesDoesNotMatter) {
+TEST_P(Scd2Test, OrderOfBatchesDoesNotMatter) {
   const Lines rows = {"(1, 'Rome', 'a', '2024-01-01')", "(1, 'Bonn', 'b', '2024-02-01')", "(1, 'Oslo', 'c', '2024-03-01')",
                       "(1, 'Rome', 'd', '2024-04-01')"};
   for (int i : {2, 0, 3, 1}) Apply(rows[i]);
@@ -96,13 +81,13 @@ TEST_F(Scd2Test, OrderOfBatchesDoesNotMatter) {
                               "1|2024-03-01|2024-04-01|false|Oslo", "1|2024-04-01|-|true|Rome"}));
 }
 
-TEST_F(Scd2Test, ALateRowMayAbsorbTheVersionAfterIt) {
+TEST_P(Scd2Test, ALateRowMayAbsorbTheVersionAfterIt) {
   Apply("(1, 'Rome', 'a', '2024-01-01'), (1, 'Bonn', 'b', '2024-06-01')");
   Apply("(1, 'Bonn', 'late', '2024-03-01')");
   EXPECT_EQ(History(), (Lines{"1|2024-01-01|2024-03-01|false|Rome", "1|2024-03-01|-|true|Bonn"}));
 }
 
-TEST_F(Scd2Test, DeletesCloseAndRowsAfterwardsOpenAgain) {
+TEST_P(Scd2Test, DeletesCloseAndRowsAfterwardsOpenAgain) {
   spec_.delete_when = "note = 'gone'";
   Apply("(1, 'Rome', 'a', '2024-01-01')");
   EXPECT_EQ(Apply("(1, NULL, 'gone', '2024-02-01')").deleted, 1);
@@ -112,14 +97,14 @@ TEST_F(Scd2Test, DeletesCloseAndRowsAfterwardsOpenAgain) {
   EXPECT_EQ(History(), (Lines{"1|2024-01-01|2024-02-01|false|Rome", "1|2024-05-01|-|true|Rome"}));
 }
 
-TEST_F(Scd2Test, DeletesCanBeIgnored) {
+TEST_P(Scd2Test, DeletesCanBeIgnored) {
   spec_.delete_when = "note = 'gone'";
   spec_.ignore_deletes = true;
   Apply("(1, 'Rome', 'a', '2024-01-01')");
   EXPECT_TRUE(Must(Stage("(1, NULL, 'gone', '2024-02-01')")).empty);
 }
 
-TEST_F(Scd2Test, ASnapshotClosesMissingKeys) {
+TEST_P(Scd2Test, ASnapshotClosesMissingKeys) {
   Apply("(1, 'Rome', 'a', '2024-01-01'), (2, 'Oslo', 'a', '2024-01-01')");
   spec_.close_missing_at = "2024-07-01";
   Apply("(2, 'Oslo', 'a', '2024-01-01')");
@@ -127,7 +112,7 @@ TEST_F(Scd2Test, ASnapshotClosesMissingKeys) {
   EXPECT_TRUE(Must(Stage("(2, 'Oslo', 'a', '2024-01-01')")).empty);
 }
 
-TEST_F(Scd2Test, EqualInstantsWithDifferentValuesNameTheKey) {
+TEST_P(Scd2Test, EqualInstantsWithDifferentValuesNameTheKey) {
   auto in_batch = Stage("(1, 'Rome', 'a', '2024-01-01'), (1, 'Bonn', 'b', '2024-01-01')");
   ASSERT_FALSE(in_batch.has_value());
   EXPECT_EQ(in_batch.error().code, "ambiguous-sequence");
@@ -139,17 +124,17 @@ TEST_F(Scd2Test, EqualInstantsWithDifferentValuesNameTheKey) {
   EXPECT_EQ(Stage("(NULL, 'Rome', 'a', '2024-01-01')").error().code, "null-key");
 }
 
-TEST_F(Scd2Test, SurrogateKeysAreStableAndUnique) {
+TEST_P(Scd2Test, SurrogateKeysAreStableAndUnique) {
   Apply("(1, 'Rome', 'a', '2024-01-01'), (1, 'Bonn', 'b', '2024-03-01'), (11, 'Bonn', 'b', '2024-03-01')");
-  const auto before = History("dim_customers_sk, id, valid_from");
+  const auto before = History("t_sk, id, valid_from");
   const std::string expected = lake_.Rows("SELECT md5('1:1|2024-01-01')")[0] + "|1|2024-01-01";
   EXPECT_NE(std::find(before.begin(), before.end(), expected), before.end());
   Apply("(1, 'Oslo', 'c', '2024-04-01')");
-  const auto after = History("dim_customers_sk, id, valid_from");
+  const auto after = History("t_sk, id, valid_from");
   for (const auto& line : before) EXPECT_NE(std::find(after.begin(), after.end(), line), after.end()) << line;
 }
 
-TEST_F(Scd2Test, SchemaRefusesNamesItNeeds) {
+TEST_P(Scd2Test, SchemaRefusesNamesItNeeds) {
   EXPECT_EQ(Scd2Schema("gold.d", MakeSchema("id: bigint, city: string, at: date, valid_to: date"), spec_).error().code, "duplicate-column");
   EXPECT_EQ(Scd2Schema("gold.d", MakeSchema("idd: bigint, city: string, at: date"), spec_).error().code, "unknown-column");
 }

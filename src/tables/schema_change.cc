@@ -3,14 +3,13 @@
 
 #include "core/text.h"
 #include "tables/change.h"
+#include "tables/generated.h"
 
 namespace sluice::tables {
 namespace {
 
 using contract::DataType;
 using contract::Field;
-
-bool IsGenerated(const Field& field) { return field.metadata.contains("delta.generationExpression"); }
 
 void CompareFields(const std::vector<Field>& before, const std::vector<Field>& after, const std::string& path, SchemaChange* change);
 
@@ -47,6 +46,32 @@ SchemaChange CompareSchemas(const contract::Schema& before, const contract::Sche
   SchemaChange change;
   CompareFields(before.fields, after.fields, "", &change);
   return change;
+}
+
+DataType EvolvedType(const DataType& before, const DataType& after) {
+  if (before.kind != after.kind || !before.is_nested()) return after;
+  DataType out = before;
+  const contract::Schema wanted{after.children}, present{before.children};
+  for (Field& child : out.children) {
+    const Field* now = wanted.Find(child.name);
+    if (now == nullptr) continue;
+    child.type = EvolvedType(child.type, now->type);
+    child.nullable = child.nullable || now->nullable;
+  }
+  for (const Field& child : after.children)
+    if (present.Find(child.name) == nullptr) out.children.push_back(child);
+  return out;
+}
+
+contract::Schema WithIdsOf(const contract::Schema& before, contract::Schema wanted) {
+  for (Field& field : wanted.fields) {
+    const Field* was = before.Find(field.name);
+    if (was == nullptr || !(was->type == field.type)) continue;
+    field.type = was->type;  // with what is noted at the fields of structs
+    for (const auto& [key, value] : was->metadata)
+      if (key.starts_with("delta.columnMapping.")) field.metadata[key] = value;
+  }
+  return wanted;
 }
 
 }  // namespace sluice::tables

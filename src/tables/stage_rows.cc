@@ -10,9 +10,13 @@
 #include "delta/path.h"
 #include "tables/change.h"
 #include "tables/file_stats.h"
+#include "tables/keyed.h"
 #include "tables/partitioning.h"
+#include "tables/prune.h"
+#include "tables/read_where.h"
 #include "tables/row_writer.h"
 #include "tables/table_plan.h"
+#include "tables/tombstones.h"
 
 namespace sluice::tables {
 namespace {
@@ -22,10 +26,6 @@ std::vector<const delta::Add*> AllFiles(const TableTarget& target) {
   if (target.snapshot)
     for (const delta::Add& add : target.snapshot->files) files.push_back(&add);
   return files;
-}
-
-delta::ColumnMapping MappingOf(const TableTarget& target) {
-  return target.snapshot ? delta::ColumnMappingOf(target.snapshot->protocol, target.snapshot->metadata) : delta::ColumnMapping::kNone;
 }
 
 std::map<std::string, std::string> WriteParameters(std::string_view mode, const TablePlan& plan) {
@@ -39,12 +39,18 @@ Error NeedsConnection(const TableTarget& target, const std::vector<std::string>&
       .Hint("rebuild it: --full-refresh");
 }
 
+// A table whose rows are all replaced remembers no deletes of before.
+std::optional<delta::DomainMetadata> Forgotten(const TableTarget& target) {
+  if (!target.snapshot || !target.snapshot->domains.contains(kTombstoneDomain)) return std::nullopt;
+  return delta::DomainMetadata{kTombstoneDomain, "", true};
+}
+
 // The rows that are there, as the new schema has them.
 Status RewriteAll(const TableTarget& target, const TablePlan& plan, engines::Connection& connection, RowWriter& writer) {
   SLUICE_TRY(const Scan scan,
              ScanFiles(*target.store, target.root, {plan.schema, plan.partition_columns, MappingOf(target), AllFiles(target)}));
   SLUICE_TRY(const auto reader, connection.Query("SELECT * FROM " + scan.sql));
-  SLUICE_TRY([[maybe_unused]] const int64_t rows, writer.WriteAll(*reader));
+  SLUICE_TRY([[maybe_unused]] const int64_t rows, writer.WriteAll(*reader, Brought::kKept));
   return Ok();
 }
 
@@ -52,30 +58,6 @@ int64_t RowsIn(const std::vector<const delta::Add*>& files) {
   int64_t rows = 0;
   for (const delta::Add* add : files) rows += RowsOf(*add).value_or(0);
   return rows;
-}
-
-// Which of these tuples of partition values does `where` hold for?
-Result<std::vector<bool>> Matching(engines::Connection& connection, const TablePlan& plan, const std::string& where,
-                                   const std::vector<const delta::PartitionValues*>& tuples) {
-  std::vector<bool> out(tuples.size(), false);
-  if (tuples.empty()) return out;
-  std::vector<std::string> values, columns, typed;
-  for (const std::string& name : plan.partition_columns) columns.push_back(QuoteIdentifier(name));
-  for (size_t i = 0; i < tuples.size(); ++i) {
-    std::vector<std::string> row = {std::to_string(i)};
-    for (const std::string& name : plan.partition_columns) {
-      const auto value = tuples[i]->find(name);
-      row.push_back(value == tuples[i]->end() || !value->second ? "NULL" : QuoteLiteral(*value->second));
-    }
-    values.push_back("(" + Join(row, ", ") + ")");
-  }
-  for (const std::string& name : plan.partition_columns)
-    typed.push_back(fmt::format("CAST({0} AS {1}) AS {0}", QuoteIdentifier(name), plan.schema.Find(name)->type.ToDuckDb()));
-  SLUICE_TRY(const auto rows,
-             connection.Rows(fmt::format("SELECT __tuple FROM (SELECT __tuple, {} FROM (VALUES {}) v(__tuple, {})) WHERE {}",
-                                         Join(typed, ", "), Join(values, ", "), Join(columns, ", "), where)));
-  for (const auto& row : rows) out[std::stoul(*row[0])] = true;
-  return out;
 }
 
 std::string Describe(const delta::PartitionValues& values) {
@@ -94,7 +76,7 @@ Result<std::vector<const delta::Add*>> FilesWhere(const TableTarget& target, con
   std::vector<const delta::PartitionValues*> tuples;
   for (const delta::Add* add : present) tuples.push_back(&add->partition_values);
   for (const StagedFile& file : added) tuples.push_back(&file.add.partition_values);
-  SLUICE_TRY(const auto matches, Matching(*connection, plan, where, tuples));
+  SLUICE_TRY(const auto matches, MatchingPartitions(*connection, {plan.schema, plan.partition_columns, MappingOf(target)}, where, tuples));
   for (size_t i = present.size(); i < tuples.size(); ++i)
     if (!matches[i])
       return Fail(DataError("row-outside-predicate", fmt::format("{}: rows with {} are outside of what is overwritten: {}", target.name,
@@ -115,7 +97,8 @@ Result<Scan> ScanAfter(const TableTarget& target, const StagedChange& change, co
   ScanSource source{as_it_is  ? target.snapshot->schema
                     : unknown ? target.schema
                               : change.schema,
-                    as_it_is ? target.snapshot->metadata.partition_columns : change.partition_columns, MappingOf(target)};
+                    as_it_is ? target.snapshot->metadata.partition_columns : change.partition_columns,
+                    as_it_is ? MappingOf(target) : change.mapping};
   for (const delta::Add* add : AllFiles(target))
     if (removed.empty() || !removed.contains(delta::PathKey(add->path))) source.files.push_back(add);
   for (const StagedFile& file : change.added) source.files.push_back(&file.add);
@@ -123,8 +106,12 @@ Result<Scan> ScanAfter(const TableTarget& target, const StagedChange& change, co
 }
 
 Result<Scan> ScanAdded(const TableTarget& target, const StagedChange& change) {
+  const std::set<std::string> removed(change.removed_paths.begin(), change.removed_paths.end());
+  std::vector<StagedFile> fresh;  // a removed file that comes again has lost rows, and brings none
+  std::copy_if(change.added.begin(), change.added.end(), std::back_inserter(fresh),
+               [&](const StagedFile& file) { return !removed.contains(file.add.path); });
   return ScanStaged(*target.store, target.root, change.schema.fields.empty() ? target.schema : change.schema, change.partition_columns,
-                    change.added);
+                    fresh, change.mapping);
 }
 
 Result<StagedChange> StageAppend(const TableTarget& target, arrow::RecordBatchReader& rows, const StageOptions& options,
@@ -162,7 +149,8 @@ Result<StagedChange> StageOverwrite(const TableTarget& target, arrow::RecordBatc
   }
   parts.counts.removed = RowsIn(parts.removed);
   if (parts.added.empty() && parts.removed.empty() && !plan.schema_changed) return NoChange(plan, parts.counts);
-  parts.reads = delta::ReadScope::kWholeTable;
+  SetReads(std::nullopt, &parts);
+  if (!spec.where.empty()) SetReads(PartitionsOf(*connection, FactsOf(target, plan), spec.where, false), &parts);
   parts.operation = "WRITE";
   parts.parameters = WriteParameters("Overwrite", plan);
   if (!spec.where.empty()) parts.parameters["predicate"] = delta::JsonString(spec.where);
@@ -170,7 +158,7 @@ Result<StagedChange> StageOverwrite(const TableTarget& target, arrow::RecordBatc
 }
 
 Result<StagedChange> StageFiles(const TableTarget& target, std::vector<StagedFile> files, bool replace, const StageOptions& options,
-                                engines::Connection* connection) {
+                                engines::Connection* connection, std::optional<delta::DomainMetadata> domain) {
   SLUICE_TRY(TablePlan plan, PlanTable(target, replace ? Freedom::kReplace : Freedom::kEvolve, options));
   const bool rewrite = !plan.widened.empty() && !target.snapshot->files.empty();
   if (rewrite && connection == nullptr) return Fail(NeedsConnection(target, plan.widened));
@@ -192,6 +180,9 @@ Result<StagedChange> StageFiles(const TableTarget& target, std::vector<StagedFil
   if (parts.added.empty() && parts.removed.empty() && !plan.schema_changed) return NoChange(plan, parts.counts);
   parts.operation = "WRITE";
   parts.parameters = WriteParameters(replace ? "Overwrite" : "Append", plan);
+  parts.domain = std::move(domain);
+  if (replace && !parts.domain) parts.domain = Forgotten(target);
+  if (parts.domain) SLUICE_CHECK(RequireDomains(target, &plan));
   return MakeChange(target, std::move(plan), std::move(parts), options);
 }
 

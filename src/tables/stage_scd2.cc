@@ -7,7 +7,8 @@
 
 #include "core/text.h"
 #include "delta/json_text.h"
-#include "tables/keyed.h"
+#include "tables/prune.h"
+#include "tables/row_change.h"
 
 namespace sluice::tables {
 namespace {
@@ -82,6 +83,7 @@ class Scd2 {
   std::string Key(const std::string& alias = "") const { return Columns(alias, key_); }
 
   Status ReadSource() {
+    SLUICE_CHECK(CheckBrought(target_, plan_, connection_, source_));
     const std::string typed = TypedSource(source_, plan_.schema, columns_, spec_.delete_when);
     SLUICE_CHECK(
         temp_.Create("all", fmt::format("SELECT *, {} AS __from FROM ({})", QuoteIdentifier(sequence_[0]), typed), source_.params));
@@ -117,7 +119,12 @@ class Scd2 {
 
   // `hist`: the versions of the touched keys with their places. Keys missing from a snapshot get an event that closes them.
   Status ReadHistory() {
-    SLUICE_TRY(const std::string rows, TargetRows(target_, plan_, FilesOf(target_)));
+    auto files = FilesOf(target_);
+    if (!spec_.close_missing_at) {
+      const FileFacts facts{plan_.schema, plan_.partition_columns, MappingOf(target_)};
+      SLUICE_TRY(files, FilesWithKeys(connection_, facts, std::move(files), key_, T("event")));
+    }
+    SLUICE_TRY(const std::string rows, TargetRows(target_, plan_, files));
     if (spec_.close_missing_at) SLUICE_CHECK(CloseMissing(rows));
     SLUICE_CHECK(temp_.Create("hist", fmt::format("SELECT t.* FROM {} t SEMI JOIN {} e ON {}", rows, T("event"), SameKey("t", "e", key_))));
     SLUICE_TRY(
@@ -183,10 +190,10 @@ class Scd2 {
         "put",
         fmt::format("SELECT v.*, h.{} IS NULL AS __new FROM {} v LEFT JOIN {} h ON {} WHERE h.{} IS NULL OR h.{} IS DISTINCT FROM v.__to",
                     kFileColumn, T("version"), T("hist"), match, kFileColumn, kTo)));
-    SLUICE_CHECK(
-        temp_.Create("gone", fmt::format("SELECT h.{} AS file, h.{} AS row, v.__from IS NULL AS vanished FROM {} h LEFT JOIN {} v ON {} "
-                                         "WHERE v.__from IS NULL OR h.{} IS DISTINCT FROM v.__to",
-                                         kFileColumn, kRowColumn, T("hist"), T("version"), match, kTo)));
+    SLUICE_CHECK(temp_.Create("gone", fmt::format("SELECT h.{} AS file, h.{} AS row, v.__from IS NULL AS vanished, v.__from IS NOT NULL AS "
+                                                  "updated FROM {} h LEFT JOIN {} v ON {} "
+                                                  "WHERE v.__from IS NULL OR h.{} IS DISTINCT FROM v.__to",
+                                                  kFileColumn, kRowColumn, T("hist"), T("version"), match, kTo)));
     SLUICE_TRY(counts_.added, temp_.Count(fmt::format("FROM {} WHERE __new", T("put"))));
     SLUICE_TRY(counts_.changed, temp_.Count(fmt::format("FROM {} WHERE NOT __new", T("put"))));
     SLUICE_TRY(vanished_, temp_.Count(fmt::format("FROM {} WHERE vanished", T("gone"))));
@@ -198,32 +205,17 @@ class Scd2 {
   }
 
   Result<StagedChange> Write() {
+    SLUICE_TRY(const auto change, RowChange::Start(target_, connection_, plan_, options_, T("gone")));
+    const std::string versions =
+        fmt::format("SELECT {}, {} AS {}, __from AS {}, __to AS {}, __to IS NULL AS {} FROM {}", Columns("", columns_),
+                    SurrogateKey(plan_.schema, key_, "__from"), QuoteIdentifier(surrogate_), kFrom, kTo, kCurrent, T("put"));
+    SLUICE_CHECK(change->Put(versions + " WHERE __new", Arrival::kInsert));
+    SLUICE_CHECK(change->Put(versions + " WHERE NOT __new", Arrival::kUpdate));
     CommitParts parts;
-    if (plan_.widened.empty()) {
-      SLUICE_TRY(const auto paths, connection_.Rows(fmt::format("SELECT DISTINCT file FROM {}", T("gone"))));
-      parts.removed = FilesNamed(target_, paths);
-    } else {
-      parts.removed = FilesOf(target_);
-    }
-    SLUICE_TRY(const auto writer, RowWriter::Open(target_, plan_, options_));
-    SLUICE_TRY(const std::string touched, TargetRows(target_, plan_, parts.removed));
-    SLUICE_CHECK(Put(*writer, fmt::format("SELECT t.* FROM {} t ANTI JOIN {} g ON t.{} = g.file AND t.{} = g.row", touched, T("gone"),
-                                          kFileColumn, kRowColumn)));
-    SLUICE_CHECK(
-        Put(*writer, fmt::format("SELECT {}, {} AS {}, __from AS {}, __to AS {}, __to IS NULL AS {} FROM {}", Columns("", columns_),
-                                 SurrogateKey(plan_.schema, key_, "__from"), QuoteIdentifier(surrogate_), kFrom, kTo, kCurrent, T("put"))));
-    SLUICE_TRY(parts.added, writer->Finish());
     parts.counts = counts_;
-    parts.reads = delta::ReadScope::kWholeTable;
     parts.operation = "MERGE";
     parts.parameters = {{"predicate", delta::JsonString(SameKey("source", "target", key_))}};
-    return MakeChange(target_, std::move(plan_), std::move(parts), options_);
-  }
-
-  Status Put(RowWriter& writer, const std::string& select) {
-    SLUICE_TRY(const auto reader, connection_.Query(select));
-    SLUICE_TRY([[maybe_unused]] const int64_t rows, writer.WriteAll(*reader));
-    return Ok();
+    return change->Finish(std::move(parts));
   }
 
   const TableTarget& target_;

@@ -247,8 +247,12 @@ int Statistics::AddNode(const Field& field, int* parquet_column, int* left) {
 }
 
 void Statistics::Observe(const arrow::RecordBatch& batch) {
-  for (size_t i = 0; i < roots_.size(); ++i)
-    if (roots_[i] >= 0 && nodes_[roots_[i]].watched) Observe(roots_[i], *batch.column(static_cast<int>(i)));
+  for (int i = 0; i < static_cast<int>(roots_.size()); ++i)
+    if (Watches(i)) ObserveColumn(i, *batch.column(i));
+}
+
+void Statistics::ObserveColumn(int field, const arrow::Array& values) {
+  if (Watches(field)) Observe(roots_[static_cast<size_t>(field)], values);
 }
 
 void Statistics::Observe(int at, const arrow::Array& array) {

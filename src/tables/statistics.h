@@ -25,6 +25,7 @@ class Statistics {
   Statistics(const std::vector<contract::Field>& fields, int indexed_columns);
 
   void Observe(const arrow::RecordBatch& batch);
+  void ObserveColumn(int field, const arrow::Array& values);
   // {"numRecords":…,"minValues":{…},"maxValues":{…},"nullCount":{…}}
   std::string Render(const parquet::FileMetaData& file) const;
 
@@ -40,6 +41,10 @@ class Statistics {
   };
   // -1 once indexed_columns are used up.
   int AddNode(const contract::Field& field, int* parquet_column, int* left);
+  bool Watches(int field) const {
+    const int root = roots_[static_cast<size_t>(field)];
+    return root >= 0 && nodes_[root].watched;
+  }
   void Observe(int node, const arrow::Array& array);
 
   const std::vector<contract::Field>& fields_;

@@ -3,24 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/text.h"
+#include "delta/features.h"
 #include "delta/json_text.h"
+#include "delta/type_widening.h"
+#include "tables/file_stats.h"
+#include "tables/generated.h"
 #include "tables/partitioning.h"
 
 namespace sluice::tables {
 namespace {
 
-using contract::DataType;
 using contract::Field;
-using contract::TypeKind;
 
-bool IsGenerated(const Field& field) { return field.metadata.contains("delta.generationExpression"); }
-
-bool Uses(const DataType& type, TypeKind kind) {
-  return type.kind == kind ||
-         std::any_of(type.children.begin(), type.children.end(), [&](const Field& child) { return Uses(child.type, kind); });
-}
+constexpr const char* kChangeDataFeed = "delta.enableChangeDataFeed";
+constexpr const char* kDeletionVectors = "delta.enableDeletionVectors";
 
 bool SameNames(const std::vector<std::string>& a, const std::vector<std::string>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) { return EqualsIgnoreCase(x, y); });
@@ -28,22 +27,6 @@ bool SameNames(const std::vector<std::string>& a, const std::vector<std::string>
 
 std::string PartitionText(const std::vector<std::string>& columns) {
   return columns.empty() ? "not partitioned" : "partitioned by " + Join(columns, ", ");
-}
-
-// Widened types and new fields of structs, in the order that the table has.
-DataType EvolvedType(const DataType& before, const DataType& after) {
-  if (before.kind != TypeKind::kStruct || after.kind != TypeKind::kStruct) return after;
-  DataType out = before;
-  const contract::Schema wanted{after.children}, present{before.children};
-  for (Field& child : out.children) {
-    const Field* now = wanted.Find(child.name);
-    if (now == nullptr) continue;
-    child.type = EvolvedType(child.type, now->type);
-    child.nullable = child.nullable || now->nullable;
-  }
-  for (const Field& child : after.children)
-    if (present.Find(child.name) == nullptr) out.children.push_back(child);
-  return out;
 }
 
 contract::Schema Evolved(const contract::Schema& before, const contract::Schema& wanted) {
@@ -76,35 +59,86 @@ Result<contract::Schema> SchemaAfter(const TableTarget& target, const contract::
   if (!SameNames(partitions, before.metadata.partition_columns))
     change.breaking.push_back(
         fmt::format("it is {}, and would be {}", PartitionText(before.metadata.partition_columns), PartitionText(partitions)));
-  if (freedom == Freedom::kReplace && (target.replace_schema || change.breaking.empty())) return wanted;
+  if (freedom == Freedom::kReplace && (target.replace_schema || change.breaking.empty())) return WithIdsOf(before.schema, wanted);
   if (!change.breaking.empty()) return Fail(Breaking(target, change.breaking));
-  plan->widened = change.widened;
-  return Evolved(before.schema, wanted);
+  contract::Schema after = Evolved(before.schema, wanted);
+  if (delta::IsEnabled(before.metadata, "delta.enableTypeWidening") && delta::AreTypeChanges(before.schema, after))
+    delta::RecordTypeChanges(before.schema, &after);  // old files stay, and are read as the wider type
+  else
+    plan->widened = change.widened;
+  return after;
 }
 
 void Describe(const TableTarget& target, delta::Metadata* metadata) {
-  for (const auto& [key, value] : target.properties) metadata->configuration[key] = value;
+  for (const auto& [key, value] : delta::StoredProperties(target.properties)) metadata->configuration[key] = value;
   if (!target.description.empty()) metadata->description = target.description;
 }
 
 delta::Metadata NewMetadata(const TableTarget& target, const TablePlan& plan, const StageOptions& options) {
   delta::Metadata metadata;
   metadata.id = plan.table_id;
-  metadata.schema_string = delta::ToSchemaString(plan.schema);
   metadata.partition_columns = plan.partition_columns;
   metadata.created_time = ClockOf(options).Now().millis();
   Describe(target, &metadata);
   return metadata;
 }
 
-std::set<std::string> ImpliedByWriterVersion(int version) {
-  std::set<std::string> features;
-  if (version >= 2) features.insert({"appendOnly", "invariants"});
-  if (version >= 3) features.insert("checkConstraints");
-  if (version >= 4) features.insert({"changeDataFeed", "generatedColumns"});
-  if (version >= 5) features.insert("columnMapping");
-  if (version >= 6) features.insert("identityColumns");
-  return features;
+std::string PropertyOf(const delta::Metadata& metadata, const std::string& key) {
+  const auto found = metadata.configuration.find(key);
+  return found == metadata.configuration.end() ? "" : found->second;
+}
+
+// Properties that say something of the rows and commits before them cannot simply be set on a table that has some.
+Status CheckPropertyChanges(const delta::Metadata& before, const delta::Metadata& after) {
+  for (const auto& [key, value] : after.configuration) {
+    const bool fixed =
+        key.starts_with("delta.constraints.") || key == "delta.columnMapping.mode" || key == "delta.enableInCommitTimestamps";
+    if (fixed && !EqualsIgnoreCase(PropertyOf(before, key), value))
+      return Fail(UnsupportedError("unsupported-feature", fmt::format("{} = {} can only be set where the table is created", key, value)));
+  }
+  return Ok();
+}
+
+// Generated columns must be ones that we can compute.
+Status CheckGenerated(const TablePlan& plan) {
+  for (const Field& field : plan.schema.fields) SLUICE_CHECK(GeneratedOf(field, plan.schema));
+  return Ok();
+}
+
+bool Names(const std::vector<std::string>& columns, const std::string& name) {
+  return std::any_of(columns.begin(), columns.end(), [&](const std::string& column) { return EqualsIgnoreCase(column, name); });
+}
+
+// A column that the table generates stays one: where the rows do not bring it, and where they do. Of a table made anew, only those by which
+// the project partitions it.
+Status TakeGenerated(const TableTarget& target, bool anew, contract::Schema* wanted) {
+  constexpr const char* kExpression = "delta.generationExpression";
+  for (const Field& field : target.snapshot->schema.fields) {
+    if (!IsGenerated(field) || (anew && !Names(target.partition_by, field.name))) continue;
+    const int at = wanted->IndexOf(field.name);
+    if (at < 0) {
+      wanted->fields.push_back(field);
+      continue;
+    }
+    Field& brought = wanted->fields[static_cast<size_t>(at)];
+    if (anew) continue;
+    if (!(brought.type == field.type))
+      return Fail(Breaking(target, {fmt::format("{}: {} → {}", field.name, field.type.ToString(), brought.type.ToString())}));
+    brought.metadata[kExpression] = field.metadata.at(kExpression);
+  }
+  return Ok();
+}
+
+// Gives the plan what follows from its schema and the table's properties: protocol, column ids, the rules of its files.
+Status Complete(const TableTarget& target, const std::optional<delta::Protocol>& before, delta::Metadata* metadata, TablePlan* plan) {
+  auto asked = metadata->configuration;
+  for (const auto& [key, value] : target.properties) asked[key] = value;  // "delta.feature.…" among them
+  SLUICE_TRY(delta::Protocol protocol, delta::ProtocolFor(plan->schema, asked, before));
+  SLUICE_CHECK(CheckGenerated(*plan));
+  SLUICE_TRY(plan->rules, RulesOf(protocol, *metadata, &plan->schema));
+  if (plan->rules.mapping != delta::ColumnMapping::kNone) delta::AssignColumnIds(&plan->schema, &metadata->configuration);
+  if (!before || !(protocol == *before)) plan->protocol = std::move(protocol);
+  return Ok();
 }
 
 }  // namespace
@@ -119,42 +153,54 @@ std::vector<std::string> TablePlan::InputColumns() const {
   return names;
 }
 
-delta::Protocol ProtocolFor(const contract::Schema& schema, const std::optional<delta::Protocol>& current) {
-  delta::Protocol protocol = current.value_or(delta::Protocol{});
-  const bool ntz =
-      std::any_of(schema.fields.begin(), schema.fields.end(), [](const Field& f) { return Uses(f.type, TypeKind::kTimestampNtz); });
-  const bool generated = std::any_of(schema.fields.begin(), schema.fields.end(), IsGenerated);
-  if (ntz && protocol.min_writer_version < 7) {
-    protocol.writer_features = ImpliedByWriterVersion(protocol.min_writer_version);
-    protocol.min_writer_version = 7;
-  }
-  if (ntz) {
-    if (protocol.min_reader_version < 3) {
-      protocol.reader_features.emplace();
-      if (protocol.min_reader_version == 2) protocol.reader_features->insert("columnMapping");
-      protocol.min_reader_version = 3;
-    }
-    if (!protocol.reader_features) protocol.reader_features.emplace();
-    protocol.reader_features->insert("timestampNtz");
-    protocol.writer_features->insert("timestampNtz");
-  }
-  if (generated) {
-    if (protocol.min_writer_version >= 7)
-      protocol.writer_features->insert("generatedColumns");
-    else
-      protocol.min_writer_version = std::max(protocol.min_writer_version, 4);
-  }
-  return protocol;
+std::vector<std::string> TablePlan::AllColumns() const {
+  std::vector<std::string> names = InputColumns();
+  for (const Field& field : schema.fields)
+    if (IsGenerated(field)) names.push_back(field.name);
+  return names;
+}
+
+bool MayMarkRows(const TableTarget& target) {
+  if (!target.deletion_vectors || !target.snapshot) return false;
+  const auto& properties = target.snapshot->metadata.configuration;
+  const auto set = properties.find(kDeletionVectors);
+  return set == properties.end() || EqualsIgnoreCase(set->second, "true");
+}
+
+bool KeepsChangeData(const TableTarget& target, const TablePlan& plan) {
+  if (plan.metadata) return delta::IsEnabled(*plan.metadata, kChangeDataFeed);
+  return target.snapshot && delta::IsEnabled(target.snapshot->metadata, kChangeDataFeed);
+}
+
+Status RequireDomains(const TableTarget& target, TablePlan* plan) {
+  std::optional<delta::Protocol> current = plan->protocol;
+  if (!current && target.snapshot) current = target.snapshot->protocol;
+  SLUICE_TRY(delta::Protocol protocol, delta::ProtocolFor(plan->schema, {{"delta.feature.domainMetadata", "supported"}}, current));
+  if (!target.snapshot || !(protocol == target.snapshot->protocol)) plan->protocol = std::move(protocol);
+  return Ok();
+}
+
+Status EnableDeletionVectors(const TableTarget& target, TablePlan* plan) {
+  delta::Metadata metadata = plan->metadata.value_or(target.snapshot->metadata);
+  metadata.configuration[kDeletionVectors] = "true";
+  SLUICE_TRY(delta::Protocol protocol,
+             delta::ProtocolFor(plan->schema, metadata.configuration, plan->protocol.value_or(target.snapshot->protocol)));
+  if (!(protocol == target.snapshot->protocol)) plan->protocol = std::move(protocol);
+  if (!(metadata == target.snapshot->metadata)) plan->metadata = std::move(metadata);
+  return Ok();
 }
 
 Result<TablePlan> PlanTable(const TableTarget& target, Freedom freedom, const StageOptions& options) {
   TablePlan plan;
   plan.schema = target.schema;
+  const bool anew = freedom == Freedom::kReplace && target.replace_schema;
+  if (target.snapshot) SLUICE_CHECK(TakeGenerated(target, anew, &plan.schema));
   SLUICE_TRY(plan.partition_columns, ResolvePartitioning(target.partition_by, &plan.schema));
   if (!target.snapshot) {
     plan.table_id = NewUuid(ClockOf(options), RandomOf(options));
-    plan.protocol = ProtocolFor(plan.schema, std::nullopt);
     plan.metadata = NewMetadata(target, plan, options);
+    SLUICE_CHECK(Complete(target, std::nullopt, &*plan.metadata, &plan));
+    plan.metadata->schema_string = delta::ToSchemaString(plan.schema);
     plan.schema_changed = true;
     return plan;
   }
@@ -164,14 +210,28 @@ Result<TablePlan> PlanTable(const TableTarget& target, Freedom freedom, const St
   if (SameNames(plan.partition_columns, before.metadata.partition_columns)) plan.partition_columns = before.metadata.partition_columns;
   plan.table_id = before.metadata.id;
   plan.read_version = before.version;
-  plan.schema_changed = !(plan.schema == before.schema);
   delta::Metadata metadata = before.metadata;
   metadata.partition_columns = plan.partition_columns;
-  if (plan.schema_changed) metadata.schema_string = delta::ToSchemaString(plan.schema);
   Describe(target, &metadata);
+  SLUICE_CHECK(CheckPropertyChanges(before.metadata, metadata));
+  SLUICE_CHECK(Complete(target, before.protocol, &metadata, &plan));
+  plan.schema_changed = !(plan.schema == before.schema);
+  if (plan.schema_changed) metadata.schema_string = delta::ToSchemaString(plan.schema);
   if (!(metadata == before.metadata)) plan.metadata = std::move(metadata);
-  if (delta::Protocol protocol = ProtocolFor(plan.schema, before.protocol); !(protocol == before.protocol))
-    plan.protocol = std::move(protocol);
+  return plan;
+}
+
+Result<TablePlan> PlanUnchanged(const TableTarget& target) {
+  if (!target.snapshot) return Fail(BugError(fmt::format("{}: there is no table to change", target.name)));
+  const delta::Snapshot& before = *target.snapshot;
+  SLUICE_CHECK(delta::CheckWritable(before.protocol, before.metadata));
+  TablePlan plan;
+  plan.schema = before.schema;
+  plan.partition_columns = before.metadata.partition_columns;
+  plan.table_id = before.metadata.id;
+  plan.read_version = before.version;
+  SLUICE_CHECK(CheckGenerated(plan));
+  SLUICE_TRY(plan.rules, RulesOf(before.protocol, before.metadata, &plan.schema));
   return plan;
 }
 
@@ -180,16 +240,23 @@ StagedChange NoChange(const TablePlan& plan, ChangeCounts counts) {
   change.counts = counts;
   change.schema = plan.schema;
   change.partition_columns = plan.partition_columns;
+  change.mapping = plan.rules.mapping;
   return change;
 }
 
-StagedChange MakeChange(const TableTarget& target, TablePlan plan, CommitParts parts, const StageOptions& options) {
+void SetReads(std::optional<delta::AnyPartitionConditions> where, CommitParts* parts) {
+  parts->reads = where ? delta::ReadScope::kPartitions : delta::ReadScope::kWholeTable;
+  if (where) parts->read_where = *std::move(where);
+}
+
+Result<StagedChange> MakeChange(const TableTarget& target, TablePlan plan, CommitParts parts, const StageOptions& options) {
   StagedChange change;
   change.empty = false;
   change.counts = parts.counts;
   change.commit.table_id = plan.table_id;
   change.commit.read_version = plan.read_version;
   change.commit.reads = parts.reads;
+  if (parts.reads == delta::ReadScope::kPartitions) change.commit.read_where = std::move(parts.read_where);
   change.commit.operation = target.snapshot ? parts.operation : "CREATE TABLE AS SELECT";
   change.commit.operation_parameters = std::move(parts.parameters);
   auto& actions = change.commit.actions;
@@ -200,6 +267,7 @@ StagedChange MakeChange(const TableTarget& target, TablePlan plan, CommitParts p
     delta::Remove remove;
     remove.path = add->path;
     remove.deletion_timestamp = now;
+    remove.data_change = parts.data_change;
     remove.extended_file_metadata = true;
     remove.partition_values = add->partition_values;
     remove.size = add->size;
@@ -207,17 +275,28 @@ StagedChange MakeChange(const TableTarget& target, TablePlan plan, CommitParts p
     change.removed_paths.push_back(add->path);
     actions.emplace_back(std::move(remove));
   }
+  for (const delta::Add& add : parts.marked) {
+    actions.emplace_back(add);
+    change.added.push_back({add, RowsOf(add).value_or(0)});
+  }
+  if (parts.domain) actions.emplace_back(*parts.domain);
+  change.domain = std::move(parts.domain);
+  for (delta::CdcFile& file : parts.change_data) actions.emplace_back(std::move(file));
   int64_t rows = 0, bytes = 0;
-  for (const StagedFile& file : parts.added) {
+  for (StagedFile& file : parts.added) {
+    file.add.data_change = parts.data_change;
     actions.emplace_back(file.add);
     rows += file.rows;
     bytes += file.add.size;
   }
   change.commit.operation_metrics = {{"numFiles", std::to_string(parts.added.size())},
-                                     {"numRemovedFiles", std::to_string(parts.removed.size())},
+                                     {"numRemovedFiles", std::to_string(parts.removed.size() - parts.marked.size())},
+                                     {"numDeletionVectorsAdded", std::to_string(parts.marked.size())},
                                      {"numOutputRows", std::to_string(rows)},
                                      {"numOutputBytes", std::to_string(bytes)}};
-  change.added = std::move(parts.added);
+  std::move(parts.added.begin(), parts.added.end(), std::back_inserter(change.added));
+  if (target.snapshot) SLUICE_CHECK(delta::CheckAppendOnly(target.snapshot->protocol, target.snapshot->metadata, actions));
+  change.mapping = plan.rules.mapping;
   change.schema = std::move(plan.schema);
   change.partition_columns = std::move(plan.partition_columns);
   return change;

@@ -26,6 +26,7 @@ inline void Must(Status status) {
 
 // "id: bigint, name: string"
 inline contract::Schema MakeSchema(const std::string& text) {
+  if (text.empty()) return {};
   const auto type = Must(contract::ParseType("struct<" + text + ">"));
   return {type.children};
 }
@@ -74,14 +75,15 @@ class TestLake {
     return options;
   }
 
-  std::vector<StagedFile> WriteFiles(const WriterOptions& options, const std::string& sql, const std::string& root = "t") {
+  std::vector<StagedFile> WriteFiles(const WriterOptions& options, const std::string& sql, const std::string& root = "t",
+                                     Brought brought = Brought::kChecked) {
     auto writer = Must(DataFileWriter::Open(*store_, root, options, SystemRandom()));
     const auto reader = Read(sql);
     for (;;) {
       std::shared_ptr<arrow::RecordBatch> batch;
       if (!reader->ReadNext(&batch).ok()) throw std::runtime_error("cannot read the source");
       if (!batch) break;
-      Must(writer->Write(*batch));
+      Must(writer->Write(*batch, brought));
     }
     return Must(writer->Finish());
   }

@@ -1,5 +1,5 @@
-"""The golden tables of the Delta project, read by Sluice: every one gives the expected contents, or is refused for a feature that
-the refusal names.
+"""The golden tables of the Delta project, read through `sluice query`: every one gives the expected contents, or is refused for a
+feature that the refusal names.
 
 The archives lie outside the repository, in $SLUICE_SHARED/data/delta-golden (default: ../shared beside the checkout). Each holds a
 table and, mostly, its expected contents as Parquet, which pyarrow reads here. Tables without them are held against what was put
@@ -7,17 +7,18 @@ into them (STATES below) or, where their data files exist, against delta-rs.
 """
 import collections
 import datetime
-import decimal
 import json
-import math
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from arrow_rows import difference
+from sluice_runs import read_delta
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 SHARED = pathlib.Path(os.environ.get("SLUICE_SHARED", REPO.parent / "shared"))
@@ -54,45 +55,6 @@ BROKEN = {
 WRITTEN_IN_ZONE = {"data-reader-partition-values": ("as_timestamp", datetime.timedelta(hours=-7))}
 
 
-def plain(value, kind):
-    """A value of Arrow in a form that compares: instants in UTC, maps without order, NaN equal to itself."""
-    if value is None:
-        return None
-    if pa.types.is_timestamp(kind):
-        return value if value.tzinfo is None else value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
-    if pa.types.is_floating(kind):
-        return "nan" if math.isnan(value) else value
-    if pa.types.is_struct(kind):
-        return tuple((field.name, plain(value[field.name], field.type)) for field in kind)
-    if pa.types.is_map(kind):
-        return tuple(sorted(((plain(k, kind.key_type), plain(v, kind.item_type)) for k, v in value), key=repr))
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return tuple(plain(item, kind.value_type) for item in value)
-    if isinstance(value, decimal.Decimal):
-        return value.normalize()
-    return value
-
-
-def micros(kind):
-    """The type with every timestamp in microseconds, so that Python can hold it."""
-    if pa.types.is_timestamp(kind):
-        return pa.timestamp("us", kind.tz)
-    if pa.types.is_struct(kind):
-        return pa.struct([pa.field(f.name, micros(f.type)) for f in kind])
-    if pa.types.is_map(kind):
-        return pa.map_(micros(kind.key_type), micros(kind.item_type))
-    if pa.types.is_list(kind):
-        return pa.list_(micros(kind.value_type))
-    return kind
-
-
-def rows(table):
-    """The table as a multiset of rows, its columns in the order of their names."""
-    table = table.select(sorted(table.column_names)).cast(pa.schema([pa.field(n, micros(table.schema.field(n).type)) for n in sorted(table.column_names)]))
-    columns = [[plain(value, column.type) for value in column.to_pylist()] for column in table.columns]
-    return collections.Counter(zip(*columns)) if columns else collections.Counter({(): table.num_rows} if table.num_rows else {})
-
-
 def of_type(kind, delta):
     """Is this Arrow type the one that a Delta type asks for (the fourth part of design.md's table of types)?"""
     if isinstance(delta, dict):
@@ -124,43 +86,41 @@ def unpack(archive, folder):
     return folder / archive.name.removesuffix(".tar.zst")
 
 
+def contents_of(delta):
+    """(the rows through `sluice query`, None) or (None, its refusal as {"code", "message"})."""
+    try:
+        return read_delta(delta), None
+    except AssertionError as failed:
+        refusal = re.search(r"error\[(.+?)\]: (.+)", str(failed))
+        if not refusal:
+            raise
+        return None, {"code": refusal[1], "message": refusal[2]}
+
+
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory):
     """Every table of every archive → (name, folder with delta and expected, what golden_check says, its contents or None)."""
     if not CHECK.exists():
         pytest.fail(f"{CHECK} is not built (scripts/build release all)")
-    root, out = tmp_path_factory.mktemp("golden"), tmp_path_factory.mktemp("contents")
+    root = tmp_path_factory.mktemp("golden")
     tables = []
     for archive in ARCHIVES:
         base = unpack(archive, root)
         logs = sorted(base.glob("delta/*/_delta_log"))   # one archive holds several tables
         tables += [(f"{base.name}/{log.parent.name}", log.parent, None) for log in logs] or [(base.name, base / "delta", base / "expected")]
-    run = subprocess.run([CHECK, out, *[delta for _, delta, _ in tables]], check=True, capture_output=True, text=True)
+    run = subprocess.run([CHECK, *[delta for _, delta, _ in tables]], check=True, capture_output=True, text=True)
     results = [json.loads(line) for line in run.stdout.splitlines()]
     assert len(results) == len(tables)
-    contents = [out / f"{i}.arrow" for i in range(len(tables))]
-    return [(name, delta, expected if expected and expected.exists() else None, result,
-             pa.ipc.open_file(path).read_all() if path.exists() and "contents_refused" not in result else None)
-            for (name, delta, expected), result, path in zip(tables, results, contents)]
-
-
-def same_in_order(ours, expected):
-    """Quick, for large flat tables: equal once both are sorted. False says nothing."""
-    if any(pa.types.is_nested(field.type) for field in expected.schema) or sorted(ours.column_names) != sorted(expected.column_names):
-        return False
-    names = sorted(expected.column_names)
-    schema = pa.schema([pa.field(name, micros(ours.schema.field(name).type)) for name in names])
-    keys = [(name, "ascending") for name in names]
-    return ours.select(names).cast(schema).sort_by(keys).equals(expected.select(names).cast(schema).sort_by(keys))
-
-
-def difference(ours, expected):
-    if expected.num_rows > 1000 and same_in_order(ours, expected):
-        return None
-    mine, theirs = rows(ours), rows(expected)
-    if mine == theirs:
-        return None
-    return f"{sum((mine - theirs).values())} rows too many, {sum((theirs - mine).values())} missing; for instance {next(iter((mine - theirs) or (theirs - mine)))}"
+    found = []
+    for (name, delta, expected), result in zip(tables, results):
+        contents = None
+        if json.loads(result.get("schema", '{"fields": [""]}'))["fields"]:
+            contents, refusal = contents_of(delta)
+            if refusal:
+                assert result.get("refused", refusal) == refusal, f"{name}: `sluice query` says {refusal}"
+                result["contents_refused"] = refusal
+        found.append((name, delta, expected if expected and expected.exists() else None, result, contents))
+    return found
 
 
 def judge(name, delta, expected, result, contents):

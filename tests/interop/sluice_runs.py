@@ -5,17 +5,30 @@ import io
 import os
 import pathlib
 import subprocess
+import tempfile
+
+import pyarrow.parquet
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 SLUICE = pathlib.Path(os.environ.get("SLUICE", REPO / "build/release/sluice"))
 
 
-def sluice(folder, *args, expect=0):
-    """Runs `sluice ARGS` in the folder and gives its stdout; another exit code than `expect` fails with all it said."""
-    done = subprocess.run([SLUICE, *map(str, args)], cwd=folder, capture_output=True, text=True, timeout=300)
+def run_sluice(folder, *args, expect=0, env=None):
+    done = subprocess.run([SLUICE, *map(str, args)], cwd=folder, env=env, capture_output=True, text=True, timeout=600)
     said = f"sluice {' '.join(map(str, args))} exited with {done.returncode}\n--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
     assert done.returncode == expect, said
-    return done.stdout
+    return done
+
+
+def sluice(folder, *args, expect=0, env=None):
+    """Runs `sluice ARGS` in the folder and gives its stdout; another exit code than `expect` fails with all it said."""
+    return run_sluice(folder, *args, expect=expect, env=env).stdout
+
+
+def said(folder, *args, expect=0, env=None):
+    """The same, with what it wrote to stderr behind."""
+    done = run_sluice(folder, *args, expect=expect, env=env)
+    return done.stdout + done.stderr
 
 
 def query(folder, sql):
@@ -28,3 +41,13 @@ def ask(folder, sql):
     """The one value of the only row."""
     ((value,),) = query(folder, sql)
     return value
+
+
+def read_delta(table, columns=None, version=None, where=None):
+    """Any Delta table by its folder, as Arrow, through `sluice query` outside of any project."""
+    quoted = ", ".join('"' + name.replace('"', '""') + '"' for name in columns) if columns else "*"
+    place = str(table).replace("'", "''")
+    sql = f"select {quoted} from delta_scan('{place}'{'' if version is None else f', version => {version}'}){f' where {where}' if where else ''}"
+    with tempfile.TemporaryDirectory() as folder:
+        sluice(folder, "query", sql, "--format", "parquet", "--out", "rows.parquet")
+        return pyarrow.parquet.read_table(pathlib.Path(folder) / "rows.parquet")

@@ -30,7 +30,7 @@ const SourceSpec kSessionSpec = {
     .columns = {"session_id", "user_id", "started_at", "ended_at", "device", "pages_viewed"},
     .dirt = {{Kind::kField, 5, "many", "type"},
              {Kind::kRepeat},
-             {Kind::kField, 3, "2020-01-01 00:00:00", "sql:ends_after_start"},
+             {Kind::kField, 3, "2020-01-01 00:00:00", "ends_after_start"},
              {Kind::kField, 2, "2026-01-01 25:61:00", "type"},
              {Kind::kField, 5, "-3", "min"}},
     .every = 100,

@@ -29,7 +29,7 @@ const SourceSpec kUpdateSpec = {
              {Kind::kRepeat},
              {Kind::kField, 3, "\"teleport\"", "values"},
              {Kind::kField, 5, "\"2026-13-45T00:00:00Z\"", "type"},
-             {Kind::kField, 4, "0", "sql:moves_something"}},
+             {Kind::kField, 4, "0", "moves_something"}},
     .every = 70,
     .timestamp_as = "occurred_at",
 };

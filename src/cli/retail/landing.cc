@@ -1,5 +1,6 @@
 #include "cli/retail/landing.h"
 
+#include <fmt/format.h>
 #include <zlib.h>
 
 #include <filesystem>
@@ -107,7 +108,7 @@ Status Landing::Write(const std::string& out_dir) const {
   for (const auto& [path, file] : due) {
     const bool gzip = path.ends_with(".gz");
     SLUICE_TRY(const std::string bytes, gzip ? Gzip(file->bytes()) : Result<std::string>(file->bytes()));
-    SLUICE_CHECK(WriteTextFile(out_dir + "/" + path, bytes));
+    SLUICE_CHECK(WriteTextFile(fmt::format("{}/{}", out_dir, path), bytes));
   }
   return Ok();
 }

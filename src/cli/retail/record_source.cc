@@ -71,7 +71,8 @@ void RecordSource::CountGood(int delivery) {
 
 Planted RecordSource::Name(const Dirt& dirt, const RecordFile& file, Place place) const {
   const std::string column = dirt.column < 0 ? "" : spec_.columns[static_cast<size_t>(dirt.column)];
-  const bool whole_record = dirt.rule == "quote" || dirt.rule == "encoding" || dirt.rule.starts_with("sql:");
+  static constexpr std::string_view kOfColumns[] = {"type", "not_null", "pattern", "min", "max", "values", "unique"};
+  const bool whole_record = std::find(std::begin(kOfColumns), std::end(kOfColumns), dirt.rule) == std::end(kOfColumns);
   const std::string named = dirt.rule == "unique" ? spec_.unique : whole_record ? "" : column == "timestamp" ? spec_.timestamp_as : column;
   return {file.path(), place.row, place.line, named, std::string(dirt.rule)};
 }

@@ -119,7 +119,7 @@ struct OrderExport {
 
   // A pending order is completed or cancelled some days later, now and then with another total.
   void Settle(int64_t index, OrderVersion& order, bool known) {
-    const int64_t settled = order.updated + draw.Between(3'600, 6 * 86'400) * kSecond;
+    const int64_t settled = order.updated + draw.Between(3'600, 6 * int64_t{86'400}) * kSecond;
     const size_t status = draw.Chance(80) ? 2 : 3;
     if (draw.Chance(10)) order.cents += 100;
     if (settled >= DayMicros(company.calendar.days)) return;

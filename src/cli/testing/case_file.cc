@@ -32,6 +32,7 @@ const std::vector<std::string>& Verbs() {
                                                   "file",
                                                   "gzip",
                                                   "move",
+                                                  "zstd",
                                                   "sluice",
                                                   "run"};
   return kVerbs;

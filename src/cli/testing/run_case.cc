@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,6 +15,7 @@
 #include "core/text.h"
 #include "core/time.h"
 #include "store/faulty_store.h"
+#include "store/remote.h"
 
 namespace sluice::cli::testing {
 namespace {
@@ -161,6 +163,7 @@ class Player {
     static const std::map<std::string, void (Player::*)(const Section&)> kSteps = {{"file", &Player::File},
                                                                                    {"append", &Player::Append},
                                                                                    {"gzip", &Player::Gzip},
+                                                                                   {"zstd", &Player::Zstd},
                                                                                    {"delete", &Player::Delete},
                                                                                    {"move", &Player::Move},
                                                                                    {"given", &Player::Given},
@@ -193,7 +196,10 @@ class Player {
   }
   void Append(const Section& s) { Write(s.argument, s.body, true); }
   void Delete(const Section& s) {
-    if (fs::remove_all(folder_ / s.argument) == 0) Failed(s, "there is no " + s.argument);
+    const bool in_lake = s.argument == "lake" || s.argument.starts_with("lake/");
+    const auto gone =
+        in_lake ? DeleteFromLake(s.argument.substr(std::min<size_t>(5, s.argument.size()))) : fs::remove_all(folder_ / s.argument);
+    if (gone == 0) Failed(s, "there is no " + s.argument);
   }
   void Move(const Section& s) {
     const auto words = SplitArguments(s.argument);
@@ -207,6 +213,14 @@ class Player {
     if (out == nullptr || gzwrite(out, s.body.data(), static_cast<unsigned>(s.body.size())) != static_cast<int>(s.body.size()))
       Failed(s, "can't write " + s.argument);
     gzclose(out);
+  }
+
+  void Zstd(const Section& s) {
+    std::string bytes(ZSTD_compressBound(s.body.size()), '\0');
+    const size_t size = ZSTD_compress(bytes.data(), bytes.size(), s.body.data(), s.body.size(), 1);
+    if (ZSTD_isError(size) != 0) return Failed(s, "can't compress " + s.argument);
+    bytes.resize(size);
+    Write(s.argument, bytes);
   }
 
   // The model is replaced by a table that holds these rows: a seed, and a SELECT over it.
@@ -254,18 +268,18 @@ class Player {
     const std::optional<Kill> kill = std::exchange(kill_, std::nullopt);
     std::string killed_lake;
     if (kill)
-      hooks.open_lake = [kill, &killed_lake](const std::string& lake) -> Result<std::unique_ptr<store::ObjectStore>> {
+      hooks.open_lake = [this, kill, &killed_lake](const std::string& lake) -> Result<std::unique_ptr<store::ObjectStore>> {
         killed_lake = lake;
-        SLUICE_TRY(auto inner, store::OpenLocalStore(lake, false));
+        SLUICE_TRY(auto inner, OpenLake(lake));
         return Dying(std::move(inner), *kill);
       };
     else
-      hooks.open_lake = [](const std::string& lake) { return store::OpenLocalStore(lake, false); };
+      hooks.open_lake = [this](const std::string& lake) { return OpenLake(lake); };
     lake_before_ = LakeListing();
     std::ostringstream out, err;
     exit_ = Main(args, out, err, hooks);
     // A dead process leaves a lease that is free at once; this process lives on, so it is taken away here.
-    if (!killed_lake.empty()) fs::remove_all(fs::path(killed_lake) / "_sluice" / "leases");
+    if (!killed_lake.empty()) FreeLeases(killed_lake);
     stdout_ = Neutral(out.str());
     stderr_ = Neutral(err.str());
     last_ = &s;
@@ -277,19 +291,46 @@ class Player {
   std::string Neutral(std::string text) const {
     const std::string path = folder_.string();
     for (size_t at; (at = text.find(path)) != std::string::npos;) text.replace(at, path.size(), ".");
+    const std::string& url = options_.lakes;
+    for (size_t at; !url.empty() && (at = text.find(url)) != std::string::npos;) text.replace(at, url.size(), ".");
     return text;
   }
 
+  // The lake that the project names, by its place in the case's folder.
+  Result<std::unique_ptr<store::ObjectStore>> OpenLake(const std::string& lake) const {
+    if (options_.lakes.empty()) return store::OpenLocalStore(lake, false);
+    return store::OpenStore(options_.lakes + "/" + fs::path(lake).lexically_relative(folder_).string());
+  }
+
+  // What lies at or below `path` of the lake; how many objects that were.
+  size_t DeleteFromLake(const std::string& path) const {
+    const fs::path lake = folder_ / "lake";
+    if (options_.lakes.empty()) return fs::remove_all(lake / path);
+    const auto store = OpenLake(lake.string());
+    const auto below = store ? (*store)->List(path) : Result<std::vector<store::ObjectMeta>>(Fail(store.error()));
+    if (!below) throw std::runtime_error(below.error().ToString());
+    std::vector<std::string> keys;
+    for (const auto& object : *below)
+      if (path.empty() || object.key == path || object.key.starts_with(path + "/")) keys.push_back(object.key);
+    if (const Status deleted = store::DeleteAll(**store, keys); !deleted) throw std::runtime_error(deleted.error().ToString());
+    return keys.size();
+  }
+
+  void FreeLeases(const std::string& lake) const {
+    const auto store = OpenLake(lake);
+    const auto leases = store ? (*store)->List("_sluice/leases/") : Result<std::vector<store::ObjectMeta>>(Fail(store.error()));
+    if (!leases) throw std::runtime_error(leases.error().ToString());
+    for (const auto& lease : *leases) (void)(*store)->Delete(lease.key);
+  }
+
   std::string LakeListing() const {
+    if (options_.lakes.empty() && !fs::exists(folder_ / "lake")) return "";
+    const auto store = OpenLake((folder_ / "lake").string());
+    const auto objects = store ? (*store)->List("") : Result<std::vector<store::ObjectMeta>>(Fail(store.error()));
+    if (!objects) throw std::runtime_error(objects.error().ToString());
     std::string all;
-    std::error_code error;
-    for (fs::recursive_directory_iterator it(folder_ / "lake", error), end; !error && it != end; it.increment(error)) {
-      if (!it->is_regular_file(error)) continue;
-      all += fmt::format("{} {} {}\n", it->path().string(), it->file_size(error), it->last_write_time(error).time_since_epoch().count());
-    }
-    auto lines = Split(all, '\n');
-    std::sort(lines.begin(), lines.end());
-    return Join(lines, "\n");
+    for (const auto& object : *objects) all += fmt::format("{} {} {} {}\n", object.key, object.size, object.etag, object.modified.micros);
+    return all;
   }
 
   void LakeUnchanged(const Section& s) {
@@ -342,7 +383,7 @@ class Player {
     SettleExit();
     std::ostringstream out, err;
     Hooks hooks;
-    hooks.open_lake = [](const std::string& lake) { return store::OpenLocalStore(lake, false); };
+    hooks.open_lake = [this](const std::string& lake) { return OpenLake(lake); };
     const int exit = Main({"query", sql, "--format", "csv", "-C", folder_.string()}, out, err, hooks);
     if (exit != 0) return Failed(s, "the query failed: " + err.str());
     Compare(s, s.body, out.str());

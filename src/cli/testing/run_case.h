@@ -19,6 +19,7 @@ struct CaseOptions {
   std::string project_root;  // copied first (but for .sluice and build folders); "" = start empty
   std::string scratch;       // folder to play in; made and, unless `keep`, removed
   bool keep = false;
+  std::string lakes = {};  // URL below which its lakes go instead of its folder; "" = in the folder
 };
 
 // Never throws; a broken case is a failure.

@@ -57,6 +57,7 @@ class DuckDbConnection : public Connection {
 
   Status Execute(const std::string& sql) override {
     ResultHandle result;
+    SLUICE_CHECK(session_->RefreshRemote());
     if (duckdb_query(raw(), sql.c_str(), result.get()) != DuckDBSuccess) return Fail(SqlError(duckdb_result_error(result.get())));
     return Ok();
   }
@@ -132,6 +133,7 @@ class DuckDbConnection : public Connection {
 
   Result<PreparedHandle> Prepare(const std::string& sql, const std::vector<Parameter>& params) {
     PreparedHandle statement;
+    SLUICE_CHECK(session_->RefreshRemote());
     if (duckdb_prepare(raw(), sql.c_str(), statement.out()) != DuckDBSuccess) return Fail(SqlError(duckdb_prepare_error(statement.get())));
     SLUICE_CHECK(BindParameters(statement.get(), params));
     return statement;

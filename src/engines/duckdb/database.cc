@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "core/text.h"
+#include "engines/duckdb/comparison_probe.h"
 #include "engines/duckdb/connection.h"
+#include "engines/duckdb/row_set.h"
 
 namespace sluice::engines {
 namespace {
@@ -20,6 +22,16 @@ std::string FindExtensionsDir() {
   const fs::path installed = binary.parent_path().parent_path() / "lib" / "extensions";
   if (!error && fs::is_directory(installed, error)) return installed.string();
   return SLUICE_BUILD_EXTENSIONS_DIR;
+}
+
+// Error "missing-extension".
+Result<std::string> ExtensionPath(const DuckDbOptions& options, const std::string& name) {
+  const fs::path dir = options.extensions_dir.empty() ? FindExtensionsDir() : options.extensions_dir;
+  const std::string path = (dir / (name + ".duckdb_extension")).string();
+  std::error_code error;
+  if (fs::exists(path, error)) return path;
+  return Fail(NotFoundError("missing-extension", fmt::format("DuckDB's extension \"{}\" is not at {}", name, path))
+                  .Hint("reinstall Sluice: its prefix holds lib/extensions"));
 }
 
 struct Setting {
@@ -40,20 +52,16 @@ std::vector<Setting> SettingsOf(const DuckDbOptions& options) {
   return settings;
 }
 
-// Of all connections to come. ICU, which knows zones, is there only once the database is open.
-Status SetZone(duckdb_database database) {
-  ConnectionHandle connection;
+Status Run(duckdb_connection connection, const std::string& sql) {
   ResultHandle result;
-  if (duckdb_connect(database, connection.out()) != DuckDBSuccess) return Fail(BugError("cannot connect to the embedded database"));
-  if (duckdb_query(connection.get(), "SET GLOBAL TimeZone = 'UTC'", result.get()) != DuckDBSuccess)
-    return Fail(SqlError(duckdb_result_error(result.get())));
+  if (duckdb_query(connection, sql.c_str(), result.get()) != DuckDBSuccess) return Fail(SqlError(duckdb_result_error(result.get())));
   return Ok();
 }
 
 // Opens on the first connection: what never asks for SQL does not pay for it.
 class LazyDuckDb : public DuckDb {
  public:
-  explicit LazyDuckDb(DuckDbOptions options) : options_(std::move(options)) {}
+  LazyDuckDb(DuckDbOptions options, RemoteSecretSource remote) : options_(std::move(options)), remote_(std::move(remote)) {}
 
   Result<std::unique_ptr<Connection>> Connect() override {
     SLUICE_TRY(auto database, Opened());
@@ -77,12 +85,7 @@ class LazyDuckDb : public DuckDb {
   Status LoadExtension(const std::string& name) override {
     std::lock_guard lock(extensions_mutex_);
     if (loaded_.contains(name)) return Ok();
-    const fs::path dir = options_.extensions_dir.empty() ? FindExtensionsDir() : options_.extensions_dir;
-    const std::string path = (dir / (name + ".duckdb_extension")).string();
-    std::error_code error;
-    if (!fs::exists(path, error))
-      return Fail(NotFoundError("missing-extension", fmt::format("DuckDB's extension \"{}\" is not at {}", name, path))
-                      .Hint("reinstall Sluice: its prefix holds lib/extensions"));
+    SLUICE_TRY(const std::string path, ExtensionPath(options_, name));
     SLUICE_TRY(const auto connection, Connect());
     SLUICE_CHECK(connection->Execute("LOAD " + QuoteLiteral(path)));
     loaded_.insert(name);
@@ -93,12 +96,13 @@ class LazyDuckDb : public DuckDb {
   Result<std::shared_ptr<Database>> Opened() {
     std::lock_guard lock(mutex_);
     if (!database_) {
-      SLUICE_TRY(database_, Database::Open(options_));
+      SLUICE_TRY(database_, Database::Open(options_, remote_));
     }
     return database_;
   }
 
   const DuckDbOptions options_;
+  const RemoteSecretSource remote_;
   std::mutex mutex_, extensions_mutex_, sessions_mutex_;
   std::vector<std::weak_ptr<Session>> sessions_;  // of connections and readers
   std::shared_ptr<Database> database_;
@@ -107,7 +111,7 @@ class LazyDuckDb : public DuckDb {
 
 }  // namespace
 
-Result<std::shared_ptr<Database>> Database::Open(const DuckDbOptions& options) {
+Result<std::shared_ptr<Database>> Database::Open(const DuckDbOptions& options, const RemoteSecretSource& remote) {
   ConfigHandle config;
   if (duckdb_create_config(config.out()) != DuckDBSuccess) return Fail(BugError("cannot make a DuckDB configuration"));
   for (const Setting& setting : SettingsOf(options)) {
@@ -121,7 +125,18 @@ Result<std::shared_ptr<Database>> Database::Open(const DuckDbOptions& options) {
     duckdb_free(message);
     return Fail(SqlError(text));
   }
-  SLUICE_CHECK(SetZone(database->database_.get()));
+  ConnectionHandle connection;
+  if (duckdb_connect(database->database_.get(), connection.out()) != DuckDBSuccess)
+    return Fail(BugError("cannot connect to the embedded database"));
+  // For all connections to come. ICU, which knows zones, is there only once the database is open.
+  SLUICE_CHECK(Run(connection.get(), "SET GLOBAL TimeZone = 'UTC'"));
+  SLUICE_CHECK(RegisterComparisonProbe(connection.get()));
+  SLUICE_CHECK(RegisterRowSet(connection.get()));
+  if (remote) {
+    SLUICE_TRY(const std::string httpfs, ExtensionPath(options, "httpfs"));
+    SLUICE_CHECK(Run(connection.get(), "LOAD " + QuoteLiteral(httpfs)));
+    database->remote_ = std::make_unique<RemoteSecretKeeper>(remote);
+  }
   return database;
 }
 
@@ -143,6 +158,11 @@ Result<std::shared_ptr<Session>> Session::Open(std::shared_ptr<Database> databas
   return session;
 }
 
-Result<std::unique_ptr<DuckDb>> DuckDb::Open(const DuckDbOptions& options) { return std::make_unique<LazyDuckDb>(options); }
+Result<std::unique_ptr<DuckDb>> DuckDb::Open(const DuckDbOptions& options) {
+  return std::make_unique<LazyDuckDb>(options, RemoteSecretSource());
+}
+Result<std::unique_ptr<DuckDb>> OpenRemoteDuckDb(const DuckDbOptions& options, RemoteSecretSource secret) {
+  return std::make_unique<LazyDuckDb>(options, std::move(secret));
+}
 
 }  // namespace sluice::engines

@@ -7,12 +7,16 @@
 
 #include "core/text.h"
 #include "engines/sql/bind_errors.h"
+#include "engines/sql/compared.h"
+#include "engines/sql/inline_ctes.h"
 #include "engines/sql/lower.h"
 
 namespace sluice::engines {
 namespace {
 
 using Columns = std::vector<Connection::Column>;
+using Relations = std::map<std::string, std::string>;  // by TableUse::id()
+using Rows = std::vector<std::vector<std::optional<std::string>>>;
 
 Error UnknownTable(const TableUse& use, const std::map<std::string, contract::Schema>& inputs) {
   if (use.mode == UseMode::kThis || use.mode == UseMode::kBatch)
@@ -85,7 +89,8 @@ Location PlaceOf(const SqlTree& tree, size_t index, const std::string& name) {
   return tree.impl->source.At(position == std::string::npos ? 0 : position);
 }
 
-// DuckDB calls an untyped NULL an INTEGER once it leaves the statement; typeof inside tells. Asked only where a NULL, [] or MAP {} stands.
+// DuckDB calls an untyped NULL an INTEGER once it leaves the statement or one of its WITH queries; typeof inside tells. Asked only where a
+// NULL, [] or MAP {} stands.
 bool MayHoldUntypedNull(const Json& statement) {
   bool found = false;
   Walk(statement, [&](const Json& node, const Scope&) {
@@ -97,12 +102,30 @@ bool MayHoldUntypedNull(const Json& statement) {
   return found;
 }
 
-Status FindUntypedNulls(SqlParser& parser, const SqlTree& tree, const std::string& sql, const std::vector<Parameter>& params,
-                        Columns* columns) {
-  if (!MayHoldUntypedNull(tree.impl->statement)) return Ok();
-  SLUICE_TRY(const auto rows, parser.WithConnection([&](Connection& c) {
+Result<Rows> TypesInside(SqlParser& parser, const std::string& sql, const std::vector<Parameter>& params) {
+  return parser.WithConnection([&](Connection& c) {
     return c.Rows(fmt::format("SELECT typeof(COLUMNS(*)) FROM (SELECT * FROM ({}\n) LIMIT 0) RIGHT JOIN (SELECT 1) ON true", sql), params);
-  }));
+  });
+}
+
+// The types as they are without WITH; nullopt where that can't be asked.
+std::optional<Rows> TypesWithoutCtes(const SqlTree& tree, const Relations& relations, const std::map<std::string, contract::Schema>& inputs,
+                                     const std::vector<Parameter>& params) {
+  auto flat = std::make_shared<SqlTree::Impl>(*tree.impl);
+  auto statement = WithoutCtes(flat->statement);
+  if (!statement) return std::nullopt;
+  flat->statement = *std::move(statement);
+  const auto lowered = LowerTree(SqlTree{flat}, relations, inputs);
+  if (!lowered) return std::nullopt;
+  auto rows = TypesInside(*flat->parser, lowered->sql, params);
+  return rows ? std::optional(*std::move(rows)) : std::nullopt;
+}
+
+Status FindUntypedNulls(const SqlTree& tree, const std::string& sql, const Relations& relations,
+                        const std::map<std::string, contract::Schema>& inputs, const std::vector<Parameter>& params, Columns* columns) {
+  if (!MayHoldUntypedNull(tree.impl->statement)) return Ok();
+  auto flat = TypesWithoutCtes(tree, relations, inputs, params);
+  SLUICE_TRY(const Rows rows, flat ? Result<Rows>(*std::move(flat)) : TypesInside(*tree.impl->parser, sql, params));
   for (size_t i = 0; i < columns->size() && !rows.empty() && i < rows[0].size(); ++i)
     if (rows[0][i] && rows[0][i]->find("\"NULL\"") != std::string::npos) (*columns)[i].duckdb_type = *rows[0][i];
   return Ok();
@@ -158,7 +181,7 @@ Result<contract::Schema> BindTree(const SqlTree& tree, const std::map<std::strin
                                   const std::vector<Parameter>& params, const BindOptions& options) {
   SLUICE_CHECK(CheckTables(tree, inputs));
   SLUICE_CHECK(CheckParameters(tree, params));
-  std::map<std::string, std::string> relations;
+  Relations relations;
   for (const TableUse& use : tree.uses()) relations[use.id()] = EmptyRelation(inputs.at(use.id()));
   SLUICE_TRY(const Lowered lowered, LowerTree(tree, relations, inputs));
   SqlParser& parser = *tree.impl->parser;
@@ -166,7 +189,7 @@ Result<contract::Schema> BindTree(const SqlTree& tree, const std::map<std::strin
   Columns columns;
   if (described)
     for (const auto& row : *described) columns.push_back({row.at(0).value_or(""), row.at(1).value_or("")});
-  Status nulls = described ? FindUntypedNulls(parser, tree, lowered.sql, params, &columns) : Status(Fail(described.error()));
+  Status nulls = described ? FindUntypedNulls(tree, lowered.sql, relations, inputs, params, &columns) : Status(Fail(described.error()));
   if (!described) {
     const auto original = [&](uint64_t offset) {
       return offset < kDescribe.size() ? kNoPosition : lowered.Original(offset - kDescribe.size());
@@ -175,6 +198,7 @@ Result<contract::Schema> BindTree(const SqlTree& tree, const std::map<std::strin
   }
   if (!nulls)
     return Fail(TranslateBindError(nulls.error(), {tree.impl->source, inputs, tree.uses(), [](uint64_t) { return kNoPosition; }}));
+  SLUICE_CHECK(CheckCompared(tree, inputs, params));
   return ToSchema(tree, columns, options);
 }
 

@@ -122,6 +122,11 @@ TEST_F(SqlTest, BinderErrorsPointAtTheUsersText) {
       {"select order_id, null as n, [] as l from bronze.orders",
        "1:18 untyped-null: column \"n\": a NULL without a type\n1:35 untyped-null: column \"l\": a NULL without a type"},
       {"select x from (select null as x from bronze.orders) c", "1:8 untyped-null: column \"x\": a NULL without a type"},
+      {"with c as (select order_id, null as x from bronze.orders), d as (select * from c)\nselect order_id, x as y from d",
+       "2:18 untyped-null: column \"y\": a NULL without a type"},
+      {"with c(a, b) as (select 1, {'f': null}) select b from c as c2(u)", "1:48 untyped-null: column \"b\": a NULL without a type"},
+      {"with c as (select null as x), r as (with c as (select 1 as x) select x from c)\nselect r.x as one, (select x from c) as two from r",
+       "2:20 untyped-null: column \"two\": a NULL without a type"},
       {"select updated_at - updated_at as i,\n '10:00'::time as t from bronze.orders",
        "1:8 unsupported-type: column \"i\": INTERVAL cannot be stored\n2:2 unsupported-type: column \"t\": TIME cannot be stored"},
       {"select order_id, amount as Order_ID from bronze.orders", "1:18 duplicate-column: two columns are called \"Order_ID\""},
@@ -151,11 +156,53 @@ TEST_F(SqlTest, QueriesMayLeaveColumnsUnnamed) {
   EXPECT_EQ(sql_->Bind(*tree, Inputs(), params_, options).value().fields.size(), 2u);
 }
 
-TEST_F(SqlTest, ChecksInYamlAreLocatedThere) {
-  const auto tree = sql_->ParseQuery("select *\nfrom this where totl < 0", {"models/m.yml", 9, 12}, schemas_, nullptr);
-  ASSERT_TRUE(tree) << tree.error().ToString();
-  EXPECT_EQ(tree->uses()[0].where.ToString(), "models/m.yml:10:6");
-  EXPECT_EQ(Brief(sql_->Bind(*tree, Inputs(), {}).error()), "10:17 unknown-column: there is no column \"totl\" here");
+TEST_F(SqlTest, NullsThatGetATypeOnTheWayAreNone) {
+  EXPECT_EQ(Bound("with c as (select null as x, order_id from bronze.orders) select coalesce(x, 'none') as x from c"), "x string");
+  EXPECT_EQ(Bound("with c as (select null as x), d as (select x from c union all select date '2024-01-01') select x from d"), "x date");
+  EXPECT_EQ(Bound("with c as (select null as x) select x::bigint as x from c where x is null"), "x bigint");
+  EXPECT_EQ(Bound("with recursive r as (select 1 as n, null::string as s union all select n + 1, 'x' from r where n < 3) select * from r"),
+            "n integer, s string");
+  // Names that double at each step are not copied without end.
+  std::string doubling = "with c0 as (select null::bigint as x)";
+  for (int i = 1; i < 30; ++i) doubling += fmt::format(", c{0} as (select a.x from c{1} a, c{1} b)", i, i - 1);
+  EXPECT_EQ(Bound(doubling + " select x from c29"), "x bigint");
+}
+
+TEST_F(SqlTest, StringsAreNotHeldEqualToOtherTypes) {
+  const BadQuery bad[] = {
+      {"select 1 as x from bronze.orders where order_id = ordered_on",
+       "1:49 type-mismatch: order_id (a string) is compared with ordered_on (a date)"},
+      {"select 1 as x from bronze.orders o\njoin silver.customers c on c.name = o.customer_id",
+       "2:35 type-mismatch: c.name (a string) is compared with o.customer_id (a number)"},
+      {"select 1 as x from bronze.orders o\nfull join silver.customers c on o.updated_at = c.name and o.customer_id = c.customer_id",
+       "2:46 type-mismatch: o.updated_at (a timestamp) is compared with c.name (a string)"},
+      {"select count(*) filter (where order_id is distinct from 1) as n from bronze.orders",
+       "1:40 type-mismatch: order_id (a string) is compared with a number"},
+      {"select order_id, max(order_id) as m from bronze.orders group by all having max(order_id) <> max(amount)",
+       "1:90 type-mismatch: a string is compared with a number"},
+      {"select 1 as x from bronze.orders where order_id in ('a', 7)", "1:49 type-mismatch: order_id (a string) is compared with a number"},
+      {"select case order_id when 1 then 'one' end as x from bronze.orders",
+       "1:13 type-mismatch: order_id (a string) is compared with a number"},
+      {"select (select max(name) from silver.customers c where c.region = o.amount) as x from bronze.orders o",
+       "1:65 type-mismatch: c.region (a string) is compared with o.amount (a number)"},
+      {"with c as (select name as customer_id from silver.customers)\nselect order_id from bronze.orders join c using (customer_id)",
+       "2:36 type-mismatch: bronze.orders.customer_id (a number) is compared with c.customer_id (a string)"},
+  };
+  for (const BadQuery& query : bad) EXPECT_EQ(Bound(query.sql), query.error) << query.sql;
+}
+
+TEST_F(SqlTest, WhatCanBeHeldEqualIs) {
+  EXPECT_EQ(Bound("select order_id from bronze.orders where ordered_on = '2024-01-01' and customer_id <> '5' and updated_at in "
+                  "('2024-01-01T00:00:00Z', now())"),
+            "order_id string");
+  EXPECT_EQ(Bound("select order_id from bronze.orders where ordered_on = $run_date and updated_at = ordered_on and amount = customer_id"),
+            "order_id string");
+  EXPECT_EQ(Bound("select order_id = '1' as same, count(*) as n from bronze.orders group by order_id = '1', amount = 1"),
+            "same boolean, n bigint");
+  EXPECT_EQ(Bound("select customer_id = 1 as same, count(*) as n from bronze.orders group by customer_id = 1"), "same boolean, n bigint");
+  EXPECT_EQ(Bound("select order_id from bronze.orders o semi join silver.customers using (customer_id) where order_id is not distinct from "
+                  "null"),
+            "order_id string");
 }
 
 TEST(NormaliseType, FollowsTheTableOfTheDesign) {

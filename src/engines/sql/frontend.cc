@@ -8,6 +8,7 @@
 #include "engines/sql/lower.h"
 #include "engines/sql/macros.h"
 #include "engines/sql/rules.h"
+#include "engines/sql/templates.h"
 #include "engines/sql/tree.h"
 #include "engines/sql/uses.h"
 
@@ -44,6 +45,7 @@ class DuckSqlFrontend : public SqlFrontend {
   Status AddMacros(const std::vector<MacroSource>& macros) override {
     Diagnostics diagnostics;
     for (const MacroSource& source : macros) {
+      CheckTemplates(SourceText("", source.sql, source.where), &diagnostics);
       auto macro = ParseMacro(*parser_, source.sql, source.where);
       if (!macro) {
         diagnostics.Add(std::move(macro).error());
@@ -60,24 +62,25 @@ class DuckSqlFrontend : public SqlFrontend {
 
   Result<SqlTree> ParseModel(const std::string& sql, const std::string& file, const std::vector<std::string>& schemas,
                              std::vector<Error>* warnings) override {
-    return ParseText(SourceText("", sql, {file, 1, 1}), schemas, warnings);
+    return ParseText(SourceText("", sql, {file, 1, 1}), {schemas, false}, warnings);
   }
 
-  Result<SqlTree> ParseQuery(const std::string& sql, const Location& origin, const std::vector<std::string>& schemas,
-                             std::vector<Error>* warnings) override {
-    return ParseText(SourceText("", sql, origin), schemas, warnings);
+  Result<SqlTree> ParseQuery(const std::string& sql, const std::vector<std::string>& schemas) override {
+    return ParseText(SourceText("", sql, {"query", 1, 1}), {schemas, true}, nullptr);
   }
 
   Result<std::string> ParseExpression(const std::string& sql, const Location& origin) override {
-    SLUICE_TRY(const SqlTree tree, ParseText(SourceText("SELECT ", sql, origin), {}, nullptr));
+    SLUICE_TRY(const SqlTree tree, ParseText(SourceText("SELECT ", sql, origin), Readable{}, nullptr));
     SLUICE_CHECK(CheckExpression(tree));
-    SLUICE_TRY(const std::string printed, parser_->Print(tree.impl->statement));
+    Json statement = tree.impl->statement;
+    statement["node"]["select_list"][0]["alias"] = "";  // the name of a macro that was expanded
+    SLUICE_TRY(const std::string printed, parser_->Print(statement));
     return printed.substr(std::string_view("SELECT ").size());
   }
 
   Result<contract::DataType> BindExpression(const std::string& sql, const Location& origin, const contract::Schema& schema,
                                             const std::vector<Parameter>& params) override {
-    SLUICE_TRY(SqlTree tree, ParseText(SourceText("SELECT ", sql, origin), {}, nullptr));
+    SLUICE_TRY(SqlTree tree, ParseText(SourceText("SELECT ", sql, origin), Readable{}, nullptr));
     SLUICE_CHECK(CheckExpression(tree));
     auto over = std::make_shared<SqlTree::Impl>(*tree.impl);
     over->statement["node"]["from_table"] = BaseTable("this", "", kNoPosition);
@@ -94,19 +97,21 @@ class DuckSqlFrontend : public SqlFrontend {
   }
 
   Result<std::string> Lower(const SqlTree& tree, const std::map<std::string, std::string>& relations,
-                            const std::map<std::string, contract::Schema>& inputs) override {
-    SLUICE_TRY(Lowered lowered, LowerTree(tree, relations, inputs));
+                            const std::map<std::string, contract::Schema>& inputs,
+                            const std::map<std::string, int64_t>& known_rows) override {
+    SLUICE_TRY(Lowered lowered, LowerTree(tree, relations, inputs, known_rows));
     return std::move(lowered.sql);
   }
 
  private:
-  Result<SqlTree> ParseText(SourceText source, const std::vector<std::string>& schemas, std::vector<Error>* warnings) {
+  Result<SqlTree> ParseText(SourceText source, const Readable& readable, std::vector<Error>* warnings) {
+    SLUICE_CHECK(RefuseTemplates(source));
     SLUICE_TRY(Json statement, parser_->Parse(source));
     SLUICE_CHECK(ExpandMacros(macros_, source, &statement["node"]));
     Diagnostics diagnostics;
     CheckFunctions(source, statement, &diagnostics);
     UseRunClock(source, &statement);
-    std::vector<TableUse> uses = FindUses(source, statement, schemas, &diagnostics);
+    std::vector<TableUse> uses = FindUses(source, statement, readable, &diagnostics);
     const bool reads_new =
         std::any_of(uses.begin(), uses.end(), [](const TableUse& u) { return u.mode == UseMode::kNew || u.mode == UseMode::kChanges; });
     if (reads_new) CheckAggregatesOverNew(source, statement, &diagnostics);
@@ -124,12 +129,23 @@ class DuckSqlFrontend : public SqlFrontend {
         SqlTree::Impl{parser_, std::move(source), std::move(statement), std::move(uses), std::move(parameters), std::move(fingerprint)})};
   }
 
-  static Status CheckExpression(const SqlTree& tree) {
+  static Status RefuseTemplates(const SourceText& source) {
+    Diagnostics diagnostics;
+    CheckTemplates(source, &diagnostics);
+    if (!diagnostics.ok()) return Fail(std::move(diagnostics).Take());
+    return Ok();
+  }
+
+  // A macro's call has the macro's name by itself.
+  bool IsUnnamed(const std::string& alias) const { return alias.empty() || macros_.contains(ToLower(alias)); }
+
+  Status CheckExpression(const SqlTree& tree) const {
     const Json& node = tree.impl->statement["node"];
     const bool is_plain = IsType(node, "SELECT_NODE") && node["select_list"].size() == 1 && IsType(node["from_table"], "EMPTY") &&
                           node["where_clause"].is_null() && node["modifiers"].empty() && node["group_expressions"].empty() &&
-                          node["having"].is_null() && node["qualify"].is_null() && Text(node["select_list"][0], "alias").empty();
-    bool has_query = false;
+                          node["having"].is_null() && node["qualify"].is_null() && IsUnnamed(Text(node["select_list"][0], "alias"));
+    uint64_t unused = 0;
+    bool has_query = is_plain && CallsAggregate(node, &unused);
     if (is_plain)
       Walk(node["select_list"], [&](const Json& inner, const Scope&) {
         has_query |= IsQueryNode(inner) || IsClass(inner, "WINDOW") || IsClass(inner, "STAR");
@@ -138,7 +154,7 @@ class DuckSqlFrontend : public SqlFrontend {
     if (is_plain && !has_query) return Ok();
     return Fail(UserError("not-an-expression", "expected one expression over the row's columns")
                     .At(tree.impl->source.At(0))
-                    .Hint("no FROM, subquery, window function or alias; a check that needs them is a `sql:` check"));
+                    .Hint("no FROM, subquery, aggregate, window function or alias; a check that needs them is a `sql:` check"));
   }
 
   std::shared_ptr<SqlParser> parser_;

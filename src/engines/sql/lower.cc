@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/text.h"
+#include "engines/sql/counts.h"
 #include "engines/sql/uses.h"
 
 namespace sluice::engines {
@@ -16,7 +17,14 @@ constexpr std::string_view kMark = "sluice:";  // begins the names that stand fo
 using Names = std::set<std::string>;
 
 void AddIfMetadata(const Json& name, Names* names) {
-  if (name.is_string() && contract::IsMetadataColumn(name.get_ref<const std::string&>())) names->insert(ToLower(name.get<std::string>()));
+  if (!name.is_string()) return;
+  const auto& text = name.get_ref<const std::string&>();
+  if (contract::IsMetadataColumn(text) || contract::IsChangeColumn(text)) names->insert(ToLower(text));
+}
+
+// Columns that are there when named, and no part of *: metadata, and what changes(t) adds to the table's own.
+bool IsHidden(const std::string& use, const std::string& column) {
+  return contract::IsMetadataColumn(column) || (use.starts_with("changes(") && contract::IsChangeColumn(column));
 }
 
 // Metadata columns that the statement names anywhere: only these are kept in its inputs.
@@ -39,11 +47,11 @@ Names NamedMetadata(const Json& statement) {
 }
 
 // The relation without the metadata columns that nobody names, so that neither * nor NATURAL JOIN sees them.
-std::string Shown(const std::string& relation, const contract::Schema* schema, const Names& named) {
+std::string Shown(const std::string& use, const std::string& relation, const contract::Schema* schema, const Names& named) {
   if (!schema) return relation;
   std::vector<std::string> columns;
   for (const contract::Field& field : schema->fields)
-    if (!contract::IsMetadataColumn(field.name) || named.contains(ToLower(field.name))) columns.push_back(QuoteIdentifier(field.name));
+    if (!IsHidden(use, field.name) || named.contains(ToLower(field.name))) columns.push_back(QuoteIdentifier(field.name));
   if (columns.size() == schema->fields.size() || columns.empty()) return relation;
   return fmt::format("(SELECT {} FROM {})", Join(columns, ", "), relation);
 }
@@ -132,8 +140,7 @@ class Lowering {
       const auto input = inputs_.find(source.id);
       if (input == inputs_.end()) continue;
       for (const contract::Field& field : input->second.fields) {
-        if (!contract::IsMetadataColumn(field.name) || !named_.contains(ToLower(field.name)) || excluded.contains(ToLower(field.name)))
-          continue;
+        if (!IsHidden(source.id, field.name) || !named_.contains(ToLower(field.name)) || excluded.contains(ToLower(field.name))) continue;
         const Json entry = {{"table", source.alias}, {"column", field.name}};
         Json& list = star["qualified_exclude_list"];
         if (!relation.empty())
@@ -157,7 +164,7 @@ void MarkUses(Json* statement) {
   Walk(*statement, {}, [](Json& node, const Scope& scope) {
     const auto use = UseOf(node, scope);
     if (!use) return true;
-    const std::string bare = use->name.empty() ? use->id() : use->name;
+    const std::string bare = use->mode == UseMode::kPlace ? "delta_scan" : use->name.empty() ? use->id() : use->name;
     const std::string& alias = Text(node, "alias");
     Json marked = BaseTable(std::string(kMark) + use->id(), alias.empty() ? bare : alias, Position(node));
     if (alias.empty()) marked["schema_name"] = use->schema.empty() ? "" : use->schema + "." + use->name;
@@ -197,9 +204,10 @@ uint64_t Lowered::Original(size_t offset) const {
 }
 
 Result<Lowered> LowerTree(const SqlTree& tree, const std::map<std::string, std::string>& relations,
-                          const std::map<std::string, contract::Schema>& inputs) {
+                          const std::map<std::string, contract::Schema>& inputs, const std::map<std::string, int64_t>& known_rows) {
   const Names named = NamedMetadata(tree.impl->statement);
   Json statement = tree.impl->statement;
+  AnswerCounts(known_rows, &statement);
   MarkUses(&statement);
   Lowering(named, inputs).Lower(statement["node"], {});
   std::map<uint64_t, uint64_t> positions;
@@ -209,7 +217,7 @@ Result<Lowered> LowerTree(const SqlTree& tree, const std::map<std::string, std::
     const auto relation = relations.find(use.id());
     if (relation == relations.end()) return Fail(BugError("no relation for " + use.id()));
     const auto input = inputs.find(use.id());
-    shown[use.id()] = Shown(relation->second, input == inputs.end() ? nullptr : &input->second, named);
+    shown[use.id()] = Shown(use.id(), relation->second, input == inputs.end() ? nullptr : &input->second, named);
   }
   SLUICE_TRY(Lowered lowered, Place(printed, shown));
   lowered.positions = std::move(positions);

@@ -21,8 +21,9 @@ struct Lowered {
   std::map<uint64_t, uint64_t> positions;  // printed text → the model's text
 };
 
-// Errors: BugError where a use has no relation; "sql-unsupported" from the printer.
+// `known_rows`: of relations, by use; their count(*) is answered by it. Errors: BugError where a use has no relation; "sql-unsupported"
+// from the printer.
 Result<Lowered> LowerTree(const SqlTree& tree, const std::map<std::string, std::string>& relations,
-                          const std::map<std::string, contract::Schema>& inputs);
+                          const std::map<std::string, contract::Schema>& inputs, const std::map<std::string, int64_t>& known_rows = {});
 
 }  // namespace sluice::engines

@@ -39,6 +39,13 @@ TEST_F(SqlTest, PositionsCountBytesOverLinesCommentsAndUnicode) {
   EXPECT_EQ(ParseError("select 'ü',\n  a b c from bronze.orders"), "2:6 sql-syntax: syntax error at or near \"c\"");
 }
 
+TEST_F(SqlTest, SqlHasNoTemplates) {
+  EXPECT_EQ(ParseError("select '${var:x}' as a\nfrom bronze.orders where b = '${env:HOME}'"),
+            "1:9 template-in-sql: SQL has no ${var:x}\n2:31 template-in-sql: SQL has no ${env:HOME}");
+  EXPECT_EQ(ParseError("select ${var:x} as a"), "1:8 template-in-sql: SQL has no ${var:x}");
+  EXPECT_EQ(ParseError("select 1 as a -- not ${var:x}\n, '${x}' as b, '$var:x' as c"), "parsed");
+}
+
 TEST_F(SqlTest, RefusesWhatIsNoSelect) {
   EXPECT_EQ(ParseError("create table t (a int)"), "1:1 not-a-select: a model is one SELECT; this is create");
   EXPECT_EQ(ParseError("-- only a comment\n"), "1:1 not-a-select: there is no SELECT in this file");

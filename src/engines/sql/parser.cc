@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <map>
 
 #include "core/text.h"
 
@@ -32,13 +33,37 @@ Error NotASelect(const SourceText& source) {
 Error ParseError(const Json& error, const SourceText& source) {
   const std::string& message = Text(error, "error_message");
   if (Text(error, "error_type") == "not implemented" && message.starts_with("Only SELECT")) return NotASelect(source);
-  if (Text(error, "error_type") == "parser") return UserError("sql-syntax", message).At(PlaceOf(error, source));
+  if (Text(error, "error_type") == "parser")
+    return UserError("sql-syntax", message)
+        .At(PlaceOf(error, source))
+        .Hint("look at what stands before it, too: a comma, a bracket or a quote that is missing or too much");
   return UserError("sql-unsupported", message).At(PlaceOf(error, source));
+}
+
+// The parser turns NOT (a = b) into a <> b, so a comparison that a macro brought below a NOT is written that way, too.
+void NegateComparison(Json& node) {
+  static const std::map<std::string, std::string, std::less<>> kOpposites = {{"COMPARE_EQUAL", "COMPARE_NOTEQUAL"},
+                                                                             {"COMPARE_LESSTHAN", "COMPARE_GREATERTHANOREQUALTO"},
+                                                                             {"COMPARE_GREATERTHAN", "COMPARE_LESSTHANOREQUALTO"},
+                                                                             {"COMPARE_DISTINCT_FROM", "COMPARE_NOT_DISTINCT_FROM"},
+                                                                             {"COMPARE_IN", "COMPARE_NOT_IN"}};
+  if (!IsType(node, "OPERATOR_NOT") || node["children"].size() != 1) return;
+  Json inner = node["children"][0];
+  NegateComparison(inner);
+  const std::string type = Text(inner, "type");
+  for (const auto& [one, other] : kOpposites) {
+    if (type != one && type != other) continue;
+    inner["type"] = type == one ? other : one;
+    inner["alias"] = node["alias"];
+    node = std::move(inner);
+    return;
+  }
 }
 
 // DuckDB's printer writes a double as a decimal literal (1e3 → 1000.0), and joins without parentheses around commas: such nodes are
 // put into a form that it prints right.
 bool MakePrintable(Json& node) {
+  NegateComparison(node);
   if (IsClass(node, "CONSTANT") && (Is(node["value"]["type"], "id", "DOUBLE") || Is(node["value"]["type"], "id", "FLOAT")) &&
       node["value"]["value"].is_number()) {
     const std::string text = fmt::format("{}", node["value"]["value"].get<double>());

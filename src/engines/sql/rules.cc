@@ -176,20 +176,6 @@ void CheckSample(const SourceText& source, const Json& node, Diagnostics* diagno
                           .Hint("take a stable share of the keys: WHERE hash(key) % 10 = 0")));
 }
 
-bool CallsAggregate(const Json& select, uint64_t* position) {
-  bool found = false;
-  const auto look = [&](const Json& node, const Scope&) {
-    if (IsQueryNode(node) || IsClass(node, "WINDOW")) return false;
-    if (IsClass(node, "FUNCTION") && !node.value("is_operator", false) && kAggregates.contains(ToLower(Text(node, "function_name")))) {
-      if (!found) *position = Position(node);
-      found = true;
-    }
-    return true;
-  };
-  for (const char* member : {"select_list", "having", "qualify"}) Walk(select[member], look);
-  return found;
-}
-
 // Which FROM items give the new rows as they are, so that an aggregate over them sees a part of each group.
 class NewRows {
  public:
@@ -314,6 +300,20 @@ void WarnOfLimit(const SourceText& source, const Json& node, Diagnostics* diagno
 
 }  // namespace
 
+bool CallsAggregate(const Json& select, uint64_t* position) {
+  bool found = false;
+  const auto look = [&](const Json& node, const Scope&) {
+    if (IsQueryNode(node) || IsClass(node, "WINDOW")) return false;
+    if (IsClass(node, "FUNCTION") && !node.value("is_operator", false) && kAggregates.contains(ToLower(Text(node, "function_name")))) {
+      if (!found) *position = Position(node);
+      found = true;
+    }
+    return true;
+  };
+  for (const char* member : {"select_list", "having", "qualify"}) Walk(select[member], look);
+  return found;
+}
+
 void UseRunClock(const SourceText& source, Json* statement) {
   Walk(*statement, {}, [&](Json& node, const Scope&) {
     if (!IsType(node, "SELECT_NODE")) return true;
@@ -336,9 +336,6 @@ void CheckFunctions(const SourceText& source, const Json& statement, Diagnostics
   Walk(statement, [&](const Json& node, const Scope&) {
     CheckSample(source, node, diagnostics);
     if (IsClass(node, "FUNCTION") || IsClass(node, "WINDOW")) CheckFunction(source, node, diagnostics);
-    if (node.contains("at_clause") && !node["at_clause"].is_null())
-      diagnostics->Add(
-          At(source, node, UserError("sql-unsupported", "AT (VERSION …) cannot be used: a run pins the versions that it reads")));
     return true;
   });
 }

@@ -11,8 +11,11 @@ namespace sluice::engines {
 // now(), current_date and their kin become $run_started_at and $run_date, under the column names they would have had.
 void UseRunClock(const SourceText& source, Json* statement);
 
-// "nondeterministic": random(), uuid(), samples …; "untracked-read": what looks outside the project; "sql-unsupported": AT.
+// "nondeterministic": random(), uuid(), samples …; "untracked-read": what looks outside the project.
 void CheckFunctions(const SourceText& source, const Json& statement, Diagnostics* diagnostics);
+
+// Whether a SELECT (its subqueries aside) aggregates; `position`: where.
+bool CallsAggregate(const Json& select, uint64_t* position);
 
 // "aggregate-over-new": an aggregate that sees only the new rows of its groups.
 void CheckAggregatesOverNew(const SourceText& source, const Json& statement, Diagnostics* diagnostics);

@@ -37,12 +37,15 @@ void WalkQuery(Json& node, Scope scope, const std::function<bool(Json&, const Sc
 
 // (VALUES …) is printed inside a SELECT * of its own: that SELECT is seen as the list itself.
 const Json& ThroughValues(const Json& ref, Json* storage) {
-  if (!IsType(ref, "SUBQUERY") || !ref.contains("subquery")) return ref;
+  if (!IsType(ref, "SUBQUERY") || !ref.contains("subquery"))
+    return ref;  // NOLINT(bugprone-return-const-ref-from-parameter): callers keep it
   const Json& node = ref["subquery"]["node"];
-  if (!IsType(node, "SELECT_NODE") || node["select_list"].size() != 1 || !IsClass(node["select_list"][0], "STAR")) return ref;
+  if (!IsType(node, "SELECT_NODE") || node["select_list"].size() != 1 || !IsClass(node["select_list"][0], "STAR"))
+    return ref;  // NOLINT(bugprone-return-const-ref-from-parameter): callers keep it
   Json inner_storage;
   const Json& from = ThroughValues(node["from_table"], &inner_storage);
-  if (!IsType(from, "EXPRESSION_LIST") || !node["where_clause"].is_null() || !node["modifiers"].empty()) return ref;
+  if (!IsType(from, "EXPRESSION_LIST") || !node["where_clause"].is_null() || !node["modifiers"].empty())
+    return ref;  // NOLINT(bugprone-return-const-ref-from-parameter): callers keep it
   *storage = {
       {"type", "EXPRESSION_LIST"}, {"alias", ref["alias"]}, {"values", from["values"]}, {"column_name_alias", ref["column_name_alias"]}};
   return *storage;

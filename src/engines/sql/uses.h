@@ -10,12 +10,18 @@
 
 namespace sluice::engines {
 
-// The use that a FROM item is: a qualified table, new(t), changes(t), this, batch. nullopt: a CTE, a subquery, a pure table function …
+// The use that a FROM item is: a qualified table, new(t), changes(t), this, batch, delta_scan('path'). nullopt: a CTE, a subquery, a pure
+// table function …
 std::optional<TableUse> UseOf(const Json& table_ref, const Scope& scope);
+
+// What a text may read.
+struct Readable {
+  std::vector<std::string> schemas;
+  bool freely = false;  // what a run would not pin, too: delta_scan('path'), older versions of tables
+};
 
 // All uses in order of appearance, each once. Errors: "untracked-read", "unknown-table" (a schema that is no layer), "unqualified-table",
 // "unknown-function-of-tables", "bad-table-use".
-std::vector<TableUse> FindUses(const SourceText& source, const Json& statement, const std::vector<std::string>& schemas,
-                               Diagnostics* diagnostics);
+std::vector<TableUse> FindUses(const SourceText& source, const Json& statement, const Readable& readable, Diagnostics* diagnostics);
 
 }  // namespace sluice::engines

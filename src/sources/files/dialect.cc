@@ -166,14 +166,22 @@ Status CheckSure(const DialectRequest& request, const std::vector<Candidate>& so
 }
 
 bool LooksLikeNames(const std::vector<std::string>& fields) {
+  return std::none_of(fields.begin(), fields.end(), [](const std::string& field) {
+    const std::string_view name = Trim(field);
+    return name.size() > 100 || LooksLikeValue(name);
+  });
+}
+
+// Why names cannot all be columns: one is empty or stands twice. "": they can.
+std::string FaultOfNames(const std::vector<std::string>& fields) {
   std::set<std::string> seen;
   for (size_t i = 0; i < fields.size(); ++i) {
     const std::string name = ToLower(Trim(fields[i]));
     const bool index_column = i == 0 && name.empty() && fields.size() > 1;  // as data frames export their row numbers
-    if (!index_column && (name.empty() || name.size() > 100 || LooksLikeValue(name))) return false;
-    if (!seen.insert(name).second) return false;
+    if (name.empty() && !index_column) return fmt::format("its field {} is empty", i + 1);
+    if (!seen.insert(name).second) return fmt::format("\"{}\" stands in it twice", Trim(fields[i]));
   }
-  return true;
+  return "";
 }
 
 // A column whose values are numbers or dates below a first field that is neither.
@@ -211,6 +219,10 @@ Result<bool> DetectHeader(const DialectRequest& request, const Candidate& c) {
   const std::vector<std::string>& first = c.records[0].fields;
   if (c.names > 0 && 2 * c.names >= static_cast<int>(std::min(first.size(), request.expected_names.size()))) return true;
   if (!LooksLikeNames(first)) return false;
+  const std::string fault = FaultOfNames(first);
+  if (!fault.empty() && !TypesChangeBelow(c.records)) return false;
+  if (!fault.empty())
+    return Fail(Unsure(request, "its first line may be a header, but " + fault, "header: true (or false: the contract names the columns)"));
   if (TypesChangeBelow(c.records) || c.records.size() == 1) return true;
   if (IdentifierLike(first) && !RepeatsBelow(c.records)) return true;
   return Fail(Unsure(request, "its first line may be a header or a record: every column is text", "header: true (or false)"));

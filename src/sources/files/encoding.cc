@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/counted.h"
 #include "core/text.h"
 #include "sources/files/dialect.h"
 
@@ -38,9 +39,8 @@ Status CheckEncoding(std::string_view sample, const std::string& file) {
     sample.remove_prefix(end == std::string_view::npos ? sample.size() : end + 1);
   }
   if (invalid < 2 || invalid * 20 <= lines) return Ok();
-  return Fail(
-      Unsupported(file, fmt::format("not UTF-8 in {} of its first {} lines (probably Windows-1252, Latin-1 or another 8-bit encoding)",
-                                    FormatCount(invalid), FormatCount(lines))));
+  return Fail(Unsupported(file, fmt::format("not UTF-8 in {} of its first {} (probably Windows-1252, Latin-1 or another 8-bit encoding)",
+                                            FormatCount(invalid), Counted(lines, "line"))));
 }
 
 }  // namespace sluice::sources

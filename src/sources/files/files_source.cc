@@ -11,6 +11,7 @@
 #include "sources/files/dialect.h"
 #include "sources/files/listing.h"
 #include "sources/profile.h"
+#include "store/remote.h"
 
 namespace sluice::sources {
 namespace {
@@ -101,9 +102,8 @@ class FilesSource : public Source {
 }  // namespace
 
 Result<std::unique_ptr<Source>> OpenFilesSource(const SourceSpec& spec) {
-  const bool remote = spec.location.find("://") != std::string::npos;
   std::error_code failed;
-  if (!remote && !std::filesystem::is_directory(spec.location, failed))
+  if (!store::IsRemote(spec.location) && !std::filesystem::is_directory(spec.location, failed))
     return Fail(UserError("no-such-folder", fmt::format("the connection's folder {} does not exist", spec.location))
                     .At(spec.read.where)
                     .Hint("make it, or mend `path` of the connection in sluice.yml"));

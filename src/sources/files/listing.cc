@@ -15,7 +15,7 @@ namespace {
 constexpr std::array<std::string_view, 9> kUnfinished = {".tmp",      ".temp",     ".part", ".partial", ".crdownload",
                                                          ".download", ".filepart", ".swp",  "~"};
 
-std::string WhyNotYet(const store::ObjectMeta& object, const ReadSpec& read, Instant now) {
+std::string WhyNotYet(const store::ObjectMeta& object, const Read& read, Instant now) {
   if (read.settle_micros <= 0 || object.modified.micros + read.settle_micros <= now.micros) return "";
   return fmt::format("modified {}, less than the settling time ago", FormatInstant(object.modified));
 }
@@ -49,7 +49,7 @@ std::string WhyLeftOut(std::string_view key) {
   return "";
 }
 
-Result<Offer> Select(const std::vector<store::ObjectMeta>& listed, const ReadSpec& read, const Ledger& ingested, Instant now) {
+Result<Offer> Select(const std::vector<store::ObjectMeta>& listed, const Read& read, const Ledger& ingested, Instant now) {
   Offer offer;
   std::set<std::string> there;
   std::vector<std::string> refused;

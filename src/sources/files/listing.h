@@ -16,6 +16,6 @@ std::string WhyLeftOut(std::string_view key);
 
 // Compares a listing with what was ingested. `listed` is sorted by key; keys that do not match read.files are dropped. Files of
 // the result have only `object` set. Error "changed-file" names every one.
-Result<Offer> Select(const std::vector<store::ObjectMeta>& listed, const ReadSpec& read, const Ledger& ingested, Instant now);
+Result<Offer> Select(const std::vector<store::ObjectMeta>& listed, const Read& read, const Ledger& ingested, Instant now);
 
 }  // namespace sluice::sources

@@ -11,8 +11,8 @@ store::ObjectMeta Object(std::string key, int64_t size = 10, std::string etag = 
   return {std::move(key), size, std::move(etag), Instant{modified_seconds * kSecond}};
 }
 
-ReadSpec Read(std::string glob, OnChangedFile policy = OnChangedFile::kFail) {
-  ReadSpec read;
+Read Reading(std::string glob, OnChangedFile policy = OnChangedFile::kFail) {
+  Read read;
   read.files = std::move(glob);
   read.on_changed_file = policy;
   return read;
@@ -32,16 +32,16 @@ TEST(GlobPrefix, IsTheFolderBeforeTheFirstWildcard) {
 }
 
 TEST(Select, TakesNewFilesByKeyThatMatchTheGlob) {
-  auto offer = Select({Object("a/1.csv"), Object("a/2.csv"), Object("a/2.json"), Object("a/b/3.csv")}, Read("a/*.csv"), {}, Instant{});
+  auto offer = Select({Object("a/1.csv"), Object("a/2.csv"), Object("a/2.json"), Object("a/b/3.csv")}, Reading("a/*.csv"), {}, Instant{});
   ASSERT_TRUE(offer);
   EXPECT_EQ(Keys(*offer), (std::vector<std::string>{"a/1.csv", "a/2.csv"}));
-  auto deep = Select({Object("a/1.csv"), Object("a/b/3.csv")}, Read("a/**/*.csv"), {}, Instant{});
+  auto deep = Select({Object("a/1.csv"), Object("a/b/3.csv")}, Reading("a/**/*.csv"), {}, Instant{});
   EXPECT_EQ(Keys(*deep).size(), 2u);
 }
 
 TEST(Select, LeavesHiddenAndUnfinishedFilesAndSaysWhy) {
-  auto offer = Select({Object(".hidden.csv"), Object("a.csv.part"), Object("b.csv.TMP"), Object("c.csv~"), Object("d.csv")}, Read("*"), {},
-                      Instant{});
+  auto offer = Select({Object(".hidden.csv"), Object("a.csv.part"), Object("b.csv.TMP"), Object("c.csv~"), Object("d.csv")}, Reading("*"),
+                      {}, Instant{});
   ASSERT_TRUE(offer);
   EXPECT_EQ(Keys(*offer), (std::vector<std::string>{"d.csv"}));
   ASSERT_EQ(offer->skipped.size(), 4u);
@@ -50,7 +50,7 @@ TEST(Select, LeavesHiddenAndUnfinishedFilesAndSaysWhy) {
 }
 
 TEST(Select, LeavesFilesThatHaveNotSettled) {
-  ReadSpec read = Read("*.csv");
+  Read read = Reading("*.csv");
   read.settle_micros = 60 * kSecond;
   const std::vector<store::ObjectMeta> listed = {Object("new.csv", 1, "e", 100), Object("old.csv", 1, "e", 40)};
   EXPECT_EQ(Keys(*Select(listed, read, {}, Instant{100 * kSecond})), (std::vector<std::string>{"old.csv"}));
@@ -58,7 +58,7 @@ TEST(Select, LeavesFilesThatHaveNotSettled) {
 }
 
 TEST(Select, DoesNotOfferWhatWasIngested) {
-  auto offer = Select({Object("a.csv"), Object("b.csv")}, Read("*.csv"), {{"a.csv", {10, "e1"}}}, Instant{});
+  auto offer = Select({Object("a.csv"), Object("b.csv")}, Reading("*.csv"), {{"a.csv", {10, "e1"}}}, Instant{});
   ASSERT_TRUE(offer);
   EXPECT_EQ(Keys(*offer), (std::vector<std::string>{"b.csv"}));
   EXPECT_EQ(offer->unchanged, 1);
@@ -67,25 +67,26 @@ TEST(Select, DoesNotOfferWhatWasIngested) {
 TEST(Select, FollowsThePolicyForFilesThatChanged) {
   const std::vector<store::ObjectMeta> listed = {Object("a.csv", 11), Object("b.csv", 10, "e2"), Object("c.csv")};
   const Ledger ingested = {{"a.csv", {10, "e1"}}, {"b.csv", {10, "e1"}}, {"c.csv", {10, "e1"}}};
-  auto refused = Select(listed, Read("*.csv"), ingested, Instant{});
+  auto refused = Select(listed, Reading("*.csv"), ingested, Instant{});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "changed-file");
   EXPECT_EQ(refused.error().kind, ErrorKind::kData);
   EXPECT_EQ(refused.error().message, "files changed since they were ingested: a.csv, b.csv");
 
-  auto taken = Select(listed, Read("*.csv", OnChangedFile::kIngest), ingested, Instant{});
+  auto taken = Select(listed, Reading("*.csv", OnChangedFile::kIngest), ingested, Instant{});
   ASSERT_TRUE(taken);
   EXPECT_EQ(Keys(*taken), (std::vector<std::string>{"a.csv", "b.csv"}));
   EXPECT_EQ(taken->changed, Keys(*taken));
 
-  auto ignored = Select(listed, Read("*.csv", OnChangedFile::kIgnore), ingested, Instant{});
+  auto ignored = Select(listed, Reading("*.csv", OnChangedFile::kIgnore), ingested, Instant{});
   ASSERT_TRUE(ignored);
   EXPECT_TRUE(ignored->files.empty());
   EXPECT_EQ(ignored->skipped.size(), 2u);
 }
 
 TEST(Select, NotesFilesThatAreGone) {
-  auto offer = Select({Object("a.csv")}, Read("*.csv"), {{"a.csv", {10, "e1"}}, {"z.csv", {1, "e"}}, {"other/z.csv", {1, "e"}}}, Instant{});
+  auto offer =
+      Select({Object("a.csv")}, Reading("*.csv"), {{"a.csv", {10, "e1"}}, {"z.csv", {1, "e"}}, {"other/z.csv", {1, "e"}}}, Instant{});
   ASSERT_TRUE(offer);
   EXPECT_EQ(offer->gone, (std::vector<std::string>{"z.csv"}));
 }

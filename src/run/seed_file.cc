@@ -1,0 +1,91 @@
+#include "run/seed_file.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <set>
+
+#include "core/text.h"
+#include "sources/files/dialect.h"
+#include "store/object_store.h"
+
+namespace sluice::run {
+namespace {
+
+constexpr size_t kSample = 256 << 10;
+
+Error BadSeed(const project::Seed& seed, int64_t line, const std::string& why, const std::string& hint) {
+  return UserError("bad-seed", "this seed cannot be read: " + why).At({seed.where.file, static_cast<int>(line), 1}).Hint(hint);
+}
+
+// A seed has a header, and nobody says how it is written: what is not sure is a comma, and one column is nothing odd.
+Result<formats::CsvDialect> DialectOf(const formats::ReadRequest& request) {
+  SLUICE_TRY(const auto bytes, formats::OpenBytes(*request.store, request.key, request.compression));
+  std::string sample(kSample, '\0');
+  size_t size = 0;
+  while (size < sample.size()) {
+    SLUICE_TRY(const size_t read, bytes->Read(sample.data() + size, sample.size() - size));
+    if (read == 0) break;
+    size += read;
+  }
+  const bool whole = size < sample.size();
+  sample.resize(size);
+  SLUICE_CHECK(sources::CheckEncoding(sample, request.key));
+  sources::CsvPins pins;
+  pins.header = true;
+  if (auto detected = sources::DetectDialect({sample, whole, pins, {}, request.key})) return detected;
+  return formats::CsvDialect{};
+}
+
+Status CheckNames(const project::Seed& seed, const formats::ReadRequest& request, const formats::CsvDialect& dialect,
+                  contract::Contract* contract) {
+  SLUICE_TRY(const auto names, formats::ReadCsvHeader(request, dialect));
+  const std::string rename = "a seed is UTF-8 CSV with a header line that names each column once";
+  const int64_t line = 1 + dialect.skip;
+  if (names.empty()) return Fail(BadSeed(seed, 1, "it is empty", rename));
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    if (name.empty()) return Fail(BadSeed(seed, line, "a column has no name", rename));
+    if (!seen.insert(ToLower(name)).second) return Fail(BadSeed(seed, line, fmt::format("\"{}\" names two columns", name), rename));
+    contract::ColumnContract column;
+    column.name = name;
+    column.type = contract::DataType::Of(contract::TypeKind::kString);
+    contract->columns.push_back(std::move(column));
+  }
+  return Ok();
+}
+
+Status CheckRecords(const project::Seed& seed, const formats::ReadRequest& request, const formats::CsvDialect& dialect) {
+  SLUICE_TRY(const auto reader, formats::OpenCsv(request, dialect));
+  for (;;) {
+    SLUICE_TRY(const auto block, reader->Next());
+    if (block == nullptr) return Ok();
+    SLUICE_TRY(const formats::DecodedBatch batch, block->Decode());
+    if (batch.violations.empty()) continue;
+    const contract::Violation& first = batch.violations.front();
+    return Fail(BadSeed(seed, batch.place(first.row).line, first.message, "mend the line: a seed has no quarantine"));
+  }
+}
+
+Result<formats::CsvDialect> Check(const project::Seed& seed, store::ObjectStore& store, const std::string& key) {
+  contract::Contract contract;
+  const formats::ReadRequest request{&store, key, formats::Compression::kNone, &contract, {}};
+  SLUICE_TRY(const formats::CsvDialect dialect, DialectOf(request));
+  SLUICE_CHECK(CheckNames(seed, request, dialect, &contract));
+  SLUICE_CHECK(CheckRecords(seed, request, dialect));
+  return dialect;
+}
+
+}  // namespace
+
+Result<formats::CsvDialect> CheckSeedFile(const project::Seed& seed) {
+  const std::filesystem::path path(seed.file);
+  SLUICE_TRY(const auto store, store::OpenStore(path.parent_path().string()));
+  auto checked = Check(seed, *store, path.filename().string());
+  if (checked || checked.error().kind == ErrorKind::kUser) return checked;
+  const Error& error = checked.error();
+  if (error.code == "not-found") return Fail(UserError("unreadable-seed", "can't read " + seed.where.file).At(seed.where));
+  return Fail(BadSeed(seed, 1, error.message, error.hint));
+}
+
+}  // namespace sluice::run

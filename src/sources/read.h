@@ -1,0 +1,30 @@
+#pragma once
+// What a source is told to read: its `read:`, as the project says it and the connectors take it.
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/error.h"
+
+namespace sluice::sources {
+
+enum class FileFormat { kCsv, kNdjson, kParquet };
+enum class OnChangedFile { kFail, kIngest, kIgnore };  // a file already ingested whose size or etag differs since
+
+struct CsvPins {  // only what the project pins; the rest is detected
+  std::optional<std::string> delimiter, quote, escape, comment;
+  std::optional<bool> header;
+  std::optional<int> skip;  // lines before the header or first record
+};
+
+struct Read {
+  std::string files;  // glob under the connection's path
+  FileFormat format = FileFormat::kCsv;
+  std::string compression = "auto";  // auto | none | gzip | zstd
+  CsvPins csv;
+  OnChangedFile on_changed_file = OnChangedFile::kFail;
+  int64_t settle_micros = 0;  // files modified within this time are left for the next run
+  Location where;
+};
+
+}  // namespace sluice::sources
