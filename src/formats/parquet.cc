@@ -20,6 +20,8 @@
 namespace sluice::formats {
 namespace {
 
+constexpr int64_t kReadBytes = int64_t{256} << 10;  // of a column, at once: each is a request to a remote store
+
 // What parquet throws, as a status: those of the file's reads come through as they were.
 arrow::Status StatusOf(const std::exception& thrown) {
   const auto* status = dynamic_cast<const parquet::ParquetStatusException*>(&thrown);
@@ -51,7 +53,8 @@ int64_t RowsPerBlock(const parquet::FileMetaData& metadata, int64_t block_bytes)
 
 arrow::Status Build(const std::shared_ptr<arrow::io::RandomAccessFile>& bytes, int64_t block_bytes, OpenFile* file) {
   parquet::ReaderProperties properties;
-  properties.enable_buffered_stream();  // a page at a time, not a whole column of a row group
+  properties.enable_buffered_stream();  // a part at a time, not a whole column of a row group
+  properties.set_buffer_size(kReadBytes);
   parquet::arrow::FileReaderBuilder builder;
   ARROW_RETURN_NOT_OK(builder.Open(bytes, properties));
   parquet::ArrowReaderProperties arrow_properties;
@@ -133,7 +136,7 @@ class ParquetBlock : public RawBlock {
     const FieldShape& shape = plan_->shape.children[i];
     const int position = plan_->columns.columns[i].file_column;
     if (position < 0) return *arrow::MakeArrayOfNull(contract::ToArrow(shape.type), batch_->num_rows());
-    const RefuseValue refuse = [&](int64_t row, const std::string& path, const char* rule, std::string value, std::string message) {
+    const RefuseValue refuse = [&](int64_t row, const std::string& path, const char* rule, std::string value, const std::string& message) {
       const std::string at = path.empty() ? "" : fmt::format("at {}{}: ", shape.name, path);
       violations->push_back({row, shape.name, rule, std::move(value), at + message, false});
     };

@@ -19,7 +19,7 @@ constexpr const char* kRoot = "silver/t";
 class CheckTest : public TableTest {
  protected:
   // Versions 0 to 3: two partitions in each, a checkpoint of 2, and rows that a deletion vector takes from one file.
-  void Make(std::map<std::string, std::string> properties = {}) {
+  void Make(const std::map<std::string, std::string>& properties = {}) {
     for (int version = 0; version < 3; ++version) {
       TableTarget target = Target("id: bigint, name: string, at: timestamp, p: integer", {"p"});
       if (version == 0) target.properties = properties;

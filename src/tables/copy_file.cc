@@ -24,13 +24,15 @@
 namespace sluice::tables {
 namespace {
 
+constexpr int64_t kReadBytes = int64_t{4} << 20;  // of one column at a time
 constexpr double kWorthCompressing = 0.9;  // of the bytes are left
 
 using Reader = std::unique_ptr<parquet::arrow::FileReader>;
 
 arrow::Status Build(const std::shared_ptr<arrow::io::RandomAccessFile>& bytes, const std::vector<int>& dictionaries, Reader* reader) {
   parquet::ReaderProperties properties;
-  properties.enable_buffered_stream();  // a page at a time
+  properties.enable_buffered_stream();
+  properties.set_buffer_size(kReadBytes);
   parquet::arrow::FileReaderBuilder builder;
   ARROW_RETURN_NOT_OK(builder.Open(bytes, properties));
   parquet::ArrowReaderProperties arrow_properties;
@@ -38,7 +40,8 @@ arrow::Status Build(const std::shared_ptr<arrow::io::RandomAccessFile>& bytes, c
   arrow_properties.set_use_threads(false);
   for (const int leaf : dictionaries) arrow_properties.set_read_dictionary(leaf, true);
   builder.properties(arrow_properties);
-  return builder.Build().Value(reader);
+  ARROW_ASSIGN_OR_RAISE(*reader, builder.Build());
+  return arrow::Status::OK();
 }
 
 bool HasDictionary(const parquet::FileMetaData& file, int leaf) {

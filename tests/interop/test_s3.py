@@ -147,7 +147,7 @@ def test_processes_write_one_table_at_once(gateway, tmp_path, where):
     (project / "models/gold/counted.sql").write_text("select n::bigint as n, 0::bigint as v, n % 2 as p from range(20) t(n)\n")
     (project / "models/gold/counted.yml").write_text("{ readers: delta, partition_by: [p] }\n")
     sluice(project, "run", env=env)
-    table, rounds = f"{lake}/gold/counted", 4
+    table, path, rounds = "gold.counted", f"{lake}/gold/counted", 4
     insert = ["--on", "n", "--when", "NOT MATCHED THEN INSERT (n, v, p) VALUES (source.n, source.v, source.p)"]
     writers = [Writer(project, env, [["update", table, "--set", "v = v + 1", "--where", "n < 10"]] * rounds),
                Writer(project, env, [["update", table, "--set", "v = v + 100", "--where", "n < 10"]] * rounds),
@@ -159,10 +159,10 @@ def test_processes_write_one_table_at_once(gateway, tmp_path, where):
     for writer in writers:
         writer.join()
     assert [writer.failed for writer in writers if writer.failed] == []
-    rows = sluice(project, "query", f"select n, v from delta_scan('{table}') order by n", "--format", "csv", env=env).splitlines()[1:]
+    rows = sluice(project, "query", f"select n, v from delta_scan('{path}') order by n", "--format", "csv", env=env).splitlines()[1:]
     expected = [(n, rounds * 101 if n < 10 else 0) for n in range(20) if not 10 <= n < 10 + rounds] + [(k * 1000 + i, 0) for k in (1, 2) for i in range(rounds)]
     assert [tuple(map(int, row.split(","))) for row in rows] == sorted(expected)
-    sluice(project, "table", "check", table, env=env)
+    sluice(project, "table", "check", path, env=env)
 
 
 def certificate(folder):

@@ -124,7 +124,7 @@ def test_the_same_on_s3(tmp_path):
         run("alter", place, "--add-column", "note string")
         assert run("check", place).endswith("sound\n")
         changed = run("diff", place, "--from", "2", "--to", "3", "--key", "id", "--format", "csv").splitlines()
-        assert len(changed) == 11 and changed[1] == "changed,0,[name]"
+        assert len(changed) == 11 and changed[1] == "changed,0,[name],[n0],[x]"
         options = {"AWS_ENDPOINT_URL": gateway.endpoint, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": "eu-test-1",
                    "AWS_ALLOW_HTTP": "true"}
         expected = sorted(({i: f"n{i}" for i in range(300)} | {i: "x" for i in range(10)} | {1: "one", 900: "new"}).items())

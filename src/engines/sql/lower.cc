@@ -121,7 +121,15 @@ class Lowering {
   // Stars of this SELECT, not those of the queries inside it, leave out the metadata columns kept in its inputs.
   void HideMetadata(Json& select, const std::vector<Source>& sources) const {
     if (named_.empty() || sources.empty()) return;
-    for (const char* member : {"select_list", "modifiers", "qualify", "having"}) HideIn(select[member], sources);
+    for (const char* member : {"select_list", "qualify", "having"}) HideIn(select[member], sources);
+    for (Json& modifier : select["modifiers"]) {
+      if (Text(modifier, "type") != "ORDER_MODIFIER") {
+        HideIn(modifier, sources);
+        continue;
+      }
+      for (Json& order : modifier["orders"])  // ORDER BY ALL is by what is selected, not by the columns of the inputs
+        if (!IsClass(order["expression"], "STAR")) HideIn(order["expression"], sources);
+    }
   }
 
   void HideIn(Json& value, const std::vector<Source>& sources) const {
