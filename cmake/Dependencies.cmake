@@ -33,6 +33,7 @@ target_link_libraries(RE2 INTERFACE "$<LINK_LIBRARY:WHOLE_ARCHIVE,${RE2_STATIC}>
 target_link_options(RE2 INTERFACE -Wl,--exclude-libs,libre2.a)
 add_library(PkgConfig::RE2 ALIAS RE2)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 
 # Arrow's libraries export a simdjson of their own, of another version, and the dynamic linker would bind one to the other's
 # symbols. Ours is built from source under another namespace: whoever includes <simdjson.h> links this target and so gets the name.

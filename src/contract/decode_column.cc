@@ -128,6 +128,25 @@ Result<std::shared_ptr<arrow::Array>> CopyTexts(Fields fields, const DataType& t
   return Assemble(type, fields.size(), validity, {std::move(offsets), std::move(bytes)});
 }
 
+// nullptr: the dictionary does not take them.
+Result<std::shared_ptr<arrow::Array>> FindTexts(Fields fields, TextDictionary& dictionary) {
+  SLUICE_TRY(auto buffer, Allocate(static_cast<int64_t>(fields.size() * sizeof(int32_t))));
+  auto* places = reinterpret_cast<int32_t*>(buffer->mutable_data());
+  if (!dictionary.Find(fields, places)) return nullptr;
+  Validity validity(fields.size());
+  for (size_t row = 0; row < fields.size(); ++row) {
+    if (places[row] >= 0) continue;
+    validity.Clear(row);
+    places[row] = 0;
+  }
+  static const auto type = arrow::dictionary(arrow::int32(), arrow::utf8());
+  const int64_t nulls = validity.nulls();
+  auto data = arrow::ArrayData::Make(type, static_cast<int64_t>(fields.size()), {validity.Take(), std::move(buffer)}, nulls);
+  data->dictionary = dictionary.Texts()->data();
+  if (data->dictionary->length == 0) return nullptr;  // NULLs alone
+  return arrow::MakeArray(std::move(data));
+}
+
 template <typename T>
 Result<std::shared_ptr<arrow::Array>> FillFixed(const arrow::Array& array, T value) {
   SLUICE_TRY(auto values, Allocate(array.length() * static_cast<int64_t>(sizeof(T))));
@@ -157,7 +176,7 @@ std::string CutValue(std::string_view text) {
 }
 
 Result<std::shared_ptr<arrow::Array>> DecodeColumn(const TextDecoder& decoder, const std::string& column, Fields fields,
-                                                   std::vector<Violation>* violations) {
+                                                   std::vector<Violation>* violations, TextDictionary* dictionary) {
   const Sink sink{decoder, column, violations};
   const DataType& type = decoder.type();
   switch (type.kind) {
@@ -184,6 +203,11 @@ Result<std::shared_ptr<arrow::Array>> DecodeColumn(const TextDecoder& decoder, c
     case TypeKind::kTimestampNtz:
       return DecodeFixed<int64_t>(fields, sink, [&](std::string_view text, int64_t* out) { return decoder.Timestamp(text, out); });
     case TypeKind::kString:
+      if (dictionary != nullptr) {
+        SLUICE_TRY(auto found, FindTexts(fields, *dictionary));
+        if (found != nullptr) return found;
+      }
+      return CopyTexts(fields, type);
     case TypeKind::kBinary:
       return CopyTexts(fields, type);
     default:

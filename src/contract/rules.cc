@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 #include <unordered_set>
 
 #include "contract/decode_column.h"
@@ -13,6 +14,14 @@
 #include "core/time.h"
 
 namespace sluice::contract {
+
+// What the rules say of a dictionary's texts, each looked at once: a later batch of the column may bring more of them.
+struct EntryVerdicts {
+  std::mutex mutex;
+  std::shared_ptr<arrow::Buffer> of;
+  int64_t checked = 0;
+  std::vector<Violation> found;  // by place
+};
 
 struct RowRules::ColumnRules {
   const int index;
@@ -27,6 +36,7 @@ struct RowRules::ColumnRules {
   std::vector<Literal> values;                 // sorted, unless texts
   std::unordered_set<std::string_view> texts;  // of `values`, where they are strings
   std::optional<Literal> default_value;
+  std::unique_ptr<EntryVerdicts> entries = std::make_unique<EntryVerdicts>();
 
   bool checks() const { return not_null || pattern || min || max || min_length || max_length || !values.empty(); }
 };
@@ -212,12 +222,7 @@ void CheckLength(const Rules& rules, const arrow::Array& array, ColumnCheck& che
 }
 
 template <typename Rules>
-void CheckColumn(const Rules& rules, const arrow::Array& array, ColumnCheck& check) {
-  if (rules.not_null && array.null_count() > 0) {
-    for (int64_t row = 0; row < array.length(); ++row) {
-      if (array.IsNull(row)) check.Refuse(row, "not_null", "must not be NULL");
-    }
-  }
+void CheckPresent(const Rules& rules, const arrow::Array& array, ColumnCheck& check) {
   if (array.null_count() == array.length()) return;
   if (rules.min || rules.max) CheckBounds(rules, array, check);
   if (rules.min_length || rules.max_length) CheckLength(rules, array, check);
@@ -229,6 +234,55 @@ void CheckColumn(const Rules& rules, const arrow::Array& array, ColumnCheck& che
       }
     });
   }
+}
+
+// Of all texts of the dictionary, by place.
+template <typename Rules>
+std::vector<Violation> CheckEntries(const Rules& rules, const arrow::Array& texts) {
+  EntryVerdicts& known = *rules.entries;
+  const std::lock_guard lock(known.mutex);
+  const auto& memory = texts.data()->buffers[1];
+  if (known.of != memory || texts.length() < known.checked) {
+    known.of = memory;
+    known.checked = 0;
+    known.found.clear();
+  }
+  if (texts.length() > known.checked) {
+    const auto news = texts.Slice(known.checked);
+    const auto before = static_cast<int64_t>(known.found.size());
+    ColumnCheck check(rules, *news, nullptr, &known.found);
+    CheckPresent(rules, *news, check);
+    std::for_each(known.found.begin() + before, known.found.end(), [&](Violation& v) { v.row += known.checked; });
+    std::stable_sort(known.found.begin() + before, known.found.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
+    known.checked = texts.length();
+  }
+  return known.found;
+}
+
+template <typename Rules>
+void CheckDictionary(const Rules& rules, const arrow::DictionaryArray& array, ColumnCheck& check) {
+  const std::vector<Violation> found = CheckEntries(rules, *array.dictionary());
+  if (found.empty()) return;
+  const auto& places = static_cast<const arrow::Int32Array&>(*array.indices());
+  for (int64_t row = 0; row < array.length(); ++row) {
+    if (array.IsNull(row)) continue;
+    const int64_t place = places.Value(row);
+    auto at = std::lower_bound(found.begin(), found.end(), place, [](const Violation& v, int64_t p) { return v.row < p; });
+    for (; at != found.end() && at->row == place; ++at) check.Refuse(row, at->rule, at->message);
+  }
+}
+
+template <typename Rules>
+void CheckColumn(const Rules& rules, const arrow::Array& array, ColumnCheck& check) {
+  if (rules.not_null && array.null_count() > 0) {
+    for (int64_t row = 0; row < array.length(); ++row) {
+      if (array.IsNull(row)) check.Refuse(row, "not_null", "must not be NULL");
+    }
+  }
+  if (array.type_id() == arrow::Type::DICTIONARY)
+    CheckDictionary(rules, static_cast<const arrow::DictionaryArray&>(array), check);
+  else
+    CheckPresent(rules, array, check);
 }
 
 }  // namespace
@@ -301,6 +355,10 @@ std::string ValueText(const arrow::Array& array, int64_t row) {
     case arrow::Type::STRING:
     case arrow::Type::BINARY:
       return CutValue(static_cast<const arrow::BinaryArray&>(array).GetView(row));
+    case arrow::Type::DICTIONARY: {
+      const auto& texts = static_cast<const arrow::DictionaryArray&>(array);
+      return ValueText(*texts.dictionary(), texts.GetValueIndex(row));
+    }
     case arrow::Type::TIMESTAMP:
       return FormatTimestamp(static_cast<const arrow::TimestampArray&>(array).Value(row));
     default:

@@ -32,8 +32,8 @@ class RowRules {
   RowRules& operator=(RowRules&&) noexcept;
 
   bool empty() const;
-  // Column i of `rows` is contract.columns[i]; further columns are not looked at. Appends violations, not sorted. NULL breaks no
-  // rule but not_null.
+  // Column i of `rows` is contract.columns[i] (texts may be a dictionary); further columns are not looked at. Appends violations, not
+  // sorted. NULL breaks no rule but not_null.
   void Check(const arrow::RecordBatch& rows, const RuleMask& mask, std::vector<Violation>* violations) const;
   // NULLs of columns with a default, filled. Gives `rows` back where there is nothing to fill.
   Result<std::shared_ptr<arrow::RecordBatch>> FillDefaults(std::shared_ptr<arrow::RecordBatch> rows) const;

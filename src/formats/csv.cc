@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/text.h"
+#include "formats/byte_masks.h"
 #include "formats/csv_block.h"
 #include "formats/csv_scan.h"
 
@@ -185,7 +186,7 @@ class CsvReader : public RecordReader {
     while (!index->bad.empty() && index->bad.back().record >= kept) index->bad.pop_back();
   }
   void Pass(size_t bytes) {
-    place_.first_line += CountLines(window_.unread().data(), bytes);
+    place_.first_line += CountLineEnds(window_.unread().data(), bytes);
     place_.first_offset += static_cast<int64_t>(bytes);
     window_.Consume(bytes);
   }

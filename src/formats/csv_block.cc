@@ -10,6 +10,7 @@
 #include "contract/arrow_types.h"
 #include "contract/decode_column.h"
 #include "core/text.h"
+#include "formats/byte_masks.h"
 
 namespace sluice::formats {
 
@@ -22,6 +23,7 @@ Result<std::shared_ptr<const CsvFile>> MakeCsvFile(const ReadRequest& request, c
   file->contract = request.contract;
   SLUICE_TRY(file->plan, PlanColumns(request, names, dialect.header));
   file->fields = static_cast<uint32_t>(names.size());
+  file->dictionaries = request.dictionaries;
   for (const ColumnPlan::Column& column : file->plan.columns) {
     if (column.field.type.is_nested()) {
       return Fail(UserError("nested-in-csv",
@@ -67,7 +69,7 @@ struct CsvBlock::Content {
       int64_t line = place.first_line;
       size_t at = 0;
       for (const uint32_t start : index.starts) {
-        line += CountLines(slice.data() + at, start - at);
+        line += CountLineEnds(slice.data() + at, start - at);
         at = start;
         lines.push_back(line);
       }
@@ -140,22 +142,49 @@ struct FieldRules {
   }
 };
 
-// Texts that had to be rewritten (doubled quotes); deque-like, so that views stay valid.
-using Arena = std::vector<std::unique_ptr<std::string>>;
+// Texts that had to be rewritten (doubled quotes). Views stay valid until it is cleared.
+class TextArena {
+ public:
+  // Room for so many bytes; what is made of it is then taken.
+  char* Room(size_t bytes) {
+    if (bytes > left_) {
+      left_ = std::max(bytes, kChunk);
+      chunks_.push_back(std::make_unique_for_overwrite<char[]>(left_));
+      at_ = chunks_.back().get();
+    }
+    return at_;
+  }
+  std::string_view Take(size_t bytes) {
+    const std::string_view text(at_, bytes);
+    at_ += bytes;
+    left_ -= bytes;
+    return text;
+  }
+  void Clear() {
+    chunks_.clear();
+    left_ = 0;
+  }
 
-std::string_view QuotedText(std::string_view field, const CsvDialect& dialect, const FieldRules& rules, Arena* arena) {
+ private:
+  static constexpr size_t kChunk = size_t{64} << 10;
+  std::vector<std::unique_ptr<char[]>> chunks_;
+  char* at_ = nullptr;
+  size_t left_ = 0;
+};
+
+std::string_view QuotedText(std::string_view field, const CsvDialect& dialect, const FieldRules& rules, TextArena* arena) {
   std::string_view text = field.substr(1, field.size() - 2);
   if (!text.empty() && std::memchr(text.data(), dialect.escape, text.size()) != nullptr) {
-    arena->push_back(std::make_unique<std::string>(UnquoteField(field, dialect)));
-    text = *arena->back();
+    char* const room = arena->Room(text.size());
+    text = arena->Take(UnescapeInto(text, dialect, room));
   }
   if (rules.trim) text = Trim(text);
   if (rules.quoted_may_be_null && rules.IsNull(text)) return {};
   return text.data() == nullptr ? std::string_view("") : text;
 }
 
-void ViewColumn(const CsvFile& file, const char* bytes, const RecordIndex& index, size_t position, const FieldRules& rules, Arena* arena,
-                std::vector<std::string_view>* views) {
+void ViewColumn(const CsvFile& file, const char* bytes, const RecordIndex& index, size_t position, const FieldRules& rules,
+                TextArena* arena, std::vector<std::string_view>* views) {
   const char quote = file.dialect.quote;
   const uint32_t stride = index.fields;
   const uint32_t* end_of = index.ends.data() + position;
@@ -191,7 +220,7 @@ Result<DecodedBatch> CsvBlock::Decode() {
   FindBadText(bytes, content.slice.size, &index, [&](size_t row) { return content.Raw(row); });
   DecodedBatch batch;
   batch.first_row = content.place.first_row;
-  Arena arena;
+  TextArena arena;
   std::vector<std::string_view> views(index.size());
   std::vector<std::shared_ptr<arrow::Array>> columns;
   std::vector<std::shared_ptr<arrow::Field>> fields;
@@ -202,14 +231,15 @@ Result<DecodedBatch> CsvBlock::Decode() {
       columns.push_back(AllNull(column.field.type, index.size()));
       continue;
     }
-    arena.clear();
+    arena.Clear();
     ViewColumn(file, bytes, index, static_cast<size_t>(column.file_column), FieldRules(file, column), &arena, &views);
-    SLUICE_TRY(auto array, contract::DecodeColumn(file.decoders[i], column.field.name, views, &batch.violations));
+    contract::TextDictionary* dictionary = file.dictionaries.empty() ? nullptr : file.dictionaries[i].get();
+    SLUICE_TRY(auto array, contract::DecodeColumn(file.decoders[i], column.field.name, views, &batch.violations, dictionary));
     columns.push_back(std::move(array));
   }
   for (const int position : file.plan.refused) {
     ColumnPlan::Column column{{file.plan.file_names[static_cast<size_t>(position)], contract::DataType::Of(contract::TypeKind::kString)}};
-    arena.clear();
+    arena.Clear();
     ViewColumn(file, bytes, index, static_cast<size_t>(position), FieldRules(file, column), &arena, &views);
     for (size_t row = 0; row < views.size(); ++row) {
       if (views[row].data() == nullptr) continue;

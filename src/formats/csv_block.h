@@ -16,8 +16,9 @@ struct CsvFile {
   CsvDialect dialect;
   const contract::Contract* contract = nullptr;
   ColumnPlan plan;
-  std::vector<contract::TextDecoder> decoders;  // one per plan column
-  uint32_t fields = 0;                          // of a record
+  std::vector<contract::TextDecoder> decoders;                          // one per plan column
+  std::vector<std::shared_ptr<contract::TextDictionary>> dictionaries;  // the same, or none
+  uint32_t fields = 0;                                                  // of a record
 };
 Result<std::shared_ptr<const CsvFile>> MakeCsvFile(const ReadRequest& request, const CsvDialect& dialect,
                                                    const std::vector<std::string>& names);

@@ -7,8 +7,8 @@
 
 #include "core/counted.h"
 #include "core/text.h"
+#include "formats/byte_masks.h"
 #include "formats/cut_record.h"
-#include "formats/simd_masks.h"
 
 namespace sluice::formats {
 namespace {
@@ -190,6 +190,36 @@ bool PassLine(const char* bytes, size_t size, bool final, size_t* at) {
   return true;
 }
 
+// The masks of the steps from anywhere on; some are made ahead.
+class MaskWindow {
+ public:
+  MaskWindow(const char* bytes, size_t size, char delimiter, char quote)
+      : bytes_(bytes), size_(size), delimiter_(delimiter), quote_(quote) {}
+
+  const Masks& At(size_t pos) {
+    const size_t ahead = pos - begin_;  // beyond all where pos is before them
+    if (ahead >= made_ || ahead % 64 != 0) return Make(pos);
+    return masks_[ahead / 64];
+  }
+
+ private:
+  static constexpr size_t kSteps = 16;  // few enough to throw away at a record that is taken otherwise
+
+  const Masks& Make(size_t pos) {
+    const size_t steps = std::min(kSteps, (size_ - pos + 63) / 64);
+    FindMasks(bytes_ + pos, steps, delimiter_, quote_, masks_);
+    begin_ = pos;
+    made_ = steps * 64;
+    return masks_[0];
+  }
+
+  const char* bytes_;
+  size_t size_;
+  char delimiter_, quote_;
+  Masks masks_[kSteps];
+  size_t begin_ = 0, made_ = 0;
+};
+
 // Carries of the 64-byte steps from one to the next.
 struct Carry {
   uint64_t inside = 0;    // all ones: the last byte is inside of quotes
@@ -242,14 +272,14 @@ class FastScanner {
         max_(max_record_bytes),
         index_(*index),
         slow_(bytes, size, final, dialect, fields, max_record_bytes, index),
-        make_(dialect.delimiter, dialect.quote) {}
+        masks_(bytes, size, dialect.delimiter, dialect.quote) {}
 
   ScanResult Run() {
     used_ = base_ = index_.ends.size();
     while (pos_ < size_ && !stopped_) {
       const size_t left = size_ - pos_;
       const uint64_t valid = left >= 64 ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
-      const Structure found = Structural(make_(bytes_ + pos_), valid, carry_);
+      const Structure found = Structural(masks_.At(pos_), valid, carry_);
       if (found.well_formed && pos_ - start_ <= max_) {
         if (Take(found)) pos_ += 64;
       } else {
@@ -307,7 +337,7 @@ class FastScanner {
   const size_t max_;
   RecordIndex& index_;
   RecordScanner slow_;
-  MaskMaker make_;
+  MaskWindow masks_;
   Carry carry_;
   size_t pos_ = 0, start_ = 0;  // the step; the record
   size_t used_ = 0, base_ = 0;  // of index_.ends: filled; filled when the record began
@@ -381,32 +411,28 @@ ScanResult ScanRecords(const char* bytes, size_t size, bool final, const CsvDial
   return FastScanner(bytes, size, final, dialect, fields, max_record_bytes, index).Run();
 }
 
-int64_t CountLines(const char* bytes, size_t size) {
-  int64_t lines = 0;
-  for (size_t i = 0; i < size; i += 64) {
-    const size_t end = std::min(size, i + 64);
-    int lf = 0, cr = 0;
-    for (size_t j = i; j < end; ++j) {
-      lf += bytes[j] == '\n';
-      cr += bytes[j] == '\r';
-    }
-    lines += lf;
-    if (cr == 0) continue;
-    for (size_t j = i; j < end; ++j) lines += bytes[j] == '\r' && (j + 1 == size || bytes[j + 1] != '\n');
+size_t UnescapeInto(std::string_view inside, const CsvDialect& dialect, char* out) {
+  const char* const begin = out;
+  const char *at = inside.data(), *const end = at + inside.size();
+  while (at < end) {
+    const auto* escape = static_cast<const char*>(std::memchr(at, dialect.escape, static_cast<size_t>(end - at)));
+    const bool escapes = escape != nullptr && escape + 1 < end && (escape[1] == dialect.quote || escape[1] == dialect.escape);
+    const char* const kept = escapes ? escape : escape != nullptr ? escape + 1 : end;
+    std::memcpy(out, at, static_cast<size_t>(kept - at));
+    out += kept - at;
+    at = kept;
+    if (!escapes) continue;
+    *out++ = escape[1];
+    at = escape + 2;
   }
-  return lines;
+  return static_cast<size_t>(out - begin);
 }
 
 std::string UnquoteField(std::string_view field, const CsvDialect& dialect) {
   if (dialect.quote == '\0' || field.size() < 2 || field.front() != dialect.quote) return std::string(field);
   field = field.substr(1, field.size() - 2);
-  std::string out;
-  out.reserve(field.size());
-  for (size_t i = 0; i < field.size(); ++i) {
-    const bool escapes =
-        field[i] == dialect.escape && i + 1 < field.size() && (field[i + 1] == dialect.quote || field[i + 1] == dialect.escape);
-    out += field[escapes ? ++i : i];
-  }
+  std::string out(field.size(), '\0');
+  out.resize(UnescapeInto(field, dialect, out.data()));
   return out;
 }
 

@@ -53,9 +53,8 @@ struct FrontRecord {
 };
 FrontRecord TakeFrontRecord(const char* bytes, size_t size, bool final, const CsvDialect& dialect, size_t max_record_bytes);
 
-// The physical lines that end in the bytes: LF, CRLF, lone CR.
-int64_t CountLines(const char* bytes, size_t size);
-
+// What stands inside the quotes of a field, without its escapes, into `out` (room for inside.size() bytes). Returns its size.
+size_t UnescapeInto(std::string_view inside, const CsvDialect& dialect, char* out);
 // A field's text without its quotes and escapes.
 std::string UnquoteField(std::string_view field, const CsvDialect& dialect);
 

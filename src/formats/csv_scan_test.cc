@@ -118,11 +118,6 @@ TEST(CsvScan, OneColumnKeepsEmptyLines) {
   EXPECT_EQ(s.Field(1, 0), "");
 }
 
-TEST(CsvScan, CountsLinesOfAnyEnding) {
-  const std::string text = "a\nb\r\nc\rd";
-  EXPECT_EQ(CountLines(text.data(), text.size()), 3);
-}
-
 // Records that mostly are as they should be, with all the dirt that could make the 64-byte steps lose their place.
 std::string RandomText(SeededRandom& random) {
   static constexpr std::string_view kPieces[] = {",",

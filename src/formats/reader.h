@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "contract/contract.h"
+#include "contract/text_dictionary.h"
 #include "core/result.h"
 #include "store/object_store.h"
 
@@ -78,6 +79,8 @@ struct ReadRequest {
   std::vector<contract::Field> extra;
   int64_t block_bytes = 1 << 20;        // of decompressed input per block, about
   int64_t max_record_bytes = 64 << 20;  // a longer record is a violation (rule "length") that keeps its first 64 KiB
+  // One for each column of schema(), or none at all: texts may come as dictionary arrays. Null: this column's may not.
+  std::vector<std::shared_ptr<contract::TextDictionary>> dictionaries;
   // The contract's columns (all nullable: rules are checked later), then `extra`.
   contract::Schema schema() const;
 };

@@ -10,6 +10,7 @@
 #include "ingest/open_records.h"
 #include "ingest/pipeline.h"
 #include "ingest/sinks.h"
+#include "ingest/sql_rules.h"
 #include "tables/change.h"
 
 namespace sluice::ingest {
@@ -20,6 +21,22 @@ struct Attempt {
   PipelineInput input;
   std::vector<contract::Field> extra;
 };
+
+// For the texts that no one looks at but rules and writers.
+std::vector<std::shared_ptr<contract::TextDictionary>> Dictionaries(const IngestRequest& request, const contract::Contract& contract,
+                                                                    const PipelineInput& input) {
+  constexpr int kMost = 64;  // columns; each takes some 100 KiB
+  if (!contract.unique.empty() || !request.source->deduplicate.key.empty() || HasSql(contract)) return {};
+  std::vector<std::shared_ptr<contract::TextDictionary>> dictionaries(input.rows.fields.size());
+  int made = 0;
+  for (size_t i = 0; i < dictionaries.size() && made < kMost; ++i) {
+    const bool filled = i < contract.columns.size() && contract.columns[i].default_value;
+    if (input.rows.fields[i].type.kind != contract::TypeKind::kString || filled) continue;
+    dictionaries[i] = std::make_shared<contract::TextDictionary>();
+    ++made;
+  }
+  return dictionaries;
+}
 
 Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const contract::Contract& contract, store::ObjectStore& store,
                                          int64_t max_record_bytes) {
@@ -41,6 +58,7 @@ Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const con
     input.layout.table = tables::WithIdsOf(before.schema, std::move(input.layout.table));
     SLUICE_TRY(input.layout.rules, tables::RulesOf(before.protocol, before.metadata, &input.layout.table));
   }
+  read.dictionaries = Dictionaries(request, contract, input);
   input.open = [&request, read](size_t file) mutable {
     const InputFile& one = request.files[file];
     read.key = one.object.key;

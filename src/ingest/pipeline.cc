@@ -283,18 +283,18 @@ class Pipeline {
 
   Status WriteKept(const CheckedBlock& block, std::vector<uint8_t> dropped, size_t file, Worker& worker) {
     Counts counts;
-    std::vector<int64_t> numbers;
-    numbers.reserve(dropped.size());
+    std::vector<int64_t> numbers(dropped.size());
     for (size_t row = 0; row < dropped.size(); ++row) {
+      numbers[row] = block.RowNumber(static_cast<int64_t>(row));
       counts.deduplicated += dropped[row];
       dropped[row] |= block.refused[row];
-      if (dropped[row] == 0) numbers.push_back(block.RowNumber(static_cast<int64_t>(row)));
+      counts.written += 1 - dropped[row];
     }
-    counts.written = static_cast<int64_t>(numbers.size());
     counts.warned = block.warned_rows();
-    SLUICE_TRY(const auto kept, KeepRows(block.rows, dropped));
-    SLUICE_TRY(const auto metadata, worker.metadata.For(NameOf(file), std::move(numbers)));
-    SLUICE_CHECK(bronze_.Write(worker.slot, *Arrange(input_.layout, written_, *kept, metadata)));
+    if (counts.written > 0) {
+      SLUICE_TRY(const auto metadata, worker.metadata.For(NameOf(file), std::move(numbers)));
+      SLUICE_CHECK(bronze_.Write(worker.slot, *Arrange(input_.layout, written_, *block.rows, metadata), std::move(dropped)));
+    }
     tally_.AddCounts(file, counts);
     return Ok();
   }

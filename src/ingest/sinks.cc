@@ -75,7 +75,7 @@ TableSink::TableSink(Options options) : options_(std::move(options)) {
   for (int i = 0; i < options_.slots; ++i) slots_.push_back(std::make_unique<Slot>());
 }
 
-Status TableSink::Write(size_t slot, const arrow::RecordBatch& rows) {
+Status TableSink::Write(size_t slot, const arrow::RecordBatch& rows, tables::Dropped dropped) {
   if (rows.num_rows() == 0) return Ok();
   Slot& own = *slots_[slot % slots_.size()];
   {
@@ -84,7 +84,7 @@ Status TableSink::Write(size_t slot, const arrow::RecordBatch& rows) {
       SLUICE_TRY(own.writer, tables::DataFileWriter::Open(*options_.store, options_.root, options_.writer, *options_.random));
     }
   }
-  return own.writer->Write(rows);
+  return dropped.empty() ? own.writer->Write(rows) : own.writer->WriteRest(rows, std::move(dropped));
 }
 
 Result<std::vector<tables::StagedFile>> TableSink::Finish() {

@@ -42,7 +42,8 @@ class TableSink {
     int slots = 1;
   };
   explicit TableSink(Options options);
-  Status Write(size_t slot, const arrow::RecordBatch& rows);
+  // `dropped`: rows that are left out; empty: none.
+  Status Write(size_t slot, const arrow::RecordBatch& rows, tables::Dropped dropped = {});
   Result<std::vector<tables::StagedFile>> Finish();
   int64_t rows_written() const;  // after Finish
 

@@ -72,16 +72,25 @@ Result<std::shared_ptr<arrow::RecordBatch>> Dense(const arrow::RecordBatch& batc
   return arrow::RecordBatch::Make(batch.schema(), batch.num_rows(), std::move(columns));
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> Conform(const arrow::RecordBatch& batch, const std::shared_ptr<arrow::Schema>& schema) {
+int64_t CountNulls(const arrow::Array& array, const std::vector<uint8_t>& dropped) {
+  int64_t nulls = array.null_count();
+  for (size_t row = 0; nulls > 0 && row < dropped.size(); ++row)
+    nulls -= static_cast<int64_t>(dropped[row] != 0 && array.IsNull(static_cast<int64_t>(row)));
+  return nulls;
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Conform(const arrow::RecordBatch& batch, const std::shared_ptr<arrow::Schema>& schema,
+                                                    const std::vector<uint8_t>& dropped) {
   if (batch.num_columns() < schema->num_fields())
     return Fail(BugError(fmt::format("a batch of {} columns for a table of {}", batch.num_columns(), schema->num_fields())));
   arrow::ArrayVector columns;
   for (int i = 0; i < schema->num_fields(); ++i) {
     const auto& field = *schema->field(i);
     SLUICE_TRY(auto column, Conform(batch.column(i), field.type(), field.name()));
-    if (!field.nullable() && column->null_count() > 0)
+    const int64_t nulls = field.nullable() ? 0 : CountNulls(*column, dropped);
+    if (nulls > 0)
       return Fail(DataError("not-null", fmt::format("column \"{}\" must not be NULL, but {} a NULL there", field.name(),
-                                                    Counted(column->null_count(), "row has", "rows have"))));
+                                                    Counted(nulls, "row has", "rows have"))));
     columns.push_back(std::move(column));
   }
   return arrow::RecordBatch::Make(schema, batch.num_rows(), std::move(columns));

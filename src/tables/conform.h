@@ -1,6 +1,9 @@
 #pragma once
 // Batches from outside made to have exactly the wanted layout.
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "contract/type.h"
 
@@ -25,7 +28,12 @@ std::shared_ptr<arrow::Array> Renamed(const std::shared_ptr<arrow::Array>& array
 Result<std::shared_ptr<arrow::Array>> Dense(const std::shared_ptr<arrow::Array>& array);
 Result<std::shared_ptr<arrow::RecordBatch>> Dense(const arrow::RecordBatch& batch);
 
-// The first columns of `batch` as `schema`. kBug if it has fewer; kData "not-null" where a column that must not be NULL is.
-Result<std::shared_ptr<arrow::RecordBatch>> Conform(const arrow::RecordBatch& batch, const std::shared_ptr<arrow::Schema>& schema);
+// The NULLs of an array, but for the rows where `dropped` is not 0 (empty: of all rows).
+int64_t CountNulls(const arrow::Array& array, const std::vector<uint8_t>& dropped);
+
+// The first columns of `batch` as `schema`. kBug if it has fewer; kData "not-null" where a column that must not be NULL is, in a row that
+// is not dropped.
+Result<std::shared_ptr<arrow::RecordBatch>> Conform(const arrow::RecordBatch& batch, const std::shared_ptr<arrow::Schema>& schema,
+                                                    const std::vector<uint8_t>& dropped = {});
 
 }  // namespace sluice::tables

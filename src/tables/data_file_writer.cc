@@ -1,8 +1,6 @@
 #include "tables/data_file_writer.h"
 
 #include <arrow/array.h>
-#include <arrow/compute/api_vector.h>
-#include <arrow/datum.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 #include <arrow/util/byte_size.h>
@@ -20,9 +18,11 @@
 #include "core/text.h"
 #include "tables/conform.h"
 #include "tables/constraints.h"
+#include "tables/gather.h"
 #include "tables/generated.h"
 #include "tables/partition_files.h"
 #include "tables/partition_index.h"
+#include "tables/scatter.h"
 
 namespace sluice::tables {
 namespace {
@@ -33,52 +33,6 @@ constexpr int64_t kPendingBytes = 8LL << 20;  // of rows that wait to be scatter
 constexpr int64_t kRunBytes = 64LL << 10;     // for each partition there is
 
 Error ArrowError(const arrow::Status& status) { return BugError("arrow: " + status.ToString()); }
-
-Result<Batch> Concatenate(std::vector<Batch> batches) {
-  if (batches.size() == 1) return batches[0];
-  auto whole = arrow::ConcatenateRecordBatches(batches);
-  if (!whole.ok()) return Fail(ArrowError(whole.status()));
-  return *std::move(whole);
-}
-
-// The rows of a batch in the order of their partitions, and where each partition's run ends.
-struct Order {
-  std::shared_ptr<arrow::Buffer> places;  // uint32
-  struct Run {
-    uint32_t partition;
-    int64_t begin, rows;
-  };
-  std::vector<Run> runs;
-};
-
-// A counting sort: stable, so rows keep their order within a partition.
-Result<Order> OrderByPartition(const std::vector<uint32_t>& partition_of, uint32_t partitions) {
-  std::vector<int64_t> next(partitions, 0);
-  for (uint32_t p : partition_of) ++next[p];
-  Order out;
-  int64_t begin = 0;
-  for (uint32_t p = 0; p < partitions; ++p) {
-    const int64_t rows = next[p];
-    next[p] = begin;
-    if (rows > 0) out.runs.push_back({p, begin, rows});
-    begin += rows;
-  }
-  if (out.runs.size() == 1) return out;
-  auto order = arrow::AllocateBuffer(begin * static_cast<int64_t>(sizeof(uint32_t)));
-  if (!order.ok()) return Fail(ArrowError(order.status()));
-  auto* places = reinterpret_cast<uint32_t*>((*order)->mutable_data());
-  for (size_t row = 0; row < partition_of.size(); ++row) places[next[partition_of[row]]++] = static_cast<uint32_t>(row);
-  out.places = *std::move(order);
-  return out;
-}
-
-// A partition's rows in memory of their own: they may wait longer than others of the batch.
-Result<Batch> Taken(const Batch& batch, const Order& order, const Order::Run& run) {
-  const arrow::UInt32Array places(run.rows, order.places, nullptr, 0, run.begin);
-  auto taken = arrow::compute::Take(arrow::Datum(batch), arrow::Datum(places.data()), arrow::compute::TakeOptions::NoBoundsCheck());
-  if (!taken.ok()) return Fail(ArrowError(taken.status()));
-  return taken->record_batch();
-}
 
 bool Contains(const std::vector<std::string>& names, const std::string& name) {
   return std::any_of(names.begin(), names.end(), [&](const std::string& other) { return EqualsIgnoreCase(other, name); });
@@ -122,33 +76,48 @@ class ScatteringWriter : public DataFileWriter {
     return Ok();
   }
 
-  Status Write(const arrow::RecordBatch& batch, Brought brought) override {
-    const bool kept = brought == Brought::kKept && !generated_.empty();
-    SLUICE_TRY(Batch input, kept ? Whole(batch) : Conform(batch, input_schema_));
-    SLUICE_TRY(input, Looked(std::move(input)));
-    if (!kept) SLUICE_CHECK(CheckBrought(*input, batch));
-    if (constraints_ && input->num_rows() > 0) {
-      SLUICE_TRY(const Batch checked, kept ? Result<Batch>(input) : WithGenerated(*input));
-      const std::lock_guard lock(constraints_mutex_);
-      SLUICE_CHECK(constraints_->Check(checked));
-    }
-    rows_ += input->num_rows();
-    if (!index_) {
-      SLUICE_TRY(const Batch data, DataColumns(*input, kept));
-      return files_->Write(0, *data);
-    }
-    for (Pending& due : Wait(std::move(input), kept)) SLUICE_CHECK(Scatter(std::move(due)));
-    return Ok();
+  Status Write(const arrow::RecordBatch& batch, Brought brought) override { return Take(batch, brought, {}); }
+
+  Status WriteRest(const arrow::RecordBatch& batch, Dropped dropped) override {
+    if (std::find(dropped.begin(), dropped.end(), 1) == dropped.end()) return Take(batch, Brought::kChecked, {});
+    const bool may_wait = index_ && !constraints_ && batch.num_columns() == input_schema_->num_fields();
+    if (may_wait) return Take(batch, Brought::kChecked, std::move(dropped));
+    std::vector<uint32_t> rest;
+    for (size_t row = 0; row < dropped.size(); ++row)
+      if (dropped[row] == 0) rest.push_back(static_cast<uint32_t>(row));
+    const RowPick pick{&batch, rest};
+    SLUICE_TRY(const Batch kept, Gather({&pick, 1}));
+    return Take(*kept, Brought::kChecked, {});
   }
 
   Result<std::vector<StagedFile>> Finish() override {
-    if (index_) SLUICE_CHECK(Scatter(std::exchange(pending_, {})));
+    if (index_) SLUICE_CHECK(ScatterAll(std::exchange(pending_, {})));
     return files_->Finish();
   }
 
   int64_t rows_written() const override { return rows_; }
 
  private:
+  // `dropped`: where rows of the batch wait to be scattered; these are left out then.
+  Status Take(const arrow::RecordBatch& batch, Brought brought, Dropped dropped) {
+    const bool kept = brought == Brought::kKept && !generated_.empty();
+    SLUICE_TRY(Batch input, kept ? Whole(batch) : Conform(batch, input_schema_, dropped));
+    SLUICE_TRY(input, Looked(std::move(input)));
+    if (!kept) SLUICE_CHECK(CheckBrought(*input, batch, dropped));
+    if (constraints_ && input->num_rows() > 0) {
+      SLUICE_TRY(const Batch checked, kept ? Result<Batch>(input) : WithGenerated(*input));
+      const std::lock_guard lock(constraints_mutex_);
+      SLUICE_CHECK(constraints_->Check(checked));
+    }
+    rows_ += input->num_rows() - std::count(dropped.begin(), dropped.end(), 1);
+    if (!index_) {
+      SLUICE_TRY(const Batch data, DataColumns(*input, kept));
+      return files_->Write(0, *data);
+    }
+    for (Pending& due : Wait(std::move(input), kept, std::move(dropped))) SLUICE_CHECK(ScatterAll(std::move(due)));
+    return Ok();
+  }
+
   // Columns whose values are looked at here are no dictionaries.
   Result<Batch> Looked(Batch input) const {
     if (constraints_) return Dense(*input);
@@ -177,12 +146,12 @@ class ScatteringWriter : public DataFileWriter {
     return nullptr;
   }
 
-  Status CheckBrought(const arrow::RecordBatch& input, const arrow::RecordBatch& batch) const {
+  Status CheckBrought(const arrow::RecordBatch& input, const arrow::RecordBatch& batch, const Dropped& dropped) const {
     for (size_t i = 0; i < generated_.size(); ++i) {
       const Generated& generated = generated_[i];
       const arrow::Array& source = *input.column(sources_[i]);
       const contract::Field& field = whole_.fields[input_.fields.size() + i];
-      if (!field.nullable && source.null_count() > 0)
+      if (!field.nullable && CountNulls(source, dropped) > 0)
         return Fail(DataError("not-null", fmt::format("column \"{}\" must not be NULL, and is where \"{}\" is: {}", generated.column,
                                                       generated.source, generated.expression)));
       const auto given = BroughtColumn(batch, generated.column);
@@ -229,21 +198,25 @@ class ScatteringWriter : public DataFileWriter {
     return arrow::RecordBatch::Make(shape_.arrow_schema, input.num_rows(), std::move(columns));
   }
 
+  struct Waiting {
+    Batch input;
+    Dropped dropped;
+  };
   struct Pending {
-    std::vector<Batch> batches;
+    std::vector<Waiting> batches;
     bool kept = false;  // they bring their generated columns
     int64_t bytes = 0;
   };
 
   // Waits with others, so that there are runs worth the name; gives back what has waited long enough, for this thread to scatter.
-  std::vector<Pending> Wait(Batch input, bool kept) {
+  std::vector<Pending> Wait(Batch input, bool kept, Dropped dropped) {
     const int64_t bytes = arrow::util::ReferencedBufferSize(*input).ValueOr(0);
     std::vector<Pending> due;
     const std::lock_guard lock(pending_mutex_);
     if (kept != pending_.kept && !pending_.batches.empty()) due.push_back(std::exchange(pending_, {}));
     pending_.kept = kept;
     pending_.bytes += bytes;
-    pending_.batches.push_back(std::move(input));
+    pending_.batches.push_back({std::move(input), std::move(dropped)});
     if (pending_.bytes >= WorthScattering()) due.push_back(std::exchange(pending_, {}));
     return due;
   }
@@ -253,25 +226,20 @@ class ScatteringWriter : public DataFileWriter {
     return std::min(std::max(kPendingBytes, partitions_ * kRunBytes), options_.memory_bytes / 8 / options_.threads);
   }
 
-  Status Scatter(Pending pending) {
-    if (pending.batches.empty()) return Ok();
-    SLUICE_TRY(Batch whole, Concatenate(std::move(pending.batches)));
-    std::vector<uint32_t> partition_of;
+  Status ScatterAll(Pending pending) {
+    std::vector<ScatterPart> parts;
     uint32_t partitions = 0;
-    {
+    for (Waiting& waiting : pending.batches) {
+      ScatterPart part{nullptr, {}, std::move(waiting.dropped)};
+      SLUICE_TRY(part.data, DataColumns(*waiting.input, pending.kept));
       const std::lock_guard lock(index_mutex_);
-      SLUICE_CHECK(index_->Number(*whole, pending.kept, &partition_of));
+      SLUICE_CHECK(index_->Number(*waiting.input, pending.kept, &part.partition_of));
       partitions = index_->size();
+      waiting.input.reset();
+      parts.push_back(std::move(part));
     }
     partitions_ = partitions;
-    SLUICE_TRY(const Batch data, DataColumns(*whole, pending.kept));
-    whole.reset();
-    SLUICE_TRY(const Order order, OrderByPartition(partition_of, partitions));
-    for (const Order::Run& run : order.runs) {
-      SLUICE_TRY(const Batch rows, order.runs.size() == 1 ? Result<Batch>(data) : Taken(data, order, run));
-      SLUICE_CHECK(files_->Write(run.partition, *rows));
-    }
-    return Ok();
+    return Scatter(parts, partitions, [&](uint32_t partition, const arrow::RecordBatch& rows) { return files_->Write(partition, rows); });
   }
 
   store::ObjectStore& store_;

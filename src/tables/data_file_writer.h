@@ -13,6 +13,7 @@
 #include "store/object_store.h"
 #include "tables/partitioning.h"
 #include "tables/scan.h"
+#include "tables/scatter.h"
 
 namespace arrow {
 class RecordBatch;
@@ -60,6 +61,8 @@ class DataFileWriter {
   // The batch has the schema's columns in order but for the generated ones, which are computed; those that it brings nevertheless come
   // after them, by name. Errors: "check-constraint", "not-null", "conversion", "generated-value". Thread-safe.
   virtual Status Write(const arrow::RecordBatch& batch, Brought brought = Brought::kChecked) = 0;
+  // The same of the rows that are not dropped (one entry for each row), copied once where others copy them anyway.
+  virtual Status WriteRest(const arrow::RecordBatch& batch, Dropped dropped) = 0;
   virtual Result<std::vector<StagedFile>> Finish() = 0;
   virtual int64_t rows_written() const = 0;
 };

@@ -19,7 +19,9 @@
 #include <utility>
 
 #include "contract/arrow_types.h"
+#include "tables/conform.h"
 #include "tables/encodings.h"
+#include "tables/one_dictionary.h"
 #include "tables/statistics.h"
 
 namespace sluice::tables {
@@ -131,7 +133,7 @@ class ArrowParquetFile : public ParquetFile {
     encodes_ = true;
     if (waiting_.empty()) return Ok();
     waiting_bytes_ = 0;
-    SLUICE_TRY(const auto rows, Concatenate(std::exchange(waiting_, {})));
+    SLUICE_TRY(const auto rows, ConcatenateBatches(std::exchange(waiting_, {})));
     return Encode(*rows);
   }
 
@@ -191,17 +193,16 @@ class ArrowParquetFile : public ParquetFile {
     SLUICE_TRY(const auto batches, Joined(waited));
     for (const auto& batch : batches) statistics_.Observe(*batch);
     if (!writer_) {
-      SLUICE_TRY(const auto sample, Concatenate(FirstRows(batches)));
+      SLUICE_TRY(const auto sample, ConcatenateBatches(FirstRows(batches)));
       SLUICE_CHECK(OpenWriterFor(*sample));
     }
     SLUICE_CHECK(Check([&] { return writer_->NewRowGroup(); }));
     for (int column = 0; column < schema_->num_fields(); ++column) {
       arrow::ArrayVector chunks;
       for (const auto& batch : batches) chunks.push_back(batch->column(column));
-      auto whole = std::make_shared<arrow::ChunkedArray>(std::move(chunks));
       // With a second dictionary the Parquet writer would give up on dictionaries.
-      if (whole->type()->id() == arrow::Type::DICTIONARY)
-        SLUICE_CHECK(Check([&] { return arrow::DictionaryUnifier::UnifyChunkedArray(whole).Value(&whole); }));
+      SLUICE_TRY(chunks, WithOneDictionary(std::move(chunks)));
+      const auto whole = std::make_shared<arrow::ChunkedArray>(std::move(chunks));
       SLUICE_CHECK(Check([&] { return writer_->WriteColumnChunk(whole); }));
     }
     return Ok();
@@ -212,7 +213,7 @@ class ArrowParquetFile : public ParquetFile {
     int64_t rows = 0;
     for (const auto& batch : batches) rows += batch->num_rows();
     if (batches.size() == 1 || rows / static_cast<int64_t>(batches.size()) >= kChunkRows) return batches;
-    SLUICE_TRY(auto whole, Concatenate(batches));
+    SLUICE_TRY(auto whole, ConcatenateBatches(batches));
     return arrow::RecordBatchVector{std::move(whole)};
   }
 
@@ -223,7 +224,19 @@ class ArrowParquetFile : public ParquetFile {
     return first;
   }
 
-  Status Encode(const arrow::RecordBatch& batch) {
+  // A dictionary that may be another in the next batch is of no use here.
+  static Result<std::shared_ptr<arrow::RecordBatch>> WithConstantsAlone(const arrow::RecordBatch& batch) {
+    arrow::ArrayVector columns = batch.columns();
+    for (auto& column : columns)
+      if (column->type_id() == arrow::Type::DICTIONARY && column->data()->dictionary->length > 1) {
+        SLUICE_TRY(column, Dense(column));
+      }
+    return arrow::RecordBatch::Make(batch.schema(), batch.num_rows(), std::move(columns));
+  }
+
+  Status Encode(const arrow::RecordBatch& given) {
+    SLUICE_TRY(const auto dense, WithConstantsAlone(given));
+    const arrow::RecordBatch& batch = *dense;
     SLUICE_CHECK(Settle());
     if (!writer_) SLUICE_CHECK(OpenWriterFor(batch));
     if (!in_group_) SLUICE_CHECK(Check([&] { return writer_->NewBufferedRowGroup(); }));
@@ -239,12 +252,6 @@ class ArrowParquetFile : public ParquetFile {
     if (raw_bytes > 0) ratio_ = static_cast<double>(settled_size_ - size_before) / static_cast<double>(raw_bytes);
   }
   int64_t Scaled(int64_t raw_bytes) const { return static_cast<int64_t>(static_cast<double>(raw_bytes) * ratio_); }
-
-  static Result<std::shared_ptr<arrow::RecordBatch>> Concatenate(const arrow::RecordBatchVector& batches) {
-    auto whole = batches.size() == 1 ? batches[0] : arrow::ConcatenateRecordBatches(batches);
-    if (!whole.ok()) return Fail(WriteError(whole.status()));
-    return *std::move(whole);
-  }
 
   template <typename Call>
   Status Check(Call&& call) {

@@ -1,0 +1,30 @@
+#pragma once
+// Rows of several batches to their partitions.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/result.h"
+
+namespace arrow {
+class RecordBatch;
+}
+
+namespace sluice::tables {
+
+// 1: this row of a batch is none of its rows. Empty: all are.
+using Dropped = std::vector<uint8_t>;
+
+struct ScatterPart {
+  std::shared_ptr<arrow::RecordBatch> data;
+  std::vector<uint32_t> partition_of;  // each row's, below `partitions`
+  Dropped dropped;
+};
+
+// Calls `write` with each partition's rows, in the order of parts and rows, partition by partition. What it is given has memory of its own,
+// or is a whole part: it may be kept longer than others.
+using WritePartition = std::function<Status(uint32_t partition, const arrow::RecordBatch& rows)>;
+Status Scatter(const std::vector<ScatterPart>& parts, uint32_t partitions, const WritePartition& write);
+
+}  // namespace sluice::tables
