@@ -4,15 +4,14 @@ import glob
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 
-import duckdb
-
+import ingest_scenarios
 import table_scenarios
 from ingest_dirty.rows import CONTRACT, NAMES
+from lake import content, delta_files, write_project
 from measure import against, interleaved, show, timed
 from setting import BUILD, ROWS, RUNS, SLUICE, THREADS, equal, python, remove
 
@@ -21,12 +20,6 @@ COLUMNS = "order_id, customer_id, customer_name, email, order_date, updated_at, 
 # Of the dirty lines; a part of a second has no time zone in some peers, so the instant counts.
 LINE_COLUMNS = ", ".join("epoch_us(shipped_at)" if name == "shipped_at" else f"{name}::VARCHAR" for name in NAMES)
 
-PROJECT = """project: bench
-default_environment: dev
-timezone: UTC
-connections: { drop: { type: files, path: ./landing } }
-environments: { dev: { lake: ./lake } }
-"""
 SOURCE = """connection: drop
 read: { files: "*.csv" }
 contract:
@@ -44,38 +37,10 @@ contract:
 """
 
 
-def delta_files(table):
-    """The data files of a table whose log is JSON alone."""
-    live = {}
-    for commit in sorted(glob.glob(f"{table}/_delta_log/*.json")):
-        for line in open(commit):
-            action = json.loads(line)
-            if "add" in action:
-                live[action["add"]["path"]] = True
-            if "remove" in action:
-                live.pop(action["remove"]["path"], None)
-    return [os.path.join(table, path) for path in live]
-
-
-def content(files, columns):
-    """Rows, and a hash of all of them that does not depend on their order."""
-    return duckdb.sql(f"SELECT count(*), sum(hash({columns})::HUGEINT) FROM read_parquet({list(files)})").fetchone()
-
-
-def write_project(folder, csv, source=SOURCE):
-    os.makedirs(os.path.join(folder, "landing"))
-    os.makedirs(os.path.join(folder, "sources"))
-    file = os.path.basename(csv)
-    os.link(csv, os.path.join(folder, "landing", file))
-    for name, text in (("sluice.yml", PROJECT), (f"sources/{os.path.splitext(file)[0]}.yml", source)):
-        with open(os.path.join(folder, name), "w") as out:
-            out.write(text)
-
-
 def csv_run(folder, csv):
     """One pair of functions: `sluice run` as a whole process, and DuckDB's COPY statement."""
     project, out = os.path.join(folder, "project"), os.path.join(folder, "copy.parquet")
-    write_project(project, csv)
+    write_project(project, csv, SOURCE)
 
     def ours():
         remove(os.path.join(project, "lake"), os.path.join(project, ".sluice"))
@@ -208,7 +173,7 @@ def data_files(folder):
 
 
 SCENARIOS = {"clean": clean_csv, "dirty": dirty_csv, "start-up": start_up, "replay": replay, "data-files": data_files,
-             **table_scenarios.SCENARIOS}
+             **ingest_scenarios.SCENARIOS, **table_scenarios.SCENARIOS}
 
 
 def main():

@@ -95,6 +95,7 @@ struct Parser {
     run_command->add_flag("--fail-fast,-x", run.fail_fast, "start nothing more after the first failure");
     run_command->add_flag("--resume", run.resume, "what failed, was refused or blocked in the last run");
     run_command->add_flag("--wait", run.wait, "wait for another run on this lake");
+    run_command->add_flag("--profile", run.profile, "also say where the time of ingest went, stage by stage");
     run_command->add_flag("--yes,-y", run.yes, "confirm a run in a protected environment");
     run_command->add_option("--plan", run.plan_file, "a plan saved by `plan --out`: fails if anything moved since");
     run_command->add_option("--report", run.report, "also report as junit, sarif or md (to stdout, or --report-file)");

@@ -114,6 +114,7 @@ Result<int> RunChosen(Context& context, const RunArgs& args) {
   options.forced = args.force;
   options.fail_fast = args.fail_fast;
   options.wait = args.wait;
+  options.profiled = args.profile;
   options.parallel = args.parallel;
   SLUICE_TRY(const run::RunReport report, run::RunNodes(*session, options));
   const Status told = Tell(context, args, report, session->project().root);

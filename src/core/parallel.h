@@ -7,6 +7,7 @@
 #include <future>
 #include <vector>
 
+#include "core/profile.h"
 #include "core/result.h"
 
 namespace sluice {
@@ -24,7 +25,11 @@ inline Status InParallel(size_t count, size_t threads, const std::function<Statu
     return Ok();
   };
   std::vector<std::future<Status>> others;
-  for (size_t i = 1; i < std::min(threads, count); ++i) others.push_back(std::async(std::launch::async, worker));
+  const auto beside = [&worker, profile = Profile::Current()] {
+    const ProfileThread thread(profile);
+    return worker();
+  };
+  for (size_t i = 1; i < std::min(threads, count); ++i) others.push_back(std::async(std::launch::async, beside));
   Status done = worker();
   for (auto& other : others)
     if (auto status = other.get(); done && !status) done = std::move(status);

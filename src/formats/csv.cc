@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/profile.h"
 #include "core/text.h"
 #include "formats/byte_masks.h"
 #include "formats/csv_block.h"
@@ -27,6 +28,7 @@ class CsvWindow {
     if (!rest.empty()) std::memcpy(next->data.get(), rest.data(), rest.size());
     next->size = rest.size();
     while (!ended_ && next->size < want) {
+      const StageTimer timer(Stage::kRead);
       SLUICE_TRY(const size_t read, source_->Read(next->data.get() + next->size, want - next->size));
       if (read == 0) ended_ = true;
       next->size += read;

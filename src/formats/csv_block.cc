@@ -53,8 +53,9 @@ struct CsvBlock::Content {
   CsvSlice slice;
   RecordIndex index;
   CsvBlockPlace place;
-  std::once_flag lines_once;
-  std::vector<int64_t> lines;  // of each record, made when first asked for
+  std::mutex line_mutex;
+  size_t counted = 0;     // bytes before the record that was asked for last …
+  int64_t line_ends = 0;  // … and the line ends among them
 
   size_t End(size_t row) const {
     const auto bad = std::lower_bound(index.bad.begin(), index.bad.end(), row, [](const BadRecord& b, size_t r) { return b.record < r; });
@@ -64,17 +65,12 @@ struct CsvBlock::Content {
   std::string_view Raw(size_t row) const { return {slice.data() + index.starts[row], End(row) - index.starts[row]}; }
 
   RecordPlace Place(size_t row) {
-    std::call_once(lines_once, [&] {
-      lines.reserve(index.size());
-      int64_t line = place.first_line;
-      size_t at = 0;
-      for (const uint32_t start : index.starts) {
-        line += CountLineEnds(slice.data() + at, start - at);
-        at = start;
-        lines.push_back(line);
-      }
-    });
-    return {place.first_row + static_cast<int64_t>(row), lines[row], place.first_offset + index.starts[row]};
+    const size_t start = index.starts[row];
+    const std::lock_guard lock(line_mutex);
+    if (start < counted) counted = 0, line_ends = 0;
+    line_ends += CountLineEnds(slice.data() + counted, start - counted);
+    counted = start;
+    return {place.first_row + static_cast<int64_t>(row), place.first_line + line_ends, place.first_offset + index.starts[row]};
   }
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/profile.h"
 #include "core/text.h"
 #include "formats/cut_record.h"
 
@@ -17,7 +18,10 @@ LineReader::LineReader(std::unique_ptr<ByteSource> source, int64_t block_bytes, 
 Status LineReader::Fill() {
   const size_t before = pending_.size();
   pending_.resize(before + block_bytes_);
-  Result<size_t> n = source_->Read(pending_.data() + before, block_bytes_);
+  Result<size_t> n = [&] {
+    const StageTimer timer(Stage::kRead);
+    return source_->Read(pending_.data() + before, block_bytes_);
+  }();
   pending_.resize(before + n.value_or(0));
   if (!n) return Fail(std::move(n).error());
   ended_ = *n == 0;

@@ -10,6 +10,7 @@
 
 #include "contract/contract.h"
 #include "core/clock.h"
+#include "core/profile.h"
 #include "core/result.h"
 #include "delta/snapshot.h"
 #include "engines/duckdb.h"
@@ -68,6 +69,7 @@ struct Environment {
   Budget budget;
   const std::atomic<bool>* cancel = nullptr;      // may be null
   std::function<void(const Progress&)> progress;  // may be empty; called from any thread, one at a time
+  Profile* profile = nullptr;                     // where its time goes is added there; may be null
 };
 
 // What of the tables as they stand the batch takes the place of.

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "contract/arrow_types.h"
+#include "core/profile.h"
 #include "core/text.h"
 #include "ingest/check_block.h"
 #include "ingest/duplicates.h"
@@ -59,7 +60,12 @@ class BlockFeed {
 
   // nullopt: no more.
   Result<std::optional<Item>> Next() {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_, std::defer_lock);
+    {
+      const StageTimer timer(Stage::kWait);
+      lock.lock();
+    }
+    const StageTimer timer(Stage::kSplit);
     while (file_ < input_.files.size()) {
       if (reader_ == nullptr) {
         SLUICE_TRY(OpenedFile opened, input_.open(file_));
@@ -172,13 +178,20 @@ class Pipeline {
     SLUICE_CHECK(failure_.Take());
     if (latest_) SLUICE_CHECK(ReleaseHeld());
     PipelineOutput output;
-    SLUICE_TRY(output.bronze, bronze_.Finish());
-    SLUICE_TRY(output.quarantine, quarantine_.Finish());
+    SLUICE_CHECK(FinishFiles(&output));
     SLUICE_CHECK(CheckConservation());
     return output;
   }
 
  private:
+  Status FinishFiles(PipelineOutput* output) {
+    const ProfileThread thread(environment_.profile);
+    const StageTimer timer(Stage::kScatter);
+    SLUICE_TRY(output->bronze, bronze_.Finish());
+    SLUICE_TRY(output->quarantine, quarantine_.Finish());
+    return Ok();
+  }
+
   // What one thread keeps for itself.
   struct Worker {
     size_t slot;
@@ -222,6 +235,7 @@ class Pipeline {
 
   // Library exceptions end here: one thread's must not end the process.
   void Work(size_t slot) {
+    const ProfileThread thread(environment_.profile);
     Status status;
     try {
       status = TakeBlocks(slot);
@@ -246,9 +260,18 @@ class Pipeline {
     return Ok();
   }
 
+  Result<CheckedBlock> Checked(formats::RawBlock& raw, SqlRules* sql) const {
+    formats::DecodedBatch decoded;
+    {
+      const StageTimer timer(Stage::kDecode);
+      SLUICE_TRY(decoded, raw.Decode());
+    }
+    const StageTimer timer(Stage::kCheck);
+    return CheckBlock(std::move(decoded), rules_, sql);
+  }
+
   Status Ingest(const Item& item, Worker& worker) {
-    SLUICE_TRY(auto decoded, item.block->Decode());
-    SLUICE_TRY(CheckedBlock block, CheckBlock(std::move(decoded), rules_, worker.sql.get()));
+    SLUICE_TRY(CheckedBlock block, Checked(*item.block, worker.sql.get()));
     std::vector<uint8_t> dropped(block.refused.size(), 0);
     if (latest_) {
       SLUICE_CHECK(turnstile_.Pass(item.number, failure_, [&] { return Hold(block, item.file); }));
@@ -282,6 +305,7 @@ class Pipeline {
   }
 
   Status WriteKept(const CheckedBlock& block, std::vector<uint8_t> dropped, size_t file, Worker& worker) {
+    const StageTimer timer(Stage::kScatter);
     Counts counts;
     std::vector<int64_t> numbers(dropped.size());
     for (size_t row = 0; row < dropped.size(); ++row) {
@@ -300,6 +324,7 @@ class Pipeline {
   }
 
   Status WriteRefused(const CheckedBlock& block, size_t file, Counts counts) {
+    const StageTimer timer(Stage::kRefuse);
     counts.quarantined = block.refused_rows;
     std::vector<RefusedRecord> records;
     size_t v = 0;

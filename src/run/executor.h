@@ -19,6 +19,7 @@ struct RunOptions {
   bool forced = false;
   bool fail_fast = false;
   bool wait = false;  // for another run on this lake
+  bool profiled = false;
   int parallel = 0;   // nodes at once; 0 = the number of threads, at most 4
 };
 

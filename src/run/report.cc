@@ -73,6 +73,25 @@ void AppendRules(std::string& out, const NodeReport& node, bool verbose) {
   }
 }
 
+// Megabytes of the input for each second that threads spent in a stage.
+std::string Rate(int64_t bytes, double seconds) {
+  return seconds < 5e-4 ? "" : fmt::format("{:.0f} MB/s", static_cast<double>(bytes) / 1e6 / seconds);
+}
+
+void AppendProfile(std::string& out, const IngestProfile& profile) {
+  double all = 0;
+  for (const StageTime& time : profile.stages) all += time.seconds;
+  out +=
+      fmt::format("    where the time went: {} on {}, over all of them\n", FormatBytes(profile.bytes), Counted(profile.threads, "thread"));
+  out += fmt::format("      {:<8} {:>9} {:>9} {:>6} {:>12}\n", "stage", "time", "cpu", "share", "of input");
+  for (size_t i = 0; i < kStages; ++i) {
+    const StageTime& time = profile.stages[i];
+    if (time.seconds < 5e-4) continue;
+    out += fmt::format("      {:<8} {:>7.3f} s {:>7.3f} s {:>5.0f}% {:>12}\n", ToString(static_cast<Stage>(i)), time.seconds,
+                       time.cpu_seconds, 100 * time.seconds / all, Rate(profile.bytes, time.seconds));
+  }
+}
+
 // What a person does after a node did not come out.
 std::string NextCommand(const NodeReport& node) {
   // Only these keep the refused records; other refusals (a missing column, a changed file) are about whole files.
@@ -145,6 +164,14 @@ ordered_json ToJson(const ingest::RuleCount& rule) {
   return out;
 }
 
+ordered_json ToJson(const IngestProfile& profile) {
+  ordered_json out = {{"bytes", profile.bytes}, {"threads", profile.threads}};
+  for (size_t i = 0; i < kStages; ++i)
+    out["stages"][ToString(static_cast<Stage>(i))] = {{"seconds", profile.stages[i].seconds},
+                                                      {"cpu_seconds", profile.stages[i].cpu_seconds}};
+  return out;
+}
+
 ordered_json ToJson(const NodeReport& node) {
   ordered_json out = {
       {"table", node.table}, {"kind", node.kind}, {"status", ToString(node.status)}, {"why", node.why}, {"seconds", node.seconds}};
@@ -158,6 +185,7 @@ ordered_json ToJson(const NodeReport& node) {
   if (!node.notes.empty()) out["notes"] = node.notes;
   if (node.error) out["error"] = ToJson(*node.error);
   if (!node.blocked_by.empty()) out["blocked_by"] = node.blocked_by;
+  if (node.profile) out["profile"] = ToJson(*node.profile);
   return out;
 }
 
@@ -327,6 +355,7 @@ std::string RenderText(const RunReport& report, bool verbose) {
     if (Bad(node.status)) continue;
     AppendChecks(out, node, verbose);
     AppendRules(out, node, verbose);
+    if (node.profile) AppendProfile(out, *node.profile);
   }
   for (const auto& node : report.nodes)
     if (Bad(node.status) && node.status != NodeStatus::kCancelled) AppendFailure(out, report, node);

@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "core/error.h"
+#include "core/profile.h"
 #include "ingest/ingest.h"
 #include "run/checks.h"
 
@@ -29,6 +30,13 @@ struct RowCounts {
   std::vector<std::pair<std::string, int64_t>> terms;  // "new", "changed", "same", "deleted", "quarantined", "duplicate", …
 };
 
+// Where the time of a source's batch went.
+struct IngestProfile {
+  int64_t bytes = 0;  // of its files, as stored
+  int threads = 1;
+  StageTimes stages;
+};
+
 struct NodeReport {
   std::string table;
   std::string kind;  // "source", "seed", "model"
@@ -43,6 +51,7 @@ struct NodeReport {
   std::vector<std::string> notes;        // recovered batch, schema change, full reads, windows …
   std::optional<Error> error;
   std::vector<std::string> blocked_by;
+  std::optional<IngestProfile> profile;  // with --profile
 };
 
 struct RunReport {

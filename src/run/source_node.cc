@@ -176,8 +176,14 @@ class SourceBatch {
     request.quarantine = {Session::RootOf(QuarantineTable(source_)), quarantine_.get()};
     request.batch = BatchOf(node_, open_, context_);
     SLUICE_TRY(engines::DuckDb * db, session_.db());
-    SLUICE_TRY(result_, ingest::Ingest(request, IngestEnvironment(session_, node_, context_, open_.clock, &input_->store(), db)));
+    ingest::Environment environment = IngestEnvironment(session_, node_, context_, open_.clock, &input_->store(), db);
+    Profile profile;
+    if (context_.profiled) environment.profile = &profile;
+    SLUICE_TRY(result_, ingest::Ingest(request, environment));
     Report(result_, report_);
+    if (!context_.profiled) return Ok();
+    report_.profile = {0, environment.budget.threads, profile.times()};
+    for (const auto& file : request.files) report_.profile->bytes += file.object.size;
     return Ok();
   }
 

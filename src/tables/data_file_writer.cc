@@ -85,8 +85,9 @@ class ScatteringWriter : public DataFileWriter {
     std::vector<uint32_t> rest;
     for (size_t row = 0; row < dropped.size(); ++row)
       if (dropped[row] == 0) rest.push_back(static_cast<uint32_t>(row));
-    const RowPick pick{&batch, rest};
-    SLUICE_TRY(const Batch kept, Gather({&pick, 1}));
+    const RowPick pick{0, rest};
+    SLUICE_TRY(const Gatherer gatherer, Gatherer::Make({batch.Slice(0)}));
+    SLUICE_TRY(const Batch kept, gatherer.Gather({&pick, 1}));
     return Take(*kept, Brought::kChecked, {});
   }
 

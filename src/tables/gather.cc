@@ -29,108 +29,143 @@ Result<std::shared_ptr<arrow::Buffer>> Allocate(int64_t bytes) {
   return std::shared_ptr<arrow::Buffer>(*std::move(buffer));
 }
 
-// One column of all picks.
-class ColumnGather {
+int64_t RowsOf(std::span<const RowPick> picks) {
+  int64_t rows = 0;
+  for (const RowPick& pick : picks) rows += static_cast<int64_t>(pick.rows.size());
+  return rows;
+}
+
+}  // namespace
+
+// One column of all batches, and how its values lie.
+class Gatherer::Column {
  public:
-  ColumnGather(std::span<const RowPick> picks, int column) : picks_(picks) {
-    for (const RowPick& pick : picks) {
-      parts_.push_back(pick.batch->column(column));
-      rows_ += static_cast<int64_t>(pick.rows.size());
+  explicit Column(arrow::ArrayVector parts) : arrays_(std::move(parts)), type_(arrays_[0]->type()) {
+    const bool dictionary = type_->id() == arrow::Type::DICTIONARY;
+    if (dictionary) dictionary_ = arrays_[0]->data()->dictionary;
+    kind_ = KindOf(dictionary ? *static_cast<const arrow::DictionaryType&>(*type_).index_type() : *type_);
+    for (const ArrayPtr& array : arrays_) {
+      const arrow::ArrayData& data = *array->data();
+      const bool has_nulls = array->null_count() > 0;
+      parts_.push_back({&data, has_nulls && data.buffers[0] ? data.buffers[0]->data() : nullptr, has_nulls});
+      any_null_ |= has_nulls;
     }
   }
 
-  Result<ArrayPtr> Run() {
-    SLUICE_TRY(parts_, WithOneDictionary(std::move(parts_)));
-    if (parts_[0]->type_id() == arrow::Type::DICTIONARY) return OfOneDictionary();
-    const arrow::DataType& type = *parts_[0]->type();
-    if (type.id() == arrow::Type::BOOL) return Bits();
-    if (type.id() == arrow::Type::STRING || type.id() == arrow::Type::BINARY) return Texts();
-    const int width = arrow::is_fixed_width(type.id()) ? type.bit_width() : 0;
-    switch (width) {
-      case 8:
-        return Fixed<uint8_t>();
-      case 16:
-        return Fixed<uint16_t>();
-      case 32:
-        return Fixed<uint32_t>();
-      case 64:
-        return Fixed<uint64_t>();
-      case 128:
-        return Fixed<unsigned __int128>();
-      default:
-        return Others();
+  Result<ArrayPtr> Gather(std::span<const RowPick> picks, int64_t rows) const {
+    switch (kind_) {
+      case Kind::kBits:
+        return Bits(picks, rows);
+      case Kind::kTexts:
+        return Texts(picks, rows);
+      case Kind::k1:
+        return Fixed<uint8_t>(picks, rows);
+      case Kind::k2:
+        return Fixed<uint16_t>(picks, rows);
+      case Kind::k4:
+        return Fixed<uint32_t>(picks, rows);
+      case Kind::k8:
+        return Fixed<uint64_t>(picks, rows);
+      case Kind::k16:
+        return Fixed<unsigned __int128>(picks, rows);
+      case Kind::kOther:
+        break;
     }
+    return Others(picks);
   }
 
  private:
-  // Visits each row as (part, row in it).
-  template <typename Visit>
-  void ForEach(Visit visit) const {
-    for (size_t i = 0; i < picks_.size(); ++i)
-      for (const uint32_t row : picks_[i].rows) visit(i, row);
+  enum class Kind { kBits, kTexts, k1, k2, k4, k8, k16, kOther };
+  struct Part {
+    const arrow::ArrayData* data;
+    const uint8_t* validity;  // null: all rows are valid, or (has_nulls) none is
+    bool has_nulls;
+  };
+
+  static Kind KindOf(const arrow::DataType& type) {
+    if (type.id() == arrow::Type::BOOL) return Kind::kBits;
+    if (type.id() == arrow::Type::STRING || type.id() == arrow::Type::BINARY) return Kind::kTexts;
+    switch (arrow::is_fixed_width(type.id()) ? type.bit_width() : 0) {
+      case 8:
+        return Kind::k1;
+      case 16:
+        return Kind::k2;
+      case 32:
+        return Kind::k4;
+      case 64:
+        return Kind::k8;
+      case 128:
+        return Kind::k16;
+      default:
+        return Kind::kOther;
+    }
   }
 
   // The validity of the rows; null where all are valid.
-  Result<std::shared_ptr<arrow::Buffer>> Validity(int64_t* nulls) const {
+  Result<std::shared_ptr<arrow::Buffer>> Validity(std::span<const RowPick> picks, int64_t rows, int64_t* nulls) const {
     *nulls = 0;
-    const bool any = std::any_of(parts_.begin(), parts_.end(), [](const ArrayPtr& part) { return part->null_count() > 0; });
-    if (!any) return std::shared_ptr<arrow::Buffer>();
-    SLUICE_TRY(auto buffer, Allocate(arrow::bit_util::BytesForBits(rows_)));
+    if (!any_null_) return std::shared_ptr<arrow::Buffer>();
+    SLUICE_TRY(auto buffer, Allocate(arrow::bit_util::BytesForBits(rows)));
     uint8_t* bits = buffer->mutable_data();
     std::memset(bits, 0, static_cast<size_t>(buffer->size()));
     int64_t at = 0, valid = 0;
-    for (size_t i = 0; i < picks_.size(); ++i) {
-      const arrow::ArrayData& part = *parts_[i]->data();
-      const uint8_t* from = part.buffers[0] ? part.buffers[0]->data() : nullptr;
-      for (const uint32_t row : picks_[i].rows) {
-        const bool is_valid = from == nullptr || arrow::bit_util::GetBit(from, part.offset + row);
+    for (const RowPick& pick : picks) {
+      const Part& part = parts_[pick.batch];
+      for (const uint32_t row : pick.rows) {
+        const bool is_valid =
+            !part.has_nulls || (part.validity != nullptr && arrow::bit_util::GetBit(part.validity, part.data->offset + row));
         bits[at / 8] |= static_cast<uint8_t>(static_cast<unsigned>(is_valid) << (at % 8));
         valid += is_valid;
         ++at;
       }
     }
-    *nulls = rows_ - valid;
+    *nulls = rows - valid;
+    if (valid == rows) return std::shared_ptr<arrow::Buffer>();
     return buffer;
   }
 
-  Result<ArrayPtr> Assemble(const std::shared_ptr<arrow::DataType>& type, std::vector<std::shared_ptr<arrow::Buffer>> values) const {
+  Result<ArrayPtr> Assemble(std::span<const RowPick> picks, int64_t rows, arrow::BufferVector values) const {
     int64_t nulls = 0;
-    SLUICE_TRY(auto validity, Validity(&nulls));
-    if (nulls == 0) validity = nullptr;
+    SLUICE_TRY(auto validity, Validity(picks, rows, &nulls));
     values.insert(values.begin(), std::move(validity));
-    return arrow::MakeArray(arrow::ArrayData::Make(type, rows_, std::move(values), nulls));
+    auto data = arrow::ArrayData::Make(type_, rows, std::move(values), nulls);
+    data->dictionary = dictionary_;
+    return arrow::MakeArray(std::move(data));
   }
 
   template <typename T>
-  Result<ArrayPtr> Fixed() const {
-    SLUICE_TRY(auto buffer, Allocate(rows_ * static_cast<int64_t>(sizeof(T))));
+  Result<ArrayPtr> Fixed(std::span<const RowPick> picks, int64_t rows) const {
+    SLUICE_TRY(auto buffer, Allocate(rows * static_cast<int64_t>(sizeof(T))));
     T* out = reinterpret_cast<T*>(buffer->mutable_data());
-    for (size_t i = 0; i < picks_.size(); ++i) {
-      const T* values = parts_[i]->data()->GetValues<T>(1);
-      for (const uint32_t row : picks_[i].rows) *out++ = values[row];
+    for (const RowPick& pick : picks) {
+      const T* values = parts_[pick.batch].data->GetValues<T>(1);
+      for (const uint32_t row : pick.rows) *out++ = values[row];
     }
-    return Assemble(parts_[0]->type(), {std::move(buffer)});
+    return Assemble(picks, rows, {std::move(buffer)});
   }
 
-  Result<ArrayPtr> Bits() const {
-    SLUICE_TRY(auto buffer, Allocate(arrow::bit_util::BytesForBits(rows_)));
+  Result<ArrayPtr> Bits(std::span<const RowPick> picks, int64_t rows) const {
+    SLUICE_TRY(auto buffer, Allocate(arrow::bit_util::BytesForBits(rows)));
     std::memset(buffer->mutable_data(), 0, static_cast<size_t>(buffer->size()));
     int64_t at = 0;
-    ForEach([&](size_t i, uint32_t row) {
-      if (static_cast<const arrow::BooleanArray&>(*parts_[i]).Value(row)) arrow::bit_util::SetBit(buffer->mutable_data(), at);
-      ++at;
-    });
-    return Assemble(parts_[0]->type(), {std::move(buffer)});
+    for (const RowPick& pick : picks) {
+      const arrow::ArrayData& data = *parts_[pick.batch].data;
+      for (const uint32_t row : pick.rows) {
+        if (arrow::bit_util::GetBit(data.buffers[1]->data(), data.offset + row)) arrow::bit_util::SetBit(buffer->mutable_data(), at);
+        ++at;
+      }
+    }
+    return Assemble(picks, rows, {std::move(buffer)});
   }
 
-  Result<ArrayPtr> Texts() const {
-    SLUICE_TRY(auto offsets, Allocate((rows_ + 1) * static_cast<int64_t>(sizeof(int32_t))));
+  Result<ArrayPtr> Texts(std::span<const RowPick> picks, int64_t rows) const {
+    SLUICE_TRY(auto offsets, Allocate((rows + 1) * static_cast<int64_t>(sizeof(int32_t))));
     auto* ends = reinterpret_cast<int32_t*>(offsets->mutable_data());
     int64_t bytes = 0;
     *ends++ = 0;
-    for (size_t i = 0; i < picks_.size(); ++i) {
-      const int32_t* starts = parts_[i]->data()->GetValues<int32_t>(1);
-      for (const uint32_t row : picks_[i].rows) {
+    for (const RowPick& pick : picks) {
+      const int32_t* starts = parts_[pick.batch].data->GetValues<int32_t>(1);
+      for (const uint32_t row : pick.rows) {
         bytes += starts[row + 1] - starts[row];
         *ends++ = static_cast<int32_t>(bytes);
       }
@@ -138,8 +173,8 @@ class ColumnGather {
     if (bytes > INT32_MAX) return Fail(BugError("more than 2 GiB of texts in one column of a batch"));
     SLUICE_TRY(auto buffer, Allocate(bytes + kStep));
     char* out = reinterpret_cast<char*>(buffer->mutable_data());
-    for (size_t i = 0; i < picks_.size(); ++i) out = CopyTexts(*parts_[i]->data(), picks_[i].rows, out);
-    return Assemble(parts_[0]->type(), {std::move(offsets), arrow::SliceBuffer(std::move(buffer), 0, bytes)});
+    for (const RowPick& pick : picks) out = CopyTexts(*parts_[pick.batch].data, pick.rows, out);
+    return Assemble(picks, rows, {std::move(offsets), arrow::SliceBuffer(std::move(buffer), 0, bytes)});
   }
 
   // Short texts by a whole step, as long as that stays within the buffer: what it writes too far is overwritten by the next one.
@@ -159,25 +194,12 @@ class ColumnGather {
     return out;
   }
 
-  // Only the places in it are gathered.
-  Result<ArrayPtr> OfOneDictionary() {
-    auto type = parts_[0]->type();
-    auto dictionary = parts_[0]->data()->dictionary;
-    for (ArrayPtr& part : parts_) part = static_cast<const arrow::DictionaryArray&>(*part).indices();
-    SLUICE_TRY(const auto places, Run());
-    auto data = places->data()->Copy();
-    data->type = std::move(type);
-    data->dictionary = std::move(dictionary);
-    return arrow::MakeArray(std::move(data));
-  }
-
   // Nested types.
-  Result<ArrayPtr> Others() const {
+  Result<ArrayPtr> Others(std::span<const RowPick> picks) const {
     arrow::ArrayVector taken;
-    for (size_t i = 0; i < picks_.size(); ++i) {
-      const auto rows = picks_[i].rows;
-      const arrow::UInt32Array places(static_cast<int64_t>(rows.size()), arrow::Buffer::Wrap(rows.data(), rows.size()));
-      const auto values = arrow::compute::Take(*parts_[i], places, arrow::compute::TakeOptions::NoBoundsCheck());
+    for (const RowPick& pick : picks) {
+      const arrow::UInt32Array places(static_cast<int64_t>(pick.rows.size()), arrow::Buffer::Wrap(pick.rows.data(), pick.rows.size()));
+      const auto values = arrow::compute::Take(*arrays_[pick.batch], places, arrow::compute::TakeOptions::NoBoundsCheck());
       if (!values.ok()) return Fail(OutOfMemory(values.status()));
       taken.push_back(*values);
     }
@@ -187,22 +209,39 @@ class ColumnGather {
     return *whole;
   }
 
-  std::span<const RowPick> picks_;
-  arrow::ArrayVector parts_;
-  int64_t rows_ = 0;
+  arrow::ArrayVector arrays_;  // of each batch
+  std::vector<Part> parts_;
+  std::shared_ptr<arrow::DataType> type_;
+  std::shared_ptr<arrow::ArrayData> dictionary_;  // then the values are places in it
+  Kind kind_ = Kind::kOther;
+  bool any_null_ = false;
 };
 
-}  // namespace
+Gatherer::Gatherer() = default;
+Gatherer::~Gatherer() = default;
+Gatherer::Gatherer(Gatherer&&) noexcept = default;
 
-Result<std::shared_ptr<arrow::RecordBatch>> Gather(std::span<const RowPick> picks) {
-  int64_t rows = 0;
-  for (const RowPick& pick : picks) rows += static_cast<int64_t>(pick.rows.size());
+Result<Gatherer> Gatherer::Make(const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches) {
+  Gatherer gatherer;
+  gatherer.schema_ = batches[0]->schema();
+  for (int column = 0; column < batches[0]->num_columns(); ++column) {
+    arrow::ArrayVector parts;
+    for (const auto& batch : batches) parts.push_back(batch->column(column));
+    SLUICE_TRY(parts, WithOneDictionary(std::move(parts)));
+    gatherer.columns_.emplace_back(std::move(parts));
+  }
+  return gatherer;
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Gatherer::Gather(std::span<const RowPick> picks) const {
+  const int64_t rows = RowsOf(picks);
   arrow::ArrayVector columns;
-  for (int column = 0; column < picks[0].batch->num_columns(); ++column) {
-    SLUICE_TRY(auto gathered, ColumnGather(picks, column).Run());
+  columns.reserve(columns_.size());
+  for (const Column& column : columns_) {
+    SLUICE_TRY(auto gathered, column.Gather(picks, rows));
     columns.push_back(std::move(gathered));
   }
-  return arrow::RecordBatch::Make(picks[0].batch->schema(), rows, std::move(columns));
+  return arrow::RecordBatch::Make(schema_, rows, std::move(columns));
 }
 
 }  // namespace sluice::tables

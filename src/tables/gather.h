@@ -9,18 +9,34 @@
 
 namespace arrow {
 class RecordBatch;
-}
+class Schema;
+}  // namespace arrow
 
 namespace sluice::tables {
 
-// Rows of `batch`, in this order.
+// Rows of a batch (its number among all), in this order.
 struct RowPick {
-  const arrow::RecordBatch* batch;
+  size_t batch;
   std::span<const uint32_t> rows;
 };
 
-// The picked rows, one pick after the other: each value is copied once. Batches have the same columns, alike by WithOneDictionary.
-// At most 2 GiB of texts in a column. Errors: kRetryable "out-of-memory".
-Result<std::shared_ptr<arrow::RecordBatch>> Gather(std::span<const RowPick> picks);
+// Of batches with the same columns; what is alike for all picks is looked at once.
+class Gatherer {
+ public:
+  // Dictionaries are made alike (WithOneDictionary). Errors: kRetryable "out-of-memory".
+  static Result<Gatherer> Make(const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches);
+  ~Gatherer();
+  Gatherer(Gatherer&&) noexcept;
+
+  // The picked rows, one pick after the other: each value is copied once. At most 2 GiB of texts in a column.
+  Result<std::shared_ptr<arrow::RecordBatch>> Gather(std::span<const RowPick> picks) const;
+
+ private:
+  class Column;
+  Gatherer();
+
+  std::shared_ptr<arrow::Schema> schema_;
+  std::vector<Column> columns_;
+};
 
 }  // namespace sluice::tables

@@ -114,7 +114,7 @@ void ExpectGathered(const std::vector<BatchPtr>& batches, const std::vector<std:
   }
 }
 
-TEST(Gather, TakesTheRowsOfEveryLayout) {
+TEST(Gatherer, TakesTheRowsOfEveryLayout) {
   SeededRandom random(3);
   for (int round = 0; round < 60; ++round) {
     const auto batches = RandomBatches(1 + random.Next() % 4, random);
@@ -124,13 +124,13 @@ TEST(Gather, TakesTheRowsOfEveryLayout) {
       const size_t from = i == 0 ? 1 : 0;  // at least one row
       for (uint64_t n = from + random.Next() % 200; n > 0; --n)
         rows[i].push_back(static_cast<uint32_t>(random.Next() % static_cast<uint64_t>(batches[i]->num_rows())));
-      if (!rows[i].empty()) picks.push_back({batches[i].get(), rows[i]});
+      if (!rows[i].empty()) picks.push_back({i, rows[i]});
     }
-    ExpectGathered(batches, rows, *Must(Gather(picks)));
+    ExpectGathered(batches, rows, *Must(Gatherer::Make(batches).value().Gather(picks)));
   }
 }
 
-TEST(Gather, OneDictionaryIsKept) {
+TEST(Gatherer, OneDictionaryIsKept) {
   SeededRandom random(5);
   contract::TextDictionary dictionary;
   const ArrayPtr few = Decoded(10, random, &dictionary, 3), more = Decoded(500, random, &dictionary, 100);
@@ -139,8 +139,8 @@ TEST(Gather, OneDictionaryIsKept) {
   };
   const BatchPtr a = batch(few), b = batch(more);
   const std::vector<uint32_t> rows = {0, 1, 2};
-  const std::vector<RowPick> picks = {{a.get(), rows}, {b.get(), rows}};
-  const BatchPtr gathered = Must(Gather(picks));
+  const std::vector<RowPick> picks = {{0, rows}, {1, rows}};
+  const BatchPtr gathered = Must(Gatherer::Make({a, b}).value().Gather(picks));
   ASSERT_EQ(gathered->column(0)->type_id(), arrow::Type::DICTIONARY);
   EXPECT_EQ(gathered->column(0)->data()->dictionary->buffers, more->data()->dictionary->buffers);  // nothing was joined
 }

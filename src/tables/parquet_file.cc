@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "contract/arrow_types.h"
+#include "core/profile.h"
 #include "tables/conform.h"
 #include "tables/encodings.h"
 #include "tables/one_dictionary.h"
@@ -43,11 +44,13 @@ class ObjectStream : public arrow::io::OutputStream {
   explicit ObjectStream(std::unique_ptr<store::ObjectWriter> object) : object_(std::move(object)) {}
 
   arrow::Status Write(const void* data, int64_t bytes) override {
+    const StageTimer timer(Stage::kStore);
     auto status = object_->Write({static_cast<const char*>(data), static_cast<size_t>(bytes)});
     position_ += bytes;
     return Keep(std::move(status));
   }
   arrow::Status Close() override {
+    const StageTimer timer(Stage::kStore);
     if (closed_) return arrow::Status::OK();
     closed_ = true;
     return Keep(object_->Close());
@@ -154,6 +157,7 @@ class ArrowParquetFile : public ParquetFile {
   int64_t size() const override { return settled_size_ + Scaled(waiting_bytes_ + leaving_bytes_ + encoded_bytes_); }
 
   Result<Finished> Close() override {
+    const StageTimer timer(Stage::kEncode);
     if (!waiting_.empty()) SLUICE_CHECK(WriteWaiting());
     SLUICE_CHECK(Settle());
     if (!writer_) SLUICE_CHECK(OpenWriterFor(*NoRows()));
@@ -177,7 +181,10 @@ class ArrowParquetFile : public ParquetFile {
     group_rows_ = 0;
     const bool behind = buffering_.behind && leaving_bytes_ >= kWorthAThread;
     leaving_ = std::async(behind ? std::launch::async : std::launch::deferred,
-                          [this, batches = std::exchange(waiting_, {})] { return WriteGroup(batches); });
+                          [this, batches = std::exchange(waiting_, {}), profile = Profile::Current()] {
+                            const ProfileThread thread(profile);
+                            return WriteGroup(batches);
+                          });
     return behind ? Ok() : Settle();
   }
 
@@ -190,6 +197,7 @@ class ArrowParquetFile : public ParquetFile {
   }
 
   Status WriteGroup(const arrow::RecordBatchVector& waited) {
+    const StageTimer timer(Stage::kEncode);
     SLUICE_TRY(const auto batches, Joined(waited));
     for (const auto& batch : batches) statistics_.Observe(*batch);
     if (!writer_) {
@@ -235,6 +243,7 @@ class ArrowParquetFile : public ParquetFile {
   }
 
   Status Encode(const arrow::RecordBatch& given) {
+    const StageTimer timer(Stage::kEncode);
     SLUICE_TRY(const auto dense, WithConstantsAlone(given));
     const arrow::RecordBatch& batch = *dense;
     SLUICE_CHECK(Settle());

@@ -38,19 +38,25 @@ Order OrderByPartition(const ScatterPart& part, uint32_t partitions) {
 }  // namespace
 
 Status Scatter(const std::vector<ScatterPart>& parts, uint32_t partitions, const WritePartition& write) {
+  if (parts.empty()) return Ok();
   std::vector<Order> orders;
-  for (const ScatterPart& part : parts) orders.push_back(OrderByPartition(part, partitions));
+  std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
+  for (const ScatterPart& part : parts) {
+    orders.push_back(OrderByPartition(part, partitions));
+    batches.push_back(part.data);
+  }
+  SLUICE_TRY(const Gatherer gatherer, Gatherer::Make(batches));
   std::vector<RowPick> picks;
   for (uint32_t partition = 0; partition < partitions; ++partition) {
     picks.clear();
     for (size_t i = 0; i < parts.size(); ++i)
-      if (const auto rows = orders[i].Of(partition); !rows.empty()) picks.push_back({parts[i].data.get(), rows});
+      if (const auto rows = orders[i].Of(partition); !rows.empty()) picks.push_back({i, rows});
     if (picks.empty()) continue;
-    const auto is_whole = [](const RowPick& pick) { return static_cast<int64_t>(pick.rows.size()) == pick.batch->num_rows(); };
+    const auto is_whole = [&](const RowPick& pick) { return static_cast<int64_t>(pick.rows.size()) == batches[pick.batch]->num_rows(); };
     if (std::all_of(picks.begin(), picks.end(), is_whole)) {
-      for (const RowPick& pick : picks) SLUICE_CHECK(write(partition, *pick.batch));
+      for (const RowPick& pick : picks) SLUICE_CHECK(write(partition, *batches[pick.batch]));
     } else {
-      SLUICE_TRY(const auto rows, Gather(picks));
+      SLUICE_TRY(const auto rows, gatherer.Gather(picks));
       SLUICE_CHECK(write(partition, *rows));
     }
   }
