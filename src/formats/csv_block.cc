@@ -11,6 +11,7 @@
 #include "contract/decode_column.h"
 #include "core/text.h"
 #include "formats/byte_masks.h"
+#include "formats/encoding.h"
 
 namespace sluice::formats {
 
@@ -20,6 +21,7 @@ Result<std::shared_ptr<const CsvFile>> MakeCsvFile(const ReadRequest& request, c
                                                    const std::vector<std::string>& names) {
   auto file = std::make_shared<CsvFile>();
   file->dialect = dialect;
+  file->encoding = request.encoding;
   file->contract = request.contract;
   SLUICE_TRY(file->plan, PlanColumns(request, names, dialect.header));
   file->fields = static_cast<uint32_t>(names.size());
@@ -54,7 +56,8 @@ struct CsvBlock::Content {
   RecordIndex index;
   CsvBlockPlace place;
   std::once_flag lines_once;
-  std::vector<int64_t> lines;  // of each record, made when first asked for
+  std::vector<int64_t> lines;    // of each record, made when first asked for
+  std::vector<int64_t> offsets;  // the same, in the file's own encoding; none where that is UTF-8
 
   size_t End(size_t row) const {
     const auto bad = std::lower_bound(index.bad.begin(), index.bad.end(), row, [](const BadRecord& b, size_t r) { return b.record < r; });
@@ -70,11 +73,15 @@ struct CsvBlock::Content {
       size_t at = 0;
       for (const uint32_t start : index.starts) {
         line += CountLineEnds(slice.data() + at, start - at);
+        if (!file->encoding.empty())
+          offsets.push_back((offsets.empty() ? place.first_offset : offsets.back()) +
+                            SourceBytes({slice.data() + at, start - at}, file->encoding));
         at = start;
         lines.push_back(line);
       }
     });
-    return {place.first_row + static_cast<int64_t>(row), lines[row], place.first_offset + index.starts[row]};
+    const int64_t offset = offsets.empty() ? place.first_offset + index.starts[row] : offsets[row];
+    return {place.first_row + static_cast<int64_t>(row), lines[row], offset};
   }
 };
 
@@ -89,20 +96,21 @@ CsvBlock::CsvBlock(std::shared_ptr<const CsvFile> file, CsvSlice slice, RecordIn
 namespace {
 
 // Records whose bytes are no text: bad too, from now on.
-void FindBadText(const char* bytes, size_t size, RecordIndex* index, const std::function<std::string_view(size_t)>& raw) {
+void FindBadText(const char* bytes, size_t size, const std::string& encoding, RecordIndex* index,
+                 const std::function<std::string_view(size_t)>& raw) {
   const bool nul = std::memchr(bytes, '\0', size) != nullptr;
   if (!nul && simdjson::validate_utf8(bytes, size)) return;
   std::vector<BadRecord> found;
   for (size_t row = 0; row < index->size(); ++row) {
     const std::string_view text = raw(row);
-    const char* message = nullptr;
+    std::string message;
     if (!simdjson::validate_utf8(text.data(), text.size()))
-      message = "not valid UTF-8";
+      message = "not valid " + (encoding.empty() ? "UTF-8" : encoding);
     else if (text.find('\0') != std::string_view::npos)
       message = "holds a NUL byte";
-    if (message == nullptr) continue;
+    if (message.empty()) continue;
     const auto end = static_cast<uint32_t>(index->starts[row] + text.size());
-    found.push_back({static_cast<uint32_t>(row), end, "encoding", message});
+    found.push_back({static_cast<uint32_t>(row), end, "encoding", std::move(message)});
   }
   for (BadRecord& bad : found) {
     const auto at =
@@ -187,10 +195,11 @@ void ViewColumn(const CsvFile& file, const char* bytes, const RecordIndex& index
                 TextArena* arena, std::vector<std::string_view>* views) {
   const char quote = file.dialect.quote;
   const uint32_t stride = index.fields;
+  const auto gap = static_cast<uint32_t>(file.dialect.delimiter_size());
   const uint32_t* end_of = index.ends.data() + position;
   const bool plain = !rules.trim && rules.null_tokens.empty() && rules.empty_is_null;
   for (size_t row = 0; row < index.size(); ++row, end_of += stride) {
-    const uint32_t begin = position == 0 ? index.starts[row] : end_of[-1] + 1;
+    const uint32_t begin = position == 0 ? index.starts[row] : end_of[-1] + gap;
     const char* text = bytes + begin;
     const size_t length = *end_of - begin;
     std::string_view& view = (*views)[row];
@@ -217,7 +226,7 @@ Result<DecodedBatch> CsvBlock::Decode() {
   const CsvFile& file = *content.file;
   const char* bytes = content.slice.data();
   RecordIndex& index = content.index;
-  FindBadText(bytes, content.slice.size, &index, [&](size_t row) { return content.Raw(row); });
+  FindBadText(bytes, content.slice.size, file.encoding, &index, [&](size_t row) { return content.Raw(row); });
   DecodedBatch batch;
   batch.first_row = content.place.first_row;
   TextArena arena;
@@ -244,7 +253,8 @@ Result<DecodedBatch> CsvBlock::Decode() {
     for (size_t row = 0; row < views.size(); ++row) {
       if (views[row].data() == nullptr) continue;
       batch.violations.push_back({static_cast<int64_t>(row), column.field.name, "new_column", contract::CutValue(views[row]),
-                                  "the contract does not have this column", false});
+                                  column.field.name.empty() ? "a value where the header names no field" : "the contract does not have this column",
+                                  false});
     }
   }
   for (const BadRecord& bad : index.bad) {

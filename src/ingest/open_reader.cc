@@ -63,6 +63,7 @@ Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, 
   for (const InputFile& file : request.files) {
     read.key = file.object.key;
     read.compression = file.compression;
+    read.encoding = file.encoding;
     SLUICE_TRY(auto fields, NewColumns(request.source->read.format, read, file.csv));
     read.extra.insert(read.extra.end(), std::make_move_iterator(fields.begin()), std::make_move_iterator(fields.end()));
   }

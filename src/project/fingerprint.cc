@@ -21,6 +21,10 @@ class Canonical {
     text_ += value ? "+" : "-";
     if (value) Add(*value);
   }
+  // A key that came later: without it the text is what it was before.
+  void AddIf(bool given, std::string_view key, std::string_view value) {
+    if (given) text_ += fmt::format("{}={}:{};", key, value.size(), value);
+  }
   void Flag(bool value) { text_ += value ? "1" : "0"; }
   void Flag(const std::optional<bool>& value) { text_ += !value ? "-" : *value ? "1" : "0"; }
   template <typename E>
@@ -41,6 +45,9 @@ void AddRead(const sources::Read& read, Canonical& out) {
   out.Flag(read.csv.header);
   out.Add(read.csv.skip ? std::optional<int64_t>(*read.csv.skip) : std::nullopt);
   out.Choice(read.on_changed_file);
+  out.AddIf(!read.encoding.empty(), "encoding", read.encoding);
+  out.AddIf(read.csv.header_rows > 1, "header_rows", std::to_string(read.csv.header_rows));
+  out.AddIf(read.csv.footer > 0, "footer", std::to_string(read.csv.footer));
 }
 
 void AddColumn(const contract::ColumnContract& column, Canonical& out) {

@@ -116,9 +116,9 @@ struct ReadSpec {
   std::optional<PlacedText> files, table;
   std::optional<Placed<ReadFormat>> format;
   std::string compression = "auto";
-  std::optional<PlacedText> delimiter, quote, escape, comment;
-  std::optional<bool> header;
-  std::optional<int64_t> skip;
+  std::optional<PlacedText> encoding, delimiter, quote, escape, comment;
+  std::optional<int64_t> header;  // rows of it; 0: none
+  std::optional<int64_t> skip, footer;
   sources::OnChangedFile on_changed_file = sources::OnChangedFile::kFail;
   config::GivenKeys given;
   Location where;
