@@ -237,6 +237,13 @@ std::vector<std::string> EncodingNames() {
   return names;
 }
 
+Result<std::string> ParseEncoding(std::string_view name) {
+  if (auto known = CanonicalEncoding(name)) return *std::move(known);
+  const std::vector<std::string> names = EncodingNames();
+  return Fail(UserError("unknown-encoding", fmt::format("there is no encoding \"{}\"{}", name, DidYouMean(ToLower(name), names)))
+                  .Hint("one of " + Join(names, ", ")));
+}
+
 std::string EncodingOfMark(std::string_view first) {
   if (first.starts_with("\xef\xbb\xbf")) return "utf-8";
   if (first.starts_with(std::string_view("\xff\xfe\0\0", 4))) return "utf-32le";

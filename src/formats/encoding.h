@@ -18,6 +18,8 @@ namespace sluice::formats {
 // The canonical name of an encoding, whatever its case and punctuation ("CP1252", "latin1"); nullopt: not known. UTF-8 is "utf-8".
 std::optional<std::string> CanonicalEncoding(std::string_view name);
 std::vector<std::string> EncodingNames();  // canonical
+// The canonical name of what a person wrote. Error kUser "unknown-encoding" with the nearest name.
+Result<std::string> ParseEncoding(std::string_view name);
 
 // What a byte order mark at the front says: "utf-8", "utf-16le", "utf-32be", …; "": none.
 std::string EncodingOfMark(std::string_view first_bytes);

@@ -6,7 +6,6 @@
 #include "tables/generated.h"
 
 namespace sluice::ingest {
-namespace {
 
 using sources::FileFormat;
 
@@ -22,8 +21,6 @@ Result<std::vector<contract::Field>> NewColumns(FileFormat format, const formats
   }
   return Fail(BugError("unknown file format"));
 }
-
-}  // namespace
 
 Result<OpenedFile> OpenFile(FileFormat format, const formats::ReadRequest& request, const formats::CsvDialect& dialect) {
   OpenedFile opened;

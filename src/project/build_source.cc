@@ -70,12 +70,9 @@ std::optional<std::string> DelimiterOf(const std::optional<PlacedText>& text, Di
 
 std::string EncodingOf(const std::optional<PlacedText>& text, Diagnostics& diagnostics) {
   if (!text) return "";
-  if (const auto known = formats::CanonicalEncoding(text->value)) return *known;
-  const std::vector<std::string> names = formats::EncodingNames();
-  diagnostics.Add(
-      UserError("unknown-encoding", fmt::format("there is no encoding \"{}\"{}", text->value, DidYouMean(ToLower(text->value), names)))
-          .At(text->where)
-          .Hint("one of " + Join(names, ", ")));
+  auto known = formats::ParseEncoding(text->value);
+  if (known) return *std::move(known);
+  diagnostics.Add(std::move(known).error().At(text->where));
   return "";
 }
 

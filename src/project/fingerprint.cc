@@ -50,6 +50,11 @@ void AddRead(const sources::Read& read, Canonical& out) {
   out.AddIf(read.csv.footer > 0, "footer", std::to_string(read.csv.footer));
 }
 
+void AddStyle(const contract::GivenStyle& style, Canonical& out) {
+  out.AddIf(style.decimal.has_value(), "decimal", style.decimal.value_or(""));
+  out.AddIf(style.thousands.has_value(), "thousands", style.thousands.value_or(""));
+}
+
 void AddColumn(const contract::ColumnContract& column, Canonical& out) {
   out.Add(column.name);
   out.Add(column.from);
@@ -64,6 +69,7 @@ void AddColumn(const contract::ColumnContract& column, Canonical& out) {
   out.Add(column.formats);
   out.Add(column.null_tokens);
   out.Flag(column.trim);
+  AddStyle(column.numbers, out);
 }
 
 void AddContract(const contract::Contract& contract, Canonical& out) {
@@ -85,6 +91,7 @@ void AddContract(const contract::Contract& contract, Canonical& out) {
   out.Flag(contract.trim);
   out.Add(contract.zone);
   out.Add(contract.unique);
+  AddStyle(contract.numbers, out);
 }
 
 // A project that is moved as a whole, landing folder included, ingests the same.

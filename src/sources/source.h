@@ -33,6 +33,7 @@ struct InputFile {
   formats::Compression compression = formats::Compression::kNone;
   formats::CsvDialect csv;  // format csv only
   std::string encoding;     // of text, canonical; "" = UTF-8
+  bool marked = false;      // its byte order mark says so
   std::vector<std::string> doubts;  // guesses that were accepted, and what is unsure about each
 };
 

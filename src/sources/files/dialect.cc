@@ -20,8 +20,8 @@ namespace {
 using formats::CsvDialect;
 
 constexpr std::array<std::string_view, 5> kDelimiters = {",", ";", "\t", "|", "\x01"};
-// Of several bytes. Where all bars of a text stand in one of these it takes the place of the bar; the colons are only looked at where no
-// single byte splits the text, for "::" stands in many a value.
+// Of several bytes. Where all bars of the first line stand in one of these, it takes the place of the bar if it splits as well; the colons
+// are only looked at where no single byte splits the text, for "::" stands in many a value.
 constexpr std::array<std::string_view, 3> kBars = {"|~|", "~|~", "||"};
 constexpr std::string_view kColons = "::";
 constexpr size_t kMaxRecords = 5000;
@@ -37,6 +37,7 @@ struct Candidate {
   double ranking = 0;                // the same, title lines counted: a candidate that needs none left out is the better one
   int names = 0;                     // expected names among the first record's fields
   int quoted = 0;                    // fields in good quotes
+  bool short_header = false;         // the line before the records has one field less than they, and was taken for a title
 };
 
 std::string Show(const CsvDialect& dialect) {
@@ -80,15 +81,15 @@ size_t MostFrequentFieldCount(const std::vector<SplitRecord>& records) {
   return best;
 }
 
-// Does every record of the usual size end with a delimiter?
+// Does nearly every record of the usual size end with a delimiter?
 bool EndsInDelimiters(const Candidate& c) {
-  bool any = false;
+  int64_t closed = 0, all = 0;
   for (const SplitRecord& record : c.records) {
     if (record.broken || record.fields.size() != c.fields) continue;
-    if (c.fields < 2 || !record.fields.back().empty()) return false;
-    any = true;
+    closed += c.fields > 1 && record.fields.back().empty();
+    ++all;
   }
-  return any;
+  return closed > 0 && closed * 10 >= all * 9;
 }
 
 // Lines of prose before the table: they have fewer fields than it, and the record after them has `columns`: all that are named.
@@ -98,6 +99,8 @@ void DropTitleLines(Candidate* c, size_t columns) {
   if (first == 0 || first > kMaxTitleLines || first + 1 >= c->records.size()) return;
   if (c->records[first].fields.size() < columns || c->records[first].fields.size() > c->fields || c->fields < 2) return;
   c->dialect.skip += c->records[first].line - c->dialect.skip;
+  const SplitRecord& before = c->records[first - 1];
+  c->short_header = !before.broken && before.fields.size() > 1 && before.fields.size() + 1 == c->fields;
   c->records.erase(c->records.begin(), c->records.begin() + static_cast<int64_t>(first));
 }
 
@@ -253,6 +256,15 @@ bool RepeatsBelow(const std::vector<SplitRecord>& records) {
   return false;
 }
 
+// Was a header taken for a title? One that is followed by another header surely was none.
+Status CheckShortHeader(const DialectRequest& request, const Candidate& c) {
+  if (!c.short_header || request.pins.header || (LooksLikeNames(c.records[0].fields) && TypesChangeBelow(c.records))) return Ok();
+  return Unsure(request,
+                fmt::format("the line before the records has {} fields, they have {}: a header that lacks a name, or a title", c.fields - 1,
+                            c.fields),
+                "skip: N and header: false for a title, or mend the header");
+}
+
 Result<bool> DetectHeader(const DialectRequest& request, const Candidate& c) {
   if (request.pins.header) return *request.pins.header;
   if (c.records.empty()) return true;
@@ -282,16 +294,14 @@ size_t CountOf(std::string_view text, std::string_view part) {
   return count;
 }
 
-// Of the first line that has any, all bars stand in `delimiter`; and nearly all of the others.
+// All bars of the first line that has any stand in `delimiter`.
 bool ExplainsBars(std::string_view sample, std::string_view delimiter) {
-  const auto per_one = static_cast<size_t>(std::count(delimiter.begin(), delimiter.end(), '|'));
-  const auto explained = [&](std::string_view text) { return CountOf(text, delimiter) * per_one; };
-  const auto bars = [](std::string_view text) { return static_cast<size_t>(std::count(text.begin(), text.end(), '|')); };
   const size_t first = sample.find('|');
-  if (first == std::string_view::npos || explained(sample) * 50 < bars(sample) * 49) return false;
+  if (first == std::string_view::npos) return false;
   const size_t begin = sample.find_last_of("\r\n", first) + 1;  // npos + 1 = 0
   const std::string_view line = sample.substr(begin, std::min(sample.find_first_of("\r\n", first), sample.size()) - begin);
-  return explained(line) == bars(line);
+  const auto bars = [](std::string_view text) { return static_cast<size_t>(std::count(text.begin(), text.end(), '|')); };
+  return CountOf(line, delimiter) * bars(delimiter) == bars(line);
 }
 
 void SetDelimiter(std::string_view text, CsvDialect* dialect) {
@@ -302,11 +312,8 @@ void SetDelimiter(std::string_view text, CsvDialect* dialect) {
 // What may stand between fields, as far as the sample has it.
 std::vector<std::string_view> DelimitersOf(std::string_view sample) {
   std::vector<std::string_view> some;
-  for (const std::string_view d : kDelimiters) {
-    if (d != "," && sample.find(d) == std::string_view::npos) continue;
-    const auto* bars = d != "|" ? kBars.end() : std::find_if(kBars.begin(), kBars.end(), [&](auto b) { return ExplainsBars(sample, b); });
-    some.push_back(bars == kBars.end() ? d : *bars);
-  }
+  for (const std::string_view d : kDelimiters)
+    if (d == "," || sample.find(d) != std::string_view::npos) some.push_back(d);
   return some;
 }
 
@@ -326,6 +333,14 @@ Result<CsvDialect> DetectDialect(const DialectRequest& request) {
     candidates.push_back(BestQuotes(request, QuoteVariants(dialect, quote, escape, request.sample)));
   };
   for (const std::string_view d : delimiter ? std::vector<std::string_view>{*delimiter} : DelimitersOf(request.sample)) evaluate(d);
+  const auto* bars = std::find_if(kBars.begin(), kBars.end(), [&](auto b) { return !delimiter && ExplainsBars(request.sample, b); });
+  if (bars != kBars.end()) {
+    const auto bar = std::find_if(candidates.begin(), candidates.end(), [](const Candidate& c) { return c.dialect.delimiter == '|'; });
+    const auto at = bar - candidates.begin();
+    evaluate(*bars);
+    const bool as_well = candidates.back().fields > 1 && candidates.back().ranking >= candidates[static_cast<size_t>(at)].ranking;
+    candidates.erase(as_well ? candidates.begin() + at : candidates.end() - 1);
+  }
   std::stable_sort(candidates.begin(), candidates.end(), Better);
   const bool explained = candidates[0].fields > 1 && candidates[0].share >= kSureShare;
   if (!delimiter && !explained && request.sample.find(kColons) != std::string_view::npos) {
@@ -333,6 +348,7 @@ Result<CsvDialect> DetectDialect(const DialectRequest& request) {
     std::stable_sort(candidates.begin(), candidates.end(), Better);
   }
   SLUICE_CHECK(CheckSure(request, candidates));
+  SLUICE_CHECK(CheckShortHeader(request, candidates[0]));
   CsvDialect dialect = candidates[0].dialect;
   SLUICE_TRY(dialect.header, DetectHeader(request, candidates[0]));
   return dialect;

@@ -59,6 +59,7 @@ class FilesSource : public Source {
     auto encoding = DetectEncoding({sample.bytes, sample.whole, spec_.read.encoding, uri, doubts});
     if (!encoding) return Fail(std::move(encoding).error().At(spec_.read.where));
     file->encoding = *std::move(encoding);
+    file->marked = !formats::EncodingOfMark(sample.bytes).empty();
     if (spec_.read.format != FileFormat::kCsv) return Ok();
     SLUICE_TRY(sample.bytes, formats::TranscodeText(sample.bytes, file->encoding, sample.whole));
     if (*known && SameHead((*known)->dialect, (*known)->sample, sample.bytes)) {
