@@ -12,7 +12,8 @@ namespace sluice::cli {
 namespace {
 
 nlohmann::ordered_json ToJson(const sources::Misfit& misfit) {
-  return {{"line", misfit.place.line}, {"row", misfit.place.row}, {"column", misfit.column}, {"value", misfit.value}, {"message", misfit.why}};
+  return {
+      {"line", misfit.place.line}, {"row", misfit.place.row}, {"column", misfit.column}, {"value", misfit.value}, {"message", misfit.why}};
 }
 
 nlohmann::ordered_json ToJson(const sources::Inspection& seen) {

@@ -136,7 +136,8 @@ class FileReader {
 
   void Refuse(const formats::DecodedBatch& batch, const contract::Violation& violation) {
     const formats::RecordPlace place = batch.place(violation.row);
-    const std::string at = place.line > 0 ? fmt::format("{}:{}", args_.in.file, place.line) : fmt::format("{} row {}", args_.in.file, place.row);
+    const std::string at =
+        place.line > 0 ? fmt::format("{}:{}", args_.in.file, place.line) : fmt::format("{} row {}", args_.in.file, place.row);
     std::string value = violation.value;
     for (char& c : value)
       if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';

@@ -190,7 +190,8 @@ class CsvReader : public RecordReader {
   }
   void Pass(size_t bytes) {
     place_.first_line += CountLineEnds(window_.unread().data(), bytes);
-    place_.first_offset += file_->encoding.empty() ? static_cast<int64_t>(bytes) : SourceBytes(window_.unread().substr(0, bytes), file_->encoding);
+    place_.first_offset +=
+        file_->encoding.empty() ? static_cast<int64_t>(bytes) : SourceBytes(window_.unread().substr(0, bytes), file_->encoding);
     window_.Consume(bytes);
   }
   // Passes the rest of a record that was cut, up to and with its line's end. Returns how many bytes to look at next.

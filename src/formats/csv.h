@@ -28,7 +28,7 @@ struct CsvDialect {
   char escape = '"';    // equal to quote: a doubled quote
   char comment = '\0';  // '\0': none
   bool header = true;
-  int skip = 0;  // physical lines before the header or the first record
+  int skip = 0;                     // physical lines before the header or the first record
   int header_rows = 1;              // with a header: so many records are it
   int footer = 0;                   // the last lines, empty ones not counted, are no records
   bool trailing_delimiter = false;  // each record ends with a delimiter that the header lacks

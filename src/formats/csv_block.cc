@@ -252,9 +252,9 @@ Result<DecodedBatch> CsvBlock::Decode() {
     ViewColumn(file, bytes, index, static_cast<size_t>(position), FieldRules(file, column), &arena, &views);
     for (size_t row = 0; row < views.size(); ++row) {
       if (views[row].data() == nullptr) continue;
-      batch.violations.push_back({static_cast<int64_t>(row), column.field.name, "new_column", contract::CutValue(views[row]),
-                                  column.field.name.empty() ? "a value where the header names no field" : "the contract does not have this column",
-                                  false});
+      batch.violations.push_back(
+          {static_cast<int64_t>(row), column.field.name, "new_column", contract::CutValue(views[row]),
+           column.field.name.empty() ? "a value where the header names no field" : "the contract does not have this column", false});
     }
   }
   for (const BadRecord& bad : index.bad) {

@@ -9,8 +9,7 @@
 namespace sluice::formats {
 
 // The fields' names, trimmed, by the rules of csv.h. `rows`: the records of the header, at least one.
-std::vector<std::string> HeaderNames(const std::vector<std::vector<std::string>>& rows, const CsvDialect& dialect,
-                                     bool as_written = false);
+std::vector<std::string> HeaderNames(const std::vector<std::vector<std::string>>& rows, const CsvDialect& dialect, bool as_written = false);
 
 // The source's bytes but for its last `lines` lines that are not blank, and what follows them. No more than 1 MiB is held back for that:
 // lines that are longer are given, and so told of.

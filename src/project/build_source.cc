@@ -44,8 +44,7 @@ FileFormat FormatOf(const ReadSpec& spec, Diagnostics& diagnostics) {
 std::optional<std::string> CharacterOf(const std::optional<PlacedText>& text, std::string_view key, Diagnostics& diagnostics) {
   if (!text) return std::nullopt;
   std::string value = text->value == "tab" || text->value == "\\t" ? "\t" : text->value;
-  if (value.empty() || (value.size() == 1 && static_cast<unsigned char>(value[0]) < 0x80 && value != "\n" && value != "\r"))
-    return value;
+  if (value.empty() || (value.size() == 1 && static_cast<unsigned char>(value[0]) < 0x80 && value != "\n" && value != "\r")) return value;
   diagnostics.Add(UserError("bad-character", fmt::format("\"{}\" must be one ASCII character, found \"{}\"", key, text->value))
                       .At(text->where)
                       .Hint("write \";\", \"|\" or tab"));

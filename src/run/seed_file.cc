@@ -31,7 +31,8 @@ Result<formats::CsvDialect> DialectOf(const formats::ReadRequest& request) {
   const bool whole = size < sample.size();
   sample.resize(size);
   SLUICE_TRY(const std::string encoding, sources::DetectEncoding({sample, whole, "", request.key, nullptr}));
-  if (!encoding.empty()) return Fail(UserError("bad-seed", fmt::format("{} is {}; a seed is UTF-8", request.key, encoding)).Hint("save it as UTF-8"));
+  if (!encoding.empty())
+    return Fail(UserError("bad-seed", fmt::format("{} is {}; a seed is UTF-8", request.key, encoding)).Hint("save it as UTF-8"));
   sources::CsvPins pins;
   pins.header = true;
   if (auto detected = sources::DetectDialect({sample, whole, pins, {}, request.key, nullptr})) return detected;

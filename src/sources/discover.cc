@@ -218,7 +218,8 @@ Result<FileLook> LookAtFile(const std::string& path, const InspectOptions& optio
   read.files = GlobOf(name);
   read.format = *format;
   SLUICE_TRY(Looked looked, Look(full.parent_path().string(), std::move(read), options.accept_guesses, profile_options));
-  if (looked.files.empty()) return Fail(UserError("no-such-file", fmt::format("{} is hidden or unfinished by its name", path)).Hint("rename it"));
+  if (looked.files.empty())
+    return Fail(UserError("no-such-file", fmt::format("{} is hidden or unfinished by its name", path)).Hint("rename it"));
   return FileLook{std::move(looked.source), *format, std::move(looked.files.front()), std::move(looked.profile)};
 }
 

@@ -13,10 +13,10 @@
 namespace sluice::sources {
 
 struct InspectOptions {
-  bool whole_file = false;            // every record, not only those of the first 16 MiB
-  std::optional<FileFormat> format;   // else by the file's name
-  Read read;                          // what is known of how it is written: compression, encoding, csv
-  bool accept_guesses = false;        // what is unsure is InputFile::doubts, not an error
+  bool whole_file = false;           // every record, not only those of the first 16 MiB
+  std::optional<FileFormat> format;  // else by the file's name
+  Read read;                         // what is known of how it is written: compression, encoding, csv
+  bool accept_guesses = false;       // what is unsure is InputFile::doubts, not an error
 };
 
 // One file, as a source would read it.

@@ -209,7 +209,8 @@ std::string ReadKeys(const SourceProposal& source) {
   if (source.profile.format == FileFormat::kCsv) {
     const formats::CsvDialect& csv = source.csv;
     const bool guessed = !source.doubts.empty();
-    if (csv.delimiter_text() != "," || guessed) keys += ", delimiter: " + (csv.delimiter_text() == "\t" ? "tab" : YamlText(csv.delimiter_text()));
+    if (csv.delimiter_text() != "," || guessed)
+      keys += ", delimiter: " + (csv.delimiter_text() == "\t" ? "tab" : YamlText(csv.delimiter_text()));
     if (csv.quote != '"') keys += ", quote: " + YamlText(csv.quote == '\0' ? "" : std::string(1, csv.quote));
     if (csv.escape != csv.quote && csv.quote != '\0') keys += ", escape: " + YamlText(std::string(1, csv.escape));
     if (csv.comment != '\0') keys += ", comment: " + YamlText(std::string(1, csv.comment));

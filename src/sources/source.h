@@ -31,9 +31,9 @@ struct InputFile {
   store::ObjectMeta object;  // key under the connection's path
   std::string name;          // what _file and messages say; "" = the key
   formats::Compression compression = formats::Compression::kNone;
-  formats::CsvDialect csv;  // format csv only
-  std::string encoding;     // of text, canonical; "" = UTF-8
-  bool marked = false;      // its byte order mark says so
+  formats::CsvDialect csv;          // format csv only
+  std::string encoding;             // of text, canonical; "" = UTF-8
+  bool marked = false;              // its byte order mark says so
   std::vector<std::string> doubts;  // guesses that were accepted, and what is unsure about each
 };
 

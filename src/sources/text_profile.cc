@@ -88,7 +88,8 @@ uint64_t TimeBits(std::string_view text, int64_t* zoned) {
     int32_t days = 0;
     bool fits = false;
     if (!candidate.format.empty())
-      fits = candidate.compiled.Parse(text, &time) == contract::Decoded::kOk && (!candidate.format.starts_with(kCompactDate) || IsOfOurTimes(text));
+      fits = candidate.compiled.Parse(text, &time) == contract::Decoded::kOk &&
+             (!candidate.format.starts_with(kCompactDate) || IsOfOurTimes(text));
     else if (candidate.date)
       fits = contract::DecodeIsoDate(text, &days) == contract::Decoded::kOk;
     else
@@ -306,8 +307,7 @@ InferredType TextProfile::Infer(const InferOptions& options) const {
   }
   if (options.formats && InferStyle(allowed, &result)) return result;
   if (!leading_zero_ && enough(kInteger)) return {DataType::Of(TypeKind::kBigint), {}};
-  if (!leading_zero_ && enough(kDecimal) && scale_ <= 8 && whole_digits_ + scale_ <= 30)
-  {
+  if (!leading_zero_ && enough(kDecimal) && scale_ <= 8 && whole_digits_ + scale_ <= 30) {
     result.type = DataType::Decimal(std::clamp(whole_digits_ + scale_ + 4, 12, 38), std::max(scale_, 0));
     if (scale_ == 3 && styles_[0].grouped && !styles_[0].fraction && Fitting(StyleBit(0)) == values_)
       result.doubt = "CHECK: if 1.234 is a thousand and more here: type bigint, decimal: \",\", thousands: \".\"";

@@ -196,10 +196,10 @@ Status CheckSure(const DialectRequest& request, const std::vector<Candidate>& so
                   "delimiter: \",\" (any delimiter that does not occur, for a file of one column)");
   }
   if (best.share < kSureShare)
-    return Unsure(request,
-                  fmt::format("with the delimiter {} only {:.0f}% of the records have {} fields", Show(best.dialect), best.share * 100,
-                              best.fields),
-                  "delimiter, quote and escape");
+    return Unsure(
+        request,
+        fmt::format("with the delimiter {} only {:.0f}% of the records have {} fields", Show(best.dialect), best.share * 100, best.fields),
+        "delimiter, quote and escape");
   if (sorted.size() > 1 && sorted[1].fields > 1 && sorted[1].names == best.names && sorted[1].ranking >= best.ranking - kRivalShare)
     return Unsure(request,
                   fmt::format("both {} ({} fields) and {} ({} fields) split it evenly", Show(best.dialect), best.fields,
@@ -274,7 +274,8 @@ Result<bool> DetectHeader(const DialectRequest& request, const Candidate& c) {
   const std::string fault = FaultOfNames(first);
   if (!fault.empty() && !TypesChangeBelow(c.records)) return false;
   if (!fault.empty()) {
-    SLUICE_CHECK(Unsure(request, "its first line may be a header, but " + fault, "header: true (or false: the contract names the columns)"));
+    SLUICE_CHECK(
+        Unsure(request, "its first line may be a header, but " + fault, "header: true (or false: the contract names the columns)"));
     return true;
   }
   if (TypesChangeBelow(c.records) || c.records.size() == 1) return true;

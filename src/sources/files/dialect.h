@@ -18,8 +18,8 @@ struct DialectRequest {
   std::string_view sample;  // the file's beginning, decompressed
   bool whole = false;       // the sample is the whole file
   CsvPins pins;
-  std::vector<std::string> expected_names;  // the contract's; empty: not known
-  std::string file;                         // for messages
+  std::vector<std::string> expected_names;     // the contract's; empty: not known
+  std::string file;                            // for messages
   std::vector<std::string>* doubts = nullptr;  // given: what is unsure is guessed as well as can be, and the doubts are added here
 };
 
@@ -33,8 +33,8 @@ bool SameHead(const formats::CsvDialect& dialect, std::string_view known_sample,
 struct EncodingRequest {
   std::string_view sample;  // the file's beginning, decompressed
   bool whole = false;
-  std::string pinned;  // canonical; "" = not pinned
-  std::string file;    // for messages
+  std::string pinned;                          // canonical; "" = not pinned
+  std::string file;                            // for messages
   std::vector<std::string>* doubts = nullptr;  // as above
 };
 // The file's encoding, canonical, "" for UTF-8: what its byte order mark says, else what is pinned. Without both it is UTF-8. Error

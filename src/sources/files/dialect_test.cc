@@ -146,6 +146,55 @@ Result<std::string> EncodingOf(std::string_view sample, const std::string& pinne
   return DetectEncoding({sample, true, pinned, "f", nullptr});
 }
 
+TEST(Dialect, FindsDelimitersOfSeveralBytes) {
+  for (const std::string d : {"||", "|~|", "~|~", "::"}) {
+    std::string text = "id" + d + "name" + d + "at\n1" + d + "a" + d + "x\n2" + d + d + "y\n";
+    auto dialect = Detect(text);
+    ASSERT_TRUE(dialect) << d << dialect.error().ToString();
+    EXPECT_EQ(dialect->delimiter_text(), d);
+    EXPECT_TRUE(dialect->header);
+  }
+  EXPECT_EQ(Detect("id|x|name\n1||a\n2||b\n")->delimiter_text(), "|");
+  EXPECT_EQ(Detect("id|name||\n1|a||\n2|b|c|d\n", {.pins = {.header = true}})->delimiter_text(), "|");
+  EXPECT_EQ(Detect("id,address\n1,fe80::1\n2,fe80::2\n")->delimiter_text(), ",");
+  EXPECT_EQ(Detect("a<>b\n1<>2\n", {.pins = {.delimiter = "<>"}})->delimiter_text(), "<>");
+}
+
+TEST(Dialect, FindsDelimitersAtTheEndOfRecords) {
+  EXPECT_TRUE(Detect("id,name\n1,a,\n2,b,\n")->trailing_delimiter);
+  EXPECT_EQ(Detect("id,name\n1,a,\n2,b,\n")->skip, 0);
+  EXPECT_TRUE(Detect("id,name\n1,a,\n")->trailing_delimiter);
+  EXPECT_FALSE(Detect("id,name,\n1,a,\n2,b,\n", {.pins = {.header = true}})->trailing_delimiter);
+  EXPECT_FALSE(Detect("id,name,x\n1,a,\n2,b,\n")->trailing_delimiter);
+  auto titled = Detect("A report of June\nid,name\n1,a,\n2,b,\n");
+  ASSERT_TRUE(titled);
+  EXPECT_TRUE(titled->trailing_delimiter);
+  EXPECT_EQ(titled->skip, 1);
+  EXPECT_FALSE(SameHead(*Detect("id,name\n1,a\n2,b\n"), "id,name\n1,a\n", "id,name\n3,c,\n"));
+}
+
+TEST(Dialect, AHeaderThatLacksANameIsUnsure) {
+  EXPECT_EQ(Detect("model,cyl\nMazda,21,6\nDatsun,22,4\n").error().code, "unsure-dialect");
+  EXPECT_EQ(Detect("Report,2024\nid,n,m\n1,2,3\n4,5,6\n")->skip, 1);  // another header follows
+}
+
+TEST(Dialect, SeveralHeaderRowsAreOneHeader) {
+  auto dialect = Detect("2024,,2025\nQ1,Q2,Q1\n1,2,3\n", {.pins = {.header = true, .header_rows = 2}, .names = {"2024 Q2"}});
+  ASSERT_TRUE(dialect);
+  EXPECT_EQ(dialect->header_rows, 2);
+  EXPECT_EQ(dialect->skip, 0);
+}
+
+TEST(Dialect, AGuessThatIsAcceptedIsADoubt) {
+  std::vector<std::string> doubts;
+  auto dialect = DetectDialect({"red,large\nblue,small\nred,small\n", true, {}, {}, "f", &doubts});
+  ASSERT_TRUE(dialect);
+  EXPECT_EQ(doubts, std::vector<std::string>{"its first line may be a header or a record: every column is text"});
+  doubts.clear();
+  ASSERT_TRUE(DetectDialect({"just words\nand more\n", true, {}, {}, "f", &doubts}));
+  EXPECT_FALSE(doubts.empty());
+}
+
 TEST(Encoding, IsUtf8AlsoWithAFewBadLines) {
   EXPECT_EQ(*EncodingOf("id,name\n1,caf\xc3\xa9\n"), "");
   EXPECT_EQ(*EncodingOf("\xef\xbb\xbfid\n"), "");

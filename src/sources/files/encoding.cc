@@ -48,7 +48,8 @@ BadLines CountBadLines(std::string_view sample) {
 
 // Windows-1252 has no such characters.
 bool MayBeWindows1252(std::string_view sample) {
-  return std::none_of(sample.begin(), sample.end(), [](char c) { return c == '\x81' || c == '\x8d' || c == '\x8f' || c == '\x90' || c == '\x9d'; });
+  return std::none_of(sample.begin(), sample.end(),
+                      [](char c) { return c == '\x81' || c == '\x8d' || c == '\x8f' || c == '\x90' || c == '\x9d'; });
 }
 
 // The piece of the line around its first byte that is no ASCII, as it would read.
@@ -85,8 +86,7 @@ Result<std::string> DetectEncoding(const EncodingRequest& request) {
                  fmt::format("pin it in the source's `read`: encoding: {}", wide));
   const BadLines found = CountBadLines(request.sample);
   if (found.bad < 2 || found.bad * 20 <= found.lines) return std::string();
-  const std::string why =
-      fmt::format("is not UTF-8 in {} of its first {}", FormatCount(found.bad), Counted(found.lines, "line"));
+  const std::string why = fmt::format("is not UTF-8 in {} of its first {}", FormatCount(found.bad), Counted(found.lines, "line"));
   if (!MayBeWindows1252(request.sample))
     return Guess(request, "", why + ", nor Windows-1252",
                  "say in the source's `read` what it is: encoding: ibm850, iso-8859-2, shift_jis, … (`utf-8` reads the lines that are)");

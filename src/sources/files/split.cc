@@ -29,9 +29,7 @@ class Splitter {
 
  private:
   static bool IsNewline(char c) { return c == '\n' || c == '\r'; }
-  bool AtDelimiter() const {
-    return text_[at_] == dialect_.delimiter && text_.substr(at_ + 1).starts_with(dialect_.delimiter_rest);
-  }
+  bool AtDelimiter() const { return text_[at_] == dialect_.delimiter && text_.substr(at_ + 1).starts_with(dialect_.delimiter_rest); }
 
   // False where the sample ends before the record does.
   bool ReadRecord(SplitRecord* record) {
