@@ -62,7 +62,7 @@ Decoded PlainNumber(const NumberStyle& style, std::string_view text, std::string
   for (; !text.empty() && IsDigit(text.front()); text.remove_prefix(1)) *plain += text.front();
   // An exponent, which has its own meaning to floats alone; anything else has a point or a separator where none may be.
   if (!text.empty() && text.front() != 'e' && text.front() != 'E') return Decoded::kSyntax;
-  if (text.find('.') != std::string_view::npos) return Decoded::kSyntax;
+  if (text.find_first_of(".,") != std::string_view::npos) return Decoded::kSyntax;
   plain->append(text);
   return Decoded::kOk;
 }
