@@ -79,12 +79,9 @@ struct ReadRequest {
   std::vector<contract::Field> extra;
   int64_t block_bytes = 1 << 20;        // of decompressed input per block, about
   int64_t max_record_bytes = 64 << 20;  // a longer record is a violation (rule "length") that keeps its first 64 KiB
-<<<<<<< HEAD
   // One for each column of schema(), or none at all: texts may come as dictionary arrays. Null: this column's may not.
   std::vector<std::shared_ptr<contract::TextDictionary>> dictionaries;
-=======
-  std::string encoding;                 // of text formats, canonical (encoding.h); "" = UTF-8
->>>>>>> e26dcd2 (Read other encodings, delimiters of several bytes, several header rows and footers)
+  std::string encoding;  // of text formats, canonical (encoding.h); "" = UTF-8
   // The contract's columns (all nullable: rules are checked later), then `extra`.
   contract::Schema schema() const;
 };
