@@ -286,25 +286,6 @@ std::string ProposeSequence(const TableProfile& profile) {
 
 std::string ReadYaml(const SourceProposal& source) { return "read: " + ReadKeys(source) + "\n"; }
 
-contract::Contract TypesOf(const TableProfile& profile) {
-  contract::Contract contract;
-  for (const ColumnProfile& column : profile.columns) {
-    contract::ColumnContract made;
-    made.name = column.field;
-    made.type = column.inferred.type;
-    made.formats = column.inferred.formats;
-    made.numbers = column.inferred.numbers;
-    const bool clock = made.type.kind == TypeKind::kTimestamp && column.inferred.without_zone && profile.format != FileFormat::kParquet;
-    if (clock) made.type = contract::DataType::Of(TypeKind::kTimestampNtz);
-    if (!column.null_words.empty()) {
-      made.null_tokens = {""};
-      made.null_tokens->insert(made.null_tokens->end(), column.null_words.begin(), column.null_words.end());
-    }
-    contract.columns.push_back(std::move(made));
-  }
-  return contract;
-}
-
 std::string ContractYaml(const TableProfile& profile) { return Contract(profile, ""); }
 
 std::string SourceYaml(const SourceProposal& source) {
