@@ -182,15 +182,41 @@ struct Parser {
     discard->add_flag("--all", quarantine.all, "all open records");
   }
 
+  // How a file is written, as the keys of a source's `read` say it.
+  static void FileOptions(CLI::App* command, FileArgs& into) {
+    command->add_option("file", into.file, "a CSV, NDJSON or Parquet file")->required();
+    command->add_option("--input-format", into.format, "csv, ndjson or parquet (default: by the file's name)")
+        ->check(CLI::IsMember({"csv", "ndjson", "parquet"}));
+    command->add_option("--compression", into.compression, "none, gzip or zstd (default: by the first bytes)")
+        ->check(CLI::IsMember({"auto", "none", "gzip", "zstd"}));
+    command->add_option("--encoding", into.encoding, "of text: utf-16, windows-1252, … (default: utf-8, or its byte order mark)");
+    command->add_option("--delimiter", into.delimiter, "what stands between fields; tab (default: detected, as all below)");
+    command->add_option("--quote", into.quote, "what stands around a field; '' for nothing");
+    command->add_option("--escape", into.escape, "what stands before a quote inside quotes");
+    command->add_option("--comment", into.comment, "lines that start with it are skipped");
+    CLI::Option* header = command->add_flag("--header", into.header, "the first line names the fields");
+    command->add_flag("--no-header", into.no_header, "it does not")->excludes(header);
+    command->add_option("--header-rows", into.header_rows, "so many lines name the fields, together")->check(CLI::Range(1, 20));
+    command->add_option("--skip", into.skip, "lines before the header or the first record")->check(CLI::Range(0, 1000000));
+    command->add_option("--footer", into.footer, "lines behind the last record")->check(CLI::Range(0, 1000));
+    command->add_flag("--accept", into.accept, "the best guess where it is unsure, which is said");
+  }
+
   void Starting() {
     CLI::App* init_command =
         Command(app, "init", "a new project: from a folder of files, or an example", [this] { return Init(context, init); });
     init_command->add_option("dir", init.dir, "where (default: here)");
     init_command->add_option("--from", init.from, "look at the files of this folder and propose contracts and models");
     init_command->add_option("--example", init.example, "retail");
-    Command(app, "inspect", "how a file is written, and a contract for it", [this] { return Inspect(context, file); })
-        ->add_option("file", file, "a CSV, NDJSON or Parquet file")
-        ->required();
+    init_command->add_flag("--accept", init.accept, "with --from: the best guess where it is unsure how files are written");
+    FileOptions(Command(app, "inspect", "how a file is written, and a contract for it", [this] { return Inspect(context, inspect); }),
+                inspect);
+    CLI::App* read_command = Command(app, "read", "the records of one file, as a source would read them, without a project",
+                                     [this] { return ReadFile(context, read); });
+    FileOptions(read_command, read.in);
+    read_command->add_option("--format", read.format, "what is printed: csv or json, one object a line (default: csv)")
+        ->check(CLI::IsMember({"csv", "json"}));
+    read_command->add_option("--limit", read.limit, "at most this many records")->check(IsOneOrMore);
     CLI::App* generate_command = Command(app, "generate", "make an example's data", [this] { return Generate(context, generate); });
     generate_command->add_option("example", generate.example, "retail")->required();
     generate_command->add_option("--out", generate.out, "folder to write to")->required();
@@ -232,6 +258,8 @@ struct Parser {
   TableOperationArgs table_operations;
   QuarantineArgs quarantine;
   InitArgs init;
+  FileArgs inspect;
+  ReadArgs read;
   GenerateArgs generate;
   TestArgs test;
   std::string node, file;

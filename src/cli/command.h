@@ -99,9 +99,23 @@ int QuarantineDiscard(Context& context, const QuarantineArgs& args);
 
 struct InitArgs {
   std::string dir = ".", from, example;
+  bool accept = false;  // with --from: the best guess where a file is unsure
 };
 int Init(Context& context, const InitArgs& args);
-int Inspect(Context& context, const std::string& file);
+
+struct FileArgs {  // one file, and what its reader is told
+  std::string file, format, compression = "auto", encoding;
+  std::optional<std::string> delimiter, quote, escape, comment;
+  bool header = false, no_header = false, accept = false;
+  std::optional<int> header_rows, skip, footer;
+};
+int Inspect(Context& context, const FileArgs& args);
+struct ReadArgs {
+  FileArgs in;
+  std::string format;  // of what is printed: csv or json
+  int64_t limit = 0;   // 0: all
+};
+int ReadFile(Context& context, const ReadArgs& args);
 struct GenerateArgs {
   std::string example, out;
   int64_t orders = 100000, events = 50000, crm = 30000, seed = 42;

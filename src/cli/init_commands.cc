@@ -1,11 +1,10 @@
-// init, inspect: the first fifteen minutes.
+// init: the first fifteen minutes.
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "core/counted.h"
@@ -79,6 +78,7 @@ Result<int> FromFolder(Context& context, const InitArgs& args) {
   const fs::path from = fs::weakly_canonical(args.from), dir = fs::weakly_canonical(args.dir);
   const fs::path relative = from.lexically_relative(dir);
   request.connection_path = relative.empty() || relative.string().starts_with("..") ? from.string() : "./" + relative.string();
+  request.accept_guesses = args.accept;
   SLUICE_TRY(const auto proposal, sources::ProposeProject(request));
   for (const auto& [path, text] : proposal.files) SLUICE_CHECK(Write(fs::path(args.dir) / path, text));
   for (const auto& [path, text] : proposal.files) context.io.out << "  wrote " << path << "\n";
@@ -127,53 +127,8 @@ Result<int> MakeProject(Context& context, const InitArgs& args) {
   return Empty(context, args);
 }
 
-std::string Shown(char c) { return c == '\0' ? "none" : c == '\t' ? "tab" : std::string(1, c); }
-
-nlohmann::ordered_json ToJson(const sources::Inspection& seen) {
-  nlohmann::ordered_json out = {
-      {"file", seen.file}, {"format", seen.format}, {"bytes", seen.input.object.size}, {"records", seen.profile.records}};
-  if (seen.format == "csv")
-    out["dialect"] = {{"delimiter", Shown(seen.input.csv.delimiter)},
-                      {"quote", Shown(seen.input.csv.quote)},
-                      {"header", seen.input.csv.header},
-                      {"skip", seen.input.csv.skip}};
-  out["contract"] = seen.contract_yaml;
-  return out;
-}
-
-Result<int> InspectOne(Context& context, const std::string& file) {
-  SLUICE_TRY(const auto seen, sources::InspectFile(file));
-  if (context.globals.json) {
-    context.io.out << ToJson(seen).dump(2) << "\n";
-    return kDone;
-  }
-  static constexpr const char* kCompressions[] = {"", ", gzip", ", zstd"};
-  context.io.out << fmt::format("# {}: {}{}, {}\n", seen.file, seen.format, kCompressions[static_cast<int>(seen.input.compression)],
-                                FormatBytes(seen.input.object.size));
-  if (seen.format == "csv") {
-    const auto& csv = seen.input.csv;
-    context.io.out << fmt::format("# delimiter {}, quote {}, {} header{}\n", Shown(csv.delimiter), Shown(csv.quote),
-                                  csv.header ? "with" : "no", csv.skip > 0 ? ", after " + Counted(csv.skip, "line") : "");
-  }
-  const auto& profile = seen.profile;
-  context.io.out << fmt::format("# {} {}{}\n", Counted(profile.records, "record"), profile.whole ? "in all" : "looked at",
-                                profile.unreadable > 0 ? fmt::format(", {} broken", FormatCount(profile.unreadable)) : "");
-  std::vector<std::vector<std::optional<std::string>>> rows;
-  for (const auto& column : profile.columns)
-    rows.push_back({column.field, column.inferred.type.ToString(), FormatCount(column.nulls), FormatCount(column.distinct_count),
-                    column.pii, FormatCount(column.misfits)});
-  context.io.out << "\n"
-                 << RenderTable({"field", "type", "nulls", "distinct", "pii", "do not fit"}, rows, {false, false, true, true, false, true});
-  if (!profile.misfits.empty()) context.io.out << "\nrecords that do not fit:\n";
-  for (const auto& misfit : profile.misfits)
-    context.io.out << fmt::format("  line {}  {}={}  {}\n", misfit.place.line, misfit.column, misfit.value, misfit.why);
-  context.io.out << "\n" << seen.contract_yaml;
-  return kDone;
-}
-
 }  // namespace
 
 int Init(Context& context, const InitArgs& args) { return Finish(context, MakeProject(context, args)); }
-int Inspect(Context& context, const std::string& file) { return Finish(context, InspectOne(context, file)); }
 
 }  // namespace sluice::cli

@@ -18,16 +18,6 @@ namespace {
 
 constexpr int64_t kTableRows = 100;
 
-void WriteCsvCell(std::ostream& out, std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos && !text.empty()) {
-    out << text;
-    return;
-  }
-  out << '"';
-  for (char c : text) out << (c == '"' ? "\"\"" : std::string(1, c));
-  out << '"';
-}
-
 // JSON knows no NaN and no infinity: they become strings, which say what they were.
 std::string StrictJson(const std::string& line) {
   if (line.find("NaN") == std::string::npos && line.find("Infinity") == std::string::npos) return line;
@@ -131,13 +121,13 @@ class RowPrinter {
     std::ostream& out = *out_;
     for (size_t i = 0; i < header_.size(); ++i) {
       if (i) out << ',';
-      WriteCsvCell(out, header_[i]);
+      out << CsvCell(header_[i]);
     }
     out << '\n';
     return EachRow(reader, [&](const auto& cells) {
       for (size_t i = 0; i < cells.size(); ++i) {
         if (i) out << ',';
-        if (cells[i]) WriteCsvCell(out, *cells[i]);
+        if (cells[i]) out << CsvCell(*cells[i]);
       }
       out << '\n';
     });
@@ -176,6 +166,13 @@ std::string FormatOf(const std::string& file) {
 }
 
 }  // namespace
+
+std::string CsvCell(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos && !text.empty()) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + '"';
+}
 
 Result<RowsOutput> RowsOutputOf(const Globals& globals, const std::string& format, const std::string& out, int64_t limit) {
   static const std::vector<std::string> kFormats = {"table", "csv", "json", "parquet"};

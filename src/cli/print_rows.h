@@ -1,6 +1,7 @@
 #pragma once
 // Rows of a SELECT, as a person or a program wants them.
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/command.h"
@@ -15,6 +16,9 @@ struct RowsOutput {
 };
 // As the flags say. Errors: "unknown-format", "needs-out".
 Result<RowsOutput> RowsOutputOf(const Globals& globals, const std::string& format, const std::string& out, int64_t limit);
+
+// A field of CSV, in quotes where it needs them; an empty one has them, for nothing at all is NULL.
+std::string CsvCell(std::string_view text);
 
 // Runs the SELECT and prints its rows to stdout, or writes the file.
 Status PrintRows(Context& context, engines::Connection& connection, std::string sql, const std::vector<engines::Parameter>& params,

@@ -15,6 +15,15 @@ enum class OnNewColumn { kEvolve, kFreeze, kQuarantine };  // add it | ignore it
 enum class OnMissingColumn { kFail, kNull };
 enum class OnTypeChange { kQuarantine, kWiden, kFail };
 
+// What numbers are written with: 1.234,56 has the decimal "," and the thousands ".".
+struct NumberStyle {
+  std::string decimal = ".", thousands;
+  bool plain() const { return decimal == "." && thousands.empty(); }
+};
+struct GivenStyle {  // as far as it is said
+  std::optional<std::string> decimal, thousands;
+};
+
 struct ColumnContract {
   std::string name;
   std::string from;  // the field's name in the file, where it differs
@@ -28,6 +37,7 @@ struct ColumnContract {
   std::string rule_where;                               // SQL predicate: the rules hold only for rows where it is true
   std::vector<std::string> formats;                     // strptime formats of dates and timestamps, tried in order; empty: ISO 8601
   std::optional<std::string> zone;                      // IANA zone of a text timestamp without one
+  GivenStyle numbers;                                   // else the contract's
   std::optional<std::vector<std::string>> null_tokens;  // else the contract's
   std::optional<bool> trim;                             // else the contract's
   std::optional<std::string> default_value;             // literal used where the field is NULL or absent
@@ -62,6 +72,7 @@ struct Contract {
   MaxQuarantined max_quarantined;
   std::vector<std::string> null_tokens = {""};  // unquoted fields equal to one of these are NULL
   bool trim = false;
+  GivenStyle numbers;               // else 1234.56
   std::string zone;                 // default for text timestamps without a zone; "" = none, an error asks for one
   std::vector<std::string> unique;  // key columns that must be unique within a batch
   Location where;

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "contract/arrow_types.h"
+#include "contract/number_style.h"
 
 namespace sluice::contract {
 namespace {
@@ -177,6 +178,7 @@ std::string CutValue(std::string_view text) {
 
 Result<std::shared_ptr<arrow::Array>> DecodeColumn(const TextDecoder& decoder, const std::string& column, Fields fields,
                                                    std::vector<Violation>* violations, TextDictionary* dictionary) {
+  if (!decoder.style().plain()) return DecodeStyledNumbers(decoder, column, fields, violations);
   const Sink sink{decoder, column, violations};
   const DataType& type = decoder.type();
   switch (type.kind) {

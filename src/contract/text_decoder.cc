@@ -1,5 +1,7 @@
 #include "contract/text_decoder.h"
 
+#include "contract/number_style.h"
+
 namespace sluice::contract {
 
 Result<TextDecoder> TextDecoder::Make(const DataType& type, const std::vector<std::string>& formats, std::string_view zone,
@@ -21,7 +23,15 @@ Result<TextDecoder> TextDecoder::Make(const DataType& type, const std::vector<st
 }
 
 Result<TextDecoder> TextDecoder::ForColumn(const ColumnContract& column, const Contract& contract) {
-  return Make(column.type, column.formats, column.zone ? *column.zone : contract.zone, column.where);
+  SLUICE_TRY(TextDecoder decoder, Make(column.type, column.formats, column.zone ? *column.zone : contract.zone, column.where));
+  if (column.type.is_number()) decoder.style_ = StyleOf(column, contract);
+  return decoder;
+}
+
+TextDecoder TextDecoder::WithoutStyle() const {
+  TextDecoder plain = *this;
+  plain.style_ = {};
+  return plain;
 }
 
 Decoded TextDecoder::ParseTime(std::string_view text, TimeText* out) const {

@@ -17,10 +17,13 @@ class TextDecoder {
   // Of a scalar type. `zone`: for timestamps without one; "" = none. Errors: kUser "bad-format", "unknown-zone", at `where`.
   static Result<TextDecoder> Make(const DataType& type, const std::vector<std::string>& formats, std::string_view zone,
                                   const Location& where);
-  // As the contract says: the column's formats; its zone, else the contract's.
+  // As the contract says: the column's formats; its zone and style of numbers, else the contract's.
   static Result<TextDecoder> ForColumn(const ColumnContract& column, const Contract& contract);
 
   const DataType& type() const { return type_; }
+  // Of numbers that are not written as 1234.56: DecodeColumn brings them to that form first.
+  const NumberStyle& style() const { return style_; }
+  TextDecoder WithoutStyle() const;
   Decoded Date(std::string_view text, int32_t* days) const;         // kDate
   Decoded Timestamp(std::string_view text, int64_t* micros) const;  // kTimestamp (UTC), kTimestampNtz (wall clock)
 
@@ -28,6 +31,7 @@ class TextDecoder {
   Decoded ParseTime(std::string_view text, TimeText* out) const;
 
   DataType type_;
+  NumberStyle style_;
   std::vector<TimeFormat> formats_;
   bool has_zone_ = false;
   Zone zone_;

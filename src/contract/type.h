@@ -44,6 +44,7 @@ struct DataType {
 
   bool is_nested() const { return kind == TypeKind::kStruct || kind == TypeKind::kList || kind == TypeKind::kMap; }
   bool is_integer() const { return kind >= TypeKind::kTinyint && kind <= TypeKind::kBigint; }
+  bool is_number() const { return is_integer() || kind == TypeKind::kFloat || kind == TypeKind::kDouble || kind == TypeKind::kDecimal; }
   // Contract spelling: "decimal(12,2)", "list<string>", "map<string, bigint>", "struct<a: bigint, b: list<date>>".
   std::string ToString() const;
   // DuckDB spelling: "DECIMAL(12,2)", "VARCHAR[]", "STRUCT(\"a\" BIGINT)".

@@ -74,7 +74,8 @@ Result<ColumnPlan> PlanColumns(const ReadRequest& request, const std::vector<std
   if (request.contract->on_missing_column == contract::OnMissingColumn::kFail) SLUICE_CHECK(RefuseMissing(plan, request.key, file_names));
   const bool quarantine = request.contract->on_new_column == contract::OnNewColumn::kQuarantine;
   for (size_t i = 0; i < used.size(); ++i) {
-    if (!used[i]) (quarantine ? plan.refused : plan.ignored).push_back(static_cast<int>(i));
+    const bool unnamed = Trim(file_names[i]).empty() && request.contract->on_new_column != contract::OnNewColumn::kFreeze;
+    if (!used[i]) (quarantine || unnamed ? plan.refused : plan.ignored).push_back(static_cast<int>(i));
   }
   return plan;
 }

@@ -19,7 +19,7 @@ struct ColumnPlan {
     int file_column = -1;      // position in the file; -1: the file lacks it (default value or NULL)
   };
   std::vector<Column> columns;  // one per column of ReadRequest::schema(), in its order
-  std::vector<int> refused;     // file positions under on_new_column: quarantine: a row with a value there is refused
+  std::vector<int> refused;     // file positions under on_new_column: quarantine, or without a name: a row with a value there is refused
   std::vector<int> ignored;     // file positions under on_new_column: freeze
   std::vector<std::string> file_names;
 };

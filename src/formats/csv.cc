@@ -9,7 +9,9 @@
 #include "core/text.h"
 #include "formats/byte_masks.h"
 #include "formats/csv_block.h"
+#include "formats/csv_header.h"
 #include "formats/csv_scan.h"
+#include "formats/encoding.h"
 
 namespace sluice::formats {
 namespace {
@@ -55,42 +57,42 @@ class CsvWindow {
   bool ended_ = false;
 };
 
-Status RefuseOtherEncodings(std::string_view start, const std::string& key) {
-  for (const std::string_view mark : {std::string_view("\xff\xfe", 2), std::string_view("\xfe\xff", 2)}) {
-    if (!start.starts_with(mark)) continue;
-    return Fail(DataError("unsupported-encoding", key + " is UTF-16 or UTF-32 by its first bytes")
-                    .Hint("convert it to UTF-8: iconv -f UTF-16 -t UTF-8"));
-  }
-  return Ok();
-}
-
 // Where the first line or record behind the byte order mark and the skipped lines begins, and the header's fields.
 struct Front {
   size_t records_at = 0;            // first byte after the header
-  std::vector<std::string> fields;  // of the header, or of the first record where there is none; empty: no bytes
+  std::vector<std::string> fields;  // names of the header, or the first record where there is none; empty: no bytes
 };
 
 class CsvFront {
  public:
-  CsvFront(CsvWindow& window, const ReadRequest& request, const CsvDialect& dialect)
-      : window_(window), request_(request), dialect_(dialect) {}
+  CsvFront(CsvWindow& window, const ReadRequest& request, const CsvDialect& dialect, bool as_written = false)
+      : window_(window), request_(request), dialect_(dialect), as_written_(as_written) {}
 
   Result<Front> Read() {
     SLUICE_CHECK(window_.Grow());
-    SLUICE_CHECK(RefuseOtherEncodings(window_.unread(), request_.key));
     size_t at = window_.unread().starts_with("\xef\xbb\xbf") ? 3 : 0;
     for (int i = 0; i < dialect_.skip; ++i) SLUICE_CHECK(PassLine(&at));
     Front front;
+    std::vector<std::vector<std::string>> rows;  // of the header
     for (;;) {
       if (at >= window_.unread().size() && window_.ended()) {
         front.records_at = at;
+        if (!rows.empty()) front.fields = HeaderNames(rows, dialect_, as_written_);
         return front;
       }
       size_t next = at;
-      SLUICE_TRY(front.fields, FieldsAt(&next));
+      SLUICE_TRY(auto fields, FieldsAt(&next));
       front.records_at = dialect_.header ? next : at;
-      if (!front.fields.empty()) return front;
-      at = next;  // an empty or comment line
+      at = next;
+      if (fields.empty()) continue;  // an empty or comment line
+      if (!dialect_.header) {
+        front.fields = std::move(fields);
+        return front;
+      }
+      rows.push_back(std::move(fields));
+      if (rows.size() < static_cast<size_t>(dialect_.header_rows)) continue;
+      front.fields = HeaderNames(rows, dialect_, as_written_);
+      return front;
     }
   }
 
@@ -140,6 +142,7 @@ class CsvFront {
   CsvWindow& window_;
   const ReadRequest& request_;
   const CsvDialect& dialect_;
+  bool as_written_;
 };
 
 class CsvReader : public RecordReader {
@@ -189,7 +192,8 @@ class CsvReader : public RecordReader {
   }
   void Pass(size_t bytes) {
     place_.first_line += CountLineEnds(window_.unread().data(), bytes);
-    place_.first_offset += static_cast<int64_t>(bytes);
+    place_.first_offset +=
+        file_->encoding.empty() ? static_cast<int64_t>(bytes) : SourceBytes(window_.unread().substr(0, bytes), file_->encoding);
     window_.Consume(bytes);
   }
   // Passes the rest of a record that was cut, up to and with its line's end. Returns how many bytes to look at next.
@@ -235,30 +239,27 @@ size_t FieldsWithoutHeader(const ReadRequest& request, size_t first_record) {
   return may_lack && first_record < contracted ? first_record : contracted;
 }
 
-std::vector<std::string> Trimmed(std::vector<std::string> names) {
-  for (std::string& name : names) name = std::string(Trim(name));
-  return names;
+Result<CsvWindow> OpenWindow(const ReadRequest& request, const CsvDialect& dialect, size_t block_bytes) {
+  SLUICE_TRY(auto source, OpenText(request));
+  return CsvWindow(WithoutFooter(std::move(source), dialect.footer), block_bytes);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<RecordReader>> OpenCsv(const ReadRequest& request, const CsvDialect& dialect) {
-  SLUICE_TRY(auto source, OpenBytes(*request.store, request.key, request.compression));
-  CsvWindow window(std::move(source), static_cast<size_t>(request.block_bytes));
+  SLUICE_TRY(CsvWindow window, OpenWindow(request, dialect, static_cast<size_t>(request.block_bytes)));
   SLUICE_TRY(Front front, CsvFront(window, request, dialect).Read());
   if (front.fields.empty()) return std::make_unique<NoRecords>();
-  std::vector<std::string> names =
-      dialect.header ? Trimmed(std::move(front.fields)) : Numbered(FieldsWithoutHeader(request, front.fields.size()));
+  std::vector<std::string> names = dialect.header ? std::move(front.fields) : Numbered(FieldsWithoutHeader(request, front.fields.size()));
   SLUICE_TRY(auto file, MakeCsvFile(request, dialect, names));
   return std::make_unique<CsvReader>(std::move(window), std::move(file), static_cast<size_t>(request.max_record_bytes), front.records_at);
 }
 
-Result<std::vector<std::string>> ReadCsvHeader(const ReadRequest& request, const CsvDialect& dialect) {
-  SLUICE_TRY(auto source, OpenBytes(*request.store, request.key, request.compression));
-  CsvWindow window(std::move(source), 64 << 10);
-  SLUICE_TRY(Front front, CsvFront(window, request, dialect).Read());
+Result<std::vector<std::string>> ReadCsvHeader(const ReadRequest& request, const CsvDialect& dialect, bool as_written) {
+  SLUICE_TRY(CsvWindow window, OpenWindow(request, dialect, 64 << 10));
+  SLUICE_TRY(Front front, CsvFront(window, request, dialect, as_written).Read());
   if (!dialect.header) return Numbered(front.fields.size());
-  return Trimmed(std::move(front.fields));
+  return std::move(front.fields);
 }
 
 Result<std::vector<contract::Field>> NewCsvColumns(const ReadRequest& request, const CsvDialect& dialect) {

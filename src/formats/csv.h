@@ -10,6 +10,10 @@
 // A record with too few or too many fields is refused (rule "fields"), one with invalid UTF-8 or a NUL byte too (rule
 // "encoding"). Empty lines are skipped (but in a file of one column, where they are records); a line that starts with the comment
 // character is skipped.
+//
+// Names: several header rows give each field their texts, joined by a blank; an empty one takes the text to its left, where that
+// stands above several fields. A field without a name is "column_N"; the last ones, which only delimiters at the lines' ends make,
+// stay without: a value there is refused (rule "new_column") unless on_new_column is freeze.
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,19 +28,27 @@ struct CsvDialect {
   char escape = '"';    // equal to quote: a doubled quote
   char comment = '\0';  // '\0': none
   bool header = true;
-  int skip = 0;  // physical lines before the header or the first record
+  int skip = 0;                     // physical lines before the header or the first record
+  int header_rows = 1;              // with a header: so many records are it
+  int footer = 0;                   // the last lines, empty ones not counted, are no records
+  bool trailing_delimiter = false;  // each record ends with a delimiter that the header lacks
+  std::string delimiter_rest;       // what follows `delimiter` in one of several bytes: "|" of "||"
+
+  size_t delimiter_size() const { return 1 + delimiter_rest.size(); }
+  std::string delimiter_text() const { return delimiter + delimiter_rest; }
   bool operator==(const CsvDialect&) const = default;
 };
 
-// Errors: those of PlanColumns; kData "unsupported-encoding" (UTF-16 or UTF-32 by its byte order mark), "empty-file" is none: no rows.
+// Errors: those of PlanColumns; kData "bad-header"; kUser "encoding-not-installed". "empty-file" is none: no rows.
 Result<std::unique_ptr<RecordReader>> OpenCsv(const ReadRequest& request, const CsvDialect& dialect);
 
 // Records that each stand alone, in one block: record i is row i, whatever quotes it holds. `header`: the file's, where it had one.
 Result<std::unique_ptr<RecordReader>> OpenCsvRecords(const ReadRequest& request, const CsvDialect& dialect,
                                                      const std::vector<std::string>& header, const std::vector<std::string>& records);
 
-// The header's names, trimmed; without a header the count of the first record's fields as "column_1", ….
-Result<std::vector<std::string>> ReadCsvHeader(const ReadRequest& request, const CsvDialect& dialect);
+// The header's names; without a header the count of the first record's fields as "column_1", …. `as_written`: a field that has no
+// name in the file has none here.
+Result<std::vector<std::string>> ReadCsvHeader(const ReadRequest& request, const CsvDialect& dialect, bool as_written = false);
 // Columns of the file that the request lacks: strings.
 Result<std::vector<contract::Field>> NewCsvColumns(const ReadRequest& request, const CsvDialect& dialect);
 

@@ -11,6 +11,7 @@
 #include "contract/decode_column.h"
 #include "core/text.h"
 #include "formats/byte_masks.h"
+#include "formats/encoding.h"
 
 namespace sluice::formats {
 
@@ -20,6 +21,7 @@ Result<std::shared_ptr<const CsvFile>> MakeCsvFile(const ReadRequest& request, c
                                                    const std::vector<std::string>& names) {
   auto file = std::make_shared<CsvFile>();
   file->dialect = dialect;
+  file->encoding = request.encoding;
   file->contract = request.contract;
   SLUICE_TRY(file->plan, PlanColumns(request, names, dialect.header));
   file->fields = static_cast<uint32_t>(names.size());
@@ -53,9 +55,9 @@ struct CsvBlock::Content {
   CsvSlice slice;
   RecordIndex index;
   CsvBlockPlace place;
-  std::mutex line_mutex;
-  size_t counted = 0;     // bytes before the record that was asked for last …
-  int64_t line_ends = 0;  // … and the line ends among them
+  std::mutex place_mutex;
+  size_t counted = 0;                       // bytes before the record that was asked for last …
+  int64_t line_ends = 0, source_bytes = 0;  // … the line ends among them, and what they are in the file's own encoding
 
   size_t End(size_t row) const {
     const auto bad = std::lower_bound(index.bad.begin(), index.bad.end(), row, [](const BadRecord& b, size_t r) { return b.record < r; });
@@ -66,11 +68,13 @@ struct CsvBlock::Content {
 
   RecordPlace Place(size_t row) {
     const size_t start = index.starts[row];
-    const std::lock_guard lock(line_mutex);
-    if (start < counted) counted = 0, line_ends = 0;
-    line_ends += CountLineEnds(slice.data() + counted, start - counted);
+    const std::lock_guard lock(place_mutex);
+    if (start < counted) counted = 0, line_ends = 0, source_bytes = 0;
+    const std::string_view passed(slice.data() + counted, start - counted);
+    line_ends += CountLineEnds(passed.data(), passed.size());
+    source_bytes += file->encoding.empty() ? static_cast<int64_t>(passed.size()) : SourceBytes(passed, file->encoding);
     counted = start;
-    return {place.first_row + static_cast<int64_t>(row), place.first_line + line_ends, place.first_offset + index.starts[row]};
+    return {place.first_row + static_cast<int64_t>(row), place.first_line + line_ends, place.first_offset + source_bytes};
   }
 };
 
@@ -85,20 +89,21 @@ CsvBlock::CsvBlock(std::shared_ptr<const CsvFile> file, CsvSlice slice, RecordIn
 namespace {
 
 // Records whose bytes are no text: bad too, from now on.
-void FindBadText(const char* bytes, size_t size, RecordIndex* index, const std::function<std::string_view(size_t)>& raw) {
+void FindBadText(const char* bytes, size_t size, const std::string& encoding, RecordIndex* index,
+                 const std::function<std::string_view(size_t)>& raw) {
   const bool nul = std::memchr(bytes, '\0', size) != nullptr;
   if (!nul && simdjson::validate_utf8(bytes, size)) return;
   std::vector<BadRecord> found;
   for (size_t row = 0; row < index->size(); ++row) {
     const std::string_view text = raw(row);
-    const char* message = nullptr;
+    std::string message;
     if (!simdjson::validate_utf8(text.data(), text.size()))
-      message = "not valid UTF-8";
+      message = "not valid " + (encoding.empty() ? "UTF-8" : encoding);
     else if (text.find('\0') != std::string_view::npos)
       message = "holds a NUL byte";
-    if (message == nullptr) continue;
+    if (message.empty()) continue;
     const auto end = static_cast<uint32_t>(index->starts[row] + text.size());
-    found.push_back({static_cast<uint32_t>(row), end, "encoding", message});
+    found.push_back({static_cast<uint32_t>(row), end, "encoding", std::move(message)});
   }
   for (BadRecord& bad : found) {
     const auto at =
@@ -183,10 +188,11 @@ void ViewColumn(const CsvFile& file, const char* bytes, const RecordIndex& index
                 TextArena* arena, std::vector<std::string_view>* views) {
   const char quote = file.dialect.quote;
   const uint32_t stride = index.fields;
+  const auto gap = static_cast<uint32_t>(file.dialect.delimiter_size());
   const uint32_t* end_of = index.ends.data() + position;
   const bool plain = !rules.trim && rules.null_tokens.empty() && rules.empty_is_null;
   for (size_t row = 0; row < index.size(); ++row, end_of += stride) {
-    const uint32_t begin = position == 0 ? index.starts[row] : end_of[-1] + 1;
+    const uint32_t begin = position == 0 ? index.starts[row] : end_of[-1] + gap;
     const char* text = bytes + begin;
     const size_t length = *end_of - begin;
     std::string_view& view = (*views)[row];
@@ -213,7 +219,7 @@ Result<DecodedBatch> CsvBlock::Decode() {
   const CsvFile& file = *content.file;
   const char* bytes = content.slice.data();
   RecordIndex& index = content.index;
-  FindBadText(bytes, content.slice.size, &index, [&](size_t row) { return content.Raw(row); });
+  FindBadText(bytes, content.slice.size, file.encoding, &index, [&](size_t row) { return content.Raw(row); });
   DecodedBatch batch;
   batch.first_row = content.place.first_row;
   TextArena arena;
@@ -239,8 +245,9 @@ Result<DecodedBatch> CsvBlock::Decode() {
     ViewColumn(file, bytes, index, static_cast<size_t>(position), FieldRules(file, column), &arena, &views);
     for (size_t row = 0; row < views.size(); ++row) {
       if (views[row].data() == nullptr) continue;
-      batch.violations.push_back({static_cast<int64_t>(row), column.field.name, "new_column", contract::CutValue(views[row]),
-                                  "the contract does not have this column", false});
+      batch.violations.push_back(
+          {static_cast<int64_t>(row), column.field.name, "new_column", contract::CutValue(views[row]),
+           column.field.name.empty() ? "a value where the header names no field" : "the contract does not have this column", false});
     }
   }
   for (const BadRecord& bad : index.bad) {

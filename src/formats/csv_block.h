@@ -14,6 +14,7 @@ namespace sluice::formats {
 // What all blocks of a file share. Immutable.
 struct CsvFile {
   CsvDialect dialect;
+  std::string encoding;  // ReadRequest's
   const contract::Contract* contract = nullptr;
   ColumnPlan plan;
   std::vector<contract::TextDecoder> decoders;                          // one per plan column

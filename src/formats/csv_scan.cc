@@ -24,7 +24,14 @@ class RecordScanner {
  public:
   RecordScanner(const char* bytes, size_t size, bool final, const CsvDialect& dialect, uint32_t fields, size_t max_record_bytes,
                 RecordIndex* index)
-      : bytes_(bytes), size_(size), final_(final), dialect_(dialect), fields_(fields), max_(max_record_bytes), index_(*index) {}
+      : bytes_(bytes),
+        size_(size),
+        final_(final),
+        dialect_(dialect),
+        width_(dialect.delimiter_size()),
+        fields_(fields),
+        max_(max_record_bytes),
+        index_(*index) {}
 
   enum class Step { kRecord, kIncomplete, kDiscard };
 
@@ -48,8 +55,8 @@ class RecordScanner {
           break;
       }
       index_.ends.push_back(static_cast<uint32_t>(field.end));
-      if (field.end < size_ && bytes_[field.end] == dialect_.delimiter) {
-        p = field.end + 1;
+      if (AtDelimiter(field.end)) {
+        p = field.end + width_;
         continue;
       }
       size_t next = field.end;
@@ -71,7 +78,7 @@ class RecordScanner {
     index_.bad.push_back({static_cast<uint32_t>(index_.starts.size()), static_cast<uint32_t>(end), rule, std::move(message)});
     index_.starts.push_back(static_cast<uint32_t>(start_));
     index_.ends.resize(base_);
-    for (uint32_t c = 0; c < fields_; ++c) index_.ends.push_back(static_cast<uint32_t>(start_) + c);
+    for (uint32_t c = 0; c < fields_; ++c) index_.ends.push_back(static_cast<uint32_t>(start_ + c * width_));
   }
 
   // The record's fields stand in `ends` from base_ on.
@@ -89,6 +96,10 @@ class RecordScanner {
 
   bool TooLong(size_t p) const { return p - start_ > max_; }
   static bool IsLineEnd(char c) { return c == '\n' || c == '\r'; }
+  bool AtDelimiter(size_t p) const {
+    if (p >= size_ || bytes_[p] != dialect_.delimiter) return false;
+    return width_ == 1 || std::string_view(bytes_ + p, size_ - p).substr(1).starts_with(dialect_.delimiter_rest);
+  }
 
   Field TakeField(size_t p) {
     if (dialect_.quote != '\0' && p < size_ && bytes_[p] == dialect_.quote) return TakeQuoted(p);
@@ -96,7 +107,7 @@ class RecordScanner {
   }
 
   Field TakePlain(size_t p) {
-    while (p < size_ && bytes_[p] != dialect_.delimiter && !IsLineEnd(bytes_[p])) ++p;
+    while (p < size_ && !AtDelimiter(p) && !IsLineEnd(bytes_[p])) ++p;
     if (TooLong(p)) return {Outcome::kTooLong, p};
     if (p == size_ && !final_) return {Outcome::kNeedMore, p};
     return {Outcome::kField, p};
@@ -115,13 +126,14 @@ class RecordScanner {
         continue;
       }
       if (c != dialect_.quote) continue;
-      if (p + 1 == size_) return {final_ ? Outcome::kField : Outcome::kNeedMore, p + 1};
+      if (p + width_ >= size_ && !final_) return {Outcome::kNeedMore, p + 1};
+      if (p + 1 == size_) return {Outcome::kField, p + 1};
       const char next = bytes_[p + 1];
       if (doubled && next == dialect_.quote) {
         ++p;
         continue;
       }
-      if (next == dialect_.delimiter || IsLineEnd(next)) return {Outcome::kField, p + 1};
+      if (AtDelimiter(p + 1) || IsLineEnd(next)) return {Outcome::kField, p + 1};
       if (over_line) return {Outcome::kUnclosed, open};
       stray_ = true;
       return TakePlain(p + 1);
@@ -173,6 +185,7 @@ class RecordScanner {
   size_t size_;
   bool final_;
   const CsvDialect& dialect_;
+  size_t width_;  // of the delimiter
   uint32_t fields_;
   size_t max_;
   RecordIndex& index_;
@@ -380,7 +393,7 @@ void ScanSingleRecord(const char* bytes, size_t begin, size_t end, const CsvDial
   index->bad.push_back({static_cast<uint32_t>(before), static_cast<uint32_t>(end), several ? "quote" : "fields",
                         several ? "more than one record" : "an empty record"});
   index->starts.push_back(static_cast<uint32_t>(begin));
-  for (uint32_t c = 0; c < fields; ++c) index->ends.push_back(static_cast<uint32_t>(begin) + c);
+  for (uint32_t c = 0; c < fields; ++c) index->ends.push_back(static_cast<uint32_t>(begin + c * dialect.delimiter_size()));
 }
 
 FrontRecord TakeFrontRecord(const char* bytes, size_t size, bool final, const CsvDialect& dialect, size_t max_record_bytes) {
@@ -398,14 +411,15 @@ FrontRecord TakeFrontRecord(const char* bytes, size_t size, bool final, const Cs
   size_t begin = 0;
   for (const uint32_t end : index.ends) {
     front.fields.push_back(UnquoteField({bytes + begin, end - begin}, dialect));
-    begin = end + 1;
+    begin = end + dialect.delimiter_size();
   }
   return front;
 }
 
 ScanResult ScanRecords(const char* bytes, size_t size, bool final, const CsvDialect& dialect, uint32_t fields, size_t max_record_bytes,
                        RecordIndex* index) {
-  const bool simple = dialect.comment == '\0' && (dialect.quote == '\0' || dialect.escape == dialect.quote);
+  const bool simple =
+      dialect.comment == '\0' && (dialect.quote == '\0' || dialect.escape == dialect.quote) && dialect.delimiter_rest.empty();
   if (!simple || fields < 2) return ScanRecordsSlowly(bytes, size, final, dialect, fields, max_record_bytes, index);
   index->fields = fields;
   return FastScanner(bytes, size, final, dialect, fields, max_record_bytes, index).Run();

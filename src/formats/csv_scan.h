@@ -17,8 +17,8 @@ struct BadRecord {
   std::string message;
 };
 
-// Fields of record r: field c is [c == 0 ? starts[r] : ends[r*fields + c-1] + 1, ends[r*fields + c]), quotes included. All fields of
-// a bad record are empty.
+// Fields of record r: field c is [c == 0 ? starts[r] : ends[r*fields + c-1] + D, ends[r*fields + c]), quotes included, where D is the
+// delimiter's size. All fields of a bad record are empty.
 struct RecordIndex {
   uint32_t fields = 0;
   std::vector<uint32_t> starts;

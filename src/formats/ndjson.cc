@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/text.h"
-#include "formats/bytes.h"
 #include "formats/cut_record.h"
+#include "formats/encoding.h"
 #include "formats/json_columns.h"
 #include "formats/ndjson_lines.h"
 
@@ -32,7 +32,7 @@ class NdjsonBlock : public RawBlock {
     batch.first_row = block_->first_row;
     batch.place = [block = block_](int64_t row) {
       const LineBlock::Line& line = block->lines[static_cast<size_t>(row)];
-      return RecordPlace{block->first_row + row, block->first_line + line.number, block->offset + line.begin};
+      return RecordPlace{block->first_row + row, block->first_line + line.number, block->offset_of(line)};
     };
     batch.raw = [block = block_](int64_t row) { return std::string(block->text(static_cast<size_t>(row))); };
     return batch;
@@ -71,9 +71,6 @@ class NdjsonReader : public RecordReader {
 Status CheckFirstLine(const ReadRequest& request, const LineBlock* block) {
   if (block == nullptr || block->lines.empty()) return Ok();
   const std::string_view first = Trim(block->text(0));
-  if (first.starts_with(std::string_view("\xff\xfe", 2)) || first.starts_with(std::string_view("\xfe\xff", 2)))
-    return Fail(DataError("unsupported-encoding", fmt::format("{} is UTF-16; only UTF-8 can be read", request.store->Uri(request.key)))
-                    .Hint("have it exported as UTF-8"));
   if (first != "[" && first != "{" && !first.starts_with("[{")) return Ok();
   return Fail(DataError("not-ndjson", fmt::format("{} is one JSON {}, not one object per line", request.store->Uri(request.key),
                                                   first[0] == '[' ? "array" : "object over several lines"))
@@ -82,8 +79,8 @@ Status CheckFirstLine(const ReadRequest& request, const LineBlock* block) {
 }
 
 Result<LineReader> OpenLines(const ReadRequest& request) {
-  SLUICE_TRY(auto bytes, OpenBytes(*request.store, request.key, request.compression));
-  return LineReader(std::move(bytes), request.block_bytes, request.max_record_bytes);
+  SLUICE_TRY(auto bytes, OpenText(request));
+  return LineReader(std::move(bytes), request.block_bytes, request.max_record_bytes, request.encoding);
 }
 
 }  // namespace

@@ -19,8 +19,8 @@
 
 namespace sluice::formats {
 
-// Errors: kData "not-ndjson" (one array or one indented object over many lines), "unsupported-encoding"; kUser "bad-format",
-// "unknown-zone".
+// Errors: kData "not-ndjson" (one array or one indented object over many lines); kUser "bad-format", "unknown-zone",
+// "encoding-not-installed".
 Result<std::unique_ptr<RecordReader>> OpenNdjson(const ReadRequest& request);
 
 // The top-level fields that the request lacks, in order of first appearance: strings (their JSON text, unless they are strings).

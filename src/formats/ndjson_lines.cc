@@ -7,13 +7,19 @@
 #include "core/profile.h"
 #include "core/text.h"
 #include "formats/cut_record.h"
+#include "formats/encoding.h"
 
 namespace sluice::formats {
 
-LineReader::LineReader(std::unique_ptr<ByteSource> source, int64_t block_bytes, int64_t max_record_bytes)
+LineReader::LineReader(std::unique_ptr<ByteSource> source, int64_t block_bytes, int64_t max_record_bytes, std::string encoding)
     : source_(std::move(source)),
       block_bytes_(static_cast<size_t>(std::max<int64_t>(block_bytes, 1))),
-      max_record_bytes_(static_cast<size_t>(std::clamp<int64_t>(max_record_bytes, 1, 1 << 30))) {}
+      max_record_bytes_(static_cast<size_t>(std::clamp<int64_t>(max_record_bytes, 1, 1 << 30))),
+      encoding_(std::move(encoding)) {}
+
+int64_t LineReader::SourceSize(std::string_view text) const {
+  return encoding_.empty() ? static_cast<int64_t>(text.size()) : SourceBytes(text, encoding_);
+}
 
 Status LineReader::Fill() {
   const size_t before = pending_.size();
@@ -28,8 +34,8 @@ Status LineReader::Fill() {
   if (first_ && (pending_.size() >= 3 || ended_)) {
     first_ = false;
     if (pending_.starts_with("\xef\xbb\xbf")) {
+      offset_ += SourceSize("\xef\xbb\xbf");
       pending_.erase(0, 3);
-      offset_ += 3;
     }
   }
   return Ok();
@@ -62,8 +68,8 @@ Status LineReader::DiscardLine() {
   while (true) {
     const size_t newline = pending_.find('\n');
     const size_t drop = newline == std::string::npos ? pending_.size() : newline + 1;
+    offset_ += SourceSize(std::string_view(pending_).substr(0, drop));
     pending_.erase(0, drop);
-    offset_ += static_cast<int64_t>(drop);
     if (newline != std::string::npos || ended_) break;
     SLUICE_CHECK(Fill());
   }
@@ -81,6 +87,7 @@ std::unique_ptr<LineBlock> LineReader::Cut(size_t size, bool cut) {
   block->bytes.resize(size);
   const char* const data = block->bytes.data();
   int32_t number = 0;
+  int64_t source_begin = 0;
   for (size_t begin = 0; begin < size; ++number) {
     const void* found = std::memchr(data + begin, '\n', size - begin);
     const size_t end = found == nullptr ? size : static_cast<size_t>(static_cast<const char*>(found) - data);
@@ -89,13 +96,14 @@ std::unique_ptr<LineBlock> LineReader::Cut(size_t size, bool cut) {
     const bool too_long = cut || length > max_record_bytes_;
     if (too_long) length = KeptOfCutRecord({data + begin, std::min(length, max_record_bytes_)});
     if (too_long || !Trim({data + begin, length}).empty())
-      block->lines.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(length), number, too_long});
+      block->lines.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(length), number, too_long, source_begin});
+    source_begin += SourceSize({data + begin, std::min(end + 1, size) - begin});
     begin = end + 1;
   }
   if (cut) block->bytes.resize(block->lines.back().length);
   row_ += static_cast<int64_t>(block->lines.size());
   line_ += cut ? 0 : number;
-  offset_ += static_cast<int64_t>(size);
+  offset_ += source_begin;
   searched_ = 0;
   block->bytes.append(kJsonPadding, ' ');
   return block;

@@ -24,7 +24,7 @@ namespace sluice::formats {
 struct RecordPlace {
   int64_t row = 0;     // 1-based record number, header excluded
   int64_t line = 0;    // 1-based first physical line (0 where the format has none)
-  int64_t offset = 0;  // byte offset in the decompressed file
+  int64_t offset = 0;  // byte offset in the decompressed file, in its own encoding
 };
 
 struct DecodedBatch {
@@ -81,6 +81,7 @@ struct ReadRequest {
   int64_t max_record_bytes = 64 << 20;  // a longer record is a violation (rule "length") that keeps its first 64 KiB
   // One for each column of schema(), or none at all: texts may come as dictionary arrays. Null: this column's may not.
   std::vector<std::shared_ptr<contract::TextDictionary>> dictionaries;
+  std::string encoding;  // of text formats, canonical (encoding.h); "" = UTF-8
   // The contract's columns (all nullable: rules are checked later), then `extra`.
   contract::Schema schema() const;
 };

@@ -63,6 +63,7 @@ Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const con
     const InputFile& one = request.files[file];
     read.key = one.object.key;
     read.compression = one.compression;
+    read.encoding = one.encoding;
     return OpenFile(request.source->read.format, read, one.csv);
   };
   return attempt;

@@ -28,6 +28,7 @@ struct InputFile {
   std::string name;          // what _file and messages say; "" = the key
   formats::Compression compression = formats::Compression::kNone;
   formats::CsvDialect csv;  // read.format == kCsv only
+  std::string encoding;     // of text; "" = UTF-8
 };
 
 // A table as it stood when the batch was planned.
@@ -145,7 +146,7 @@ struct IngestResult {
 
 // Reads the files once and stages. On any error the staged files of this attempt are deleted (best effort). Errors:
 // kData "too-many-quarantined" (the violations then lie under RefusedKey), "contract-violated" (on_violation: fail, or a rule
-// with on_fail: block; the message has the first violations), "missing-column", "duplicate-header", "unsupported-encoding";
+// with on_fail: block; the message has the first violations), "missing-column", "duplicate-header";
 // kUser "bad-rule" (a literal, pattern or predicate of the contract that does not hold for its column); kCancelled; store errors.
 Result<IngestResult> Ingest(const IngestRequest& request, const Environment& environment);
 

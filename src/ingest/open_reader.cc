@@ -6,7 +6,6 @@
 #include "tables/generated.h"
 
 namespace sluice::ingest {
-namespace {
 
 using sources::FileFormat;
 
@@ -22,8 +21,6 @@ Result<std::vector<contract::Field>> NewColumns(FileFormat format, const formats
   }
   return Fail(BugError("unknown file format"));
 }
-
-}  // namespace
 
 Result<OpenedFile> OpenFile(FileFormat format, const formats::ReadRequest& request, const formats::CsvDialect& dialect) {
   OpenedFile opened;
@@ -63,6 +60,7 @@ Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, 
   for (const InputFile& file : request.files) {
     read.key = file.object.key;
     read.compression = file.compression;
+    read.encoding = file.encoding;
     SLUICE_TRY(auto fields, NewColumns(request.source->read.format, read, file.csv));
     read.extra.insert(read.extra.end(), std::make_move_iterator(fields.begin()), std::make_move_iterator(fields.end()));
   }

@@ -138,7 +138,7 @@ std::string RecordFormat(sources::FileFormat format, const formats::CsvDialect& 
   }
   const auto one = [](char c) { return c == '\0' ? std::string() : std::string(1, c); };
   json["format"] = "csv";
-  json["delimiter"] = one(dialect.delimiter);
+  json["delimiter"] = dialect.delimiter_text();
   json["quote"] = one(dialect.quote);
   json["escape"] = one(dialect.escape);
   json["comment"] = one(dialect.comment);

@@ -71,8 +71,14 @@ Result<std::unique_ptr<formats::RecordReader>> OpenGroup(const Group& group, for
     SLUICE_CHECK(memory.Put(request->key, JsonLines(group.texts)));
     return formats::OpenNdjson(*request);
   }
-  formats::CsvDialect dialect{OneByte(json, "delimiter"), OneByte(json, "quote"),  OneByte(json, "escape"),
-                              OneByte(json, "comment"),   json.contains("header"), 0};
+  formats::CsvDialect dialect;
+  const std::string delimiter = json.value("delimiter", "");
+  dialect.delimiter = delimiter.empty() ? '\0' : delimiter[0];
+  dialect.delimiter_rest = delimiter.empty() ? "" : delimiter.substr(1);
+  dialect.quote = OneByte(json, "quote");
+  dialect.escape = OneByte(json, "escape");
+  dialect.comment = OneByte(json, "comment");
+  dialect.header = json.contains("header");
   return formats::OpenCsvRecords(*request, dialect, json.value("header", std::vector<std::string>{}), group.texts);
 }
 

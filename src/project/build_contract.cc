@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "contract/literal.h"
+#include "contract/number_style.h"
 #include "contract/time_format.h"
 #include "contract/zone.h"
 #include "core/text.h"
@@ -121,6 +122,48 @@ void CheckFormats(const ContractColumnSpec& column, bool zone_known, FileFormat 
   }
 }
 
+struct StyleSpec {  // of a column or a contract
+  const std::optional<PlacedText>&decimal, &thousands;
+};
+
+contract::GivenStyle BuildStyle(const StyleSpec& spec, FileFormat format, Diagnostics& diagnostics) {
+  contract::GivenStyle style;
+  const auto take = [&](const std::optional<PlacedText>& text, std::string_view key, std::string_view allowed) {
+    std::optional<std::string> value;
+    if (!text) return value;
+    if (format != FileFormat::kCsv)
+      diagnostics.Add(UserError("key-of-another-format", fmt::format("\"{}\" is of format: csv", key))
+                          .At(text->where)
+                          .Hint("remove it; numbers in texts of other formats are written as 1234.56"));
+    if (text->value.empty() ? key == "thousands" : text->value.size() == 1 && allowed.find(text->value) != std::string_view::npos)
+      value = text->value;
+    else
+      diagnostics.Add(UserError("bad-number-style", fmt::format("\"{}\" cannot be \"{}\"", key, text->value))
+                          .At(text->where)
+                          .Hint(key == "decimal" ? "write \".\" or \",\"" : "write \",\", \".\", \"'\", \"_\" or \" \""));
+    return value;
+  };
+  style.decimal = take(spec.decimal, "decimal", ".,");
+  style.thousands = take(spec.thousands, "thousands", ",.'_ ");
+  return style;
+}
+
+// Both are known now, whoever said them.
+void CheckStyle(const contract::NumberStyle& style, const StyleSpec& spec, Diagnostics& diagnostics) {
+  if (style.decimal != style.thousands || (!spec.decimal && !spec.thousands)) return;
+  diagnostics.Add(UserError("bad-number-style", fmt::format("\"{}\" cannot be both decimal and thousands", style.decimal))
+                      .At(spec.thousands ? spec.thousands->where : spec.decimal->where)
+                      .Hint("1.234,56 has decimal: \",\" and thousands: \".\""));
+}
+
+void CheckStyleFits(const ContractColumnSpec& column, Diagnostics& diagnostics) {
+  for (const auto* text : {&column.decimal, &column.thousands})
+    if (*text && column.type.where.line != 0 && !column.type.value.is_number())
+      diagnostics.Add(UserError("rule-does-not-fit", fmt::format("{} is no number", column.type.value.ToString()))
+                          .At((*text)->where)
+                          .Hint("remove it, or change the type"));
+}
+
 ColumnContract BuildColumn(const ContractColumnSpec& spec) {
   ColumnContract column;
   column.name = spec.name.value;
@@ -198,9 +241,15 @@ contract::Contract BuildContract(const ContractSpec& spec, FileFormat format, co
   made.where = spec.where;
   CheckZone(spec.zone, diagnostics);
   Texts names, fields;
+  made.numbers = BuildStyle({spec.decimal, spec.thousands}, format, diagnostics);
+  CheckStyle(contract::StyleOf({}, made), {spec.decimal, spec.thousands}, diagnostics);
   for (const ContractColumnSpec& column : spec.columns) {
     CheckColumn(column, !made.zone.empty(), format, diagnostics);
     made.columns.push_back(BuildColumn(column));
+    const StyleSpec style{column.decimal, column.thousands};
+    made.columns.back().numbers = BuildStyle(style, format, diagnostics);
+    CheckStyle(contract::StyleOf(made.columns.back(), made), style, diagnostics);
+    CheckStyleFits(column, diagnostics);
     if (column.name.value.empty()) continue;
     names.push_back(column.name);
     fields.push_back(column.from.value_or(column.name));

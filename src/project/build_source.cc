@@ -4,6 +4,7 @@
 
 #include "contract/zone.h"
 #include "core/text.h"
+#include "formats/encoding.h"
 #include "project/build.h"
 #include "project/names.h"
 
@@ -39,25 +40,47 @@ FileFormat FormatOf(const ReadSpec& spec, Diagnostics& diagnostics) {
   return format.value_or(FileFormat::kCsv);
 }
 
-// One byte of ASCII; "tab" and "\t" for a tab; "" where `may_be_empty`.
-std::optional<std::string> CharacterOf(const std::optional<PlacedText>& text, std::string_view key, bool may_be_empty,
-                                       Diagnostics& diagnostics) {
+// One byte of ASCII, or "".
+std::optional<std::string> CharacterOf(const std::optional<PlacedText>& text, std::string_view key, Diagnostics& diagnostics) {
   if (!text) return std::nullopt;
   std::string value = text->value == "tab" || text->value == "\\t" ? "\t" : text->value;
-  if (value.empty() ? may_be_empty : value.size() == 1 && static_cast<unsigned char>(value[0]) < 0x80 && value != "\n" && value != "\r")
-    return value;
+  if (value.empty() || (value.size() == 1 && static_cast<unsigned char>(value[0]) < 0x80 && value != "\n" && value != "\r")) return value;
   diagnostics.Add(UserError("bad-character", fmt::format("\"{}\" must be one ASCII character, found \"{}\"", key, text->value))
                       .At(text->where)
                       .Hint("write \";\", \"|\" or tab"));
   return std::nullopt;
 }
 
-void RefuseCsvKeys(const ReadSpec& spec, Diagnostics& diagnostics) {
-  for (const char* key : {"delimiter", "quote", "escape", "comment", "header", "skip"})
+// `tab` and "\t" for a tab.
+std::optional<std::string> DelimiterOf(const std::optional<PlacedText>& text, Diagnostics& diagnostics) {
+  constexpr size_t kLongest = 8;
+  if (!text) return std::nullopt;
+  if (text->value == "tab" || text->value == "\\t") return "\t";
+  const std::string& value = text->value;
+  const bool ascii = std::all_of(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  if (!value.empty() && value.size() <= kLongest && ascii && value.find_first_of("\r\n\"") == std::string::npos) return value;
+  diagnostics.Add(UserError("bad-character", fmt::format("\"delimiter\" must be 1 to {} ASCII characters other than quotes and line ends, "
+                                                         "found \"{}\"",
+                                                         kLongest, value))
+                      .At(text->where)
+                      .Hint("write \";\", \"||\" or tab"));
+  return std::nullopt;
+}
+
+std::string EncodingOf(const std::optional<PlacedText>& text, Diagnostics& diagnostics) {
+  if (!text) return "";
+  auto known = formats::ParseEncoding(text->value);
+  if (known) return *std::move(known);
+  diagnostics.Add(std::move(known).error().At(text->where));
+  return "";
+}
+
+void RefuseKeys(const ReadSpec& spec, std::initializer_list<const char*> keys, const std::string& format, Diagnostics& diagnostics) {
+  for (const char* key : keys)
     if (const GivenKey* given = FindGiven(spec.given, key); given && !given->inherited)
-      diagnostics.Add(UserError("key-of-another-format", fmt::format("\"{}\" is of format: csv", key))
+      diagnostics.Add(UserError("key-of-another-format", fmt::format("\"{}\" is of format: {}", key, format))
                           .At(given->where)
-                          .Hint("remove it, or write format: csv"));
+                          .Hint("remove it, or write format: " + format));
 }
 
 bool RefuseTable(const ReadSpec& spec, Diagnostics& diagnostics) {
@@ -83,14 +106,19 @@ sources::Read BuildRead(const ReadSpec& spec, Diagnostics& diagnostics) {
   read.files = spec.files->value.starts_with("./") ? spec.files->value.substr(2) : spec.files->value;
   read.format = FormatOf(spec, diagnostics);
   read.compression = spec.compression;
-  read.csv.delimiter = CharacterOf(spec.delimiter, "delimiter", false, diagnostics);
-  read.csv.quote = CharacterOf(spec.quote, "quote", true, diagnostics);
-  read.csv.escape = CharacterOf(spec.escape, "escape", true, diagnostics);
-  read.csv.comment = CharacterOf(spec.comment, "comment", true, diagnostics);
-  read.csv.header = spec.header;
+  read.encoding = EncodingOf(spec.encoding, diagnostics);
+  read.csv.delimiter = DelimiterOf(spec.delimiter, diagnostics);
+  read.csv.quote = CharacterOf(spec.quote, "quote", diagnostics);
+  read.csv.escape = CharacterOf(spec.escape, "escape", diagnostics);
+  read.csv.comment = CharacterOf(spec.comment, "comment", diagnostics);
+  if (spec.header) read.csv.header = *spec.header > 0;
+  read.csv.header_rows = static_cast<int>(std::max<int64_t>(1, spec.header.value_or(1)));
   if (spec.skip) read.csv.skip = static_cast<int>(*spec.skip);
+  read.csv.footer = static_cast<int>(spec.footer.value_or(0));
   read.on_changed_file = spec.on_changed_file;
-  if (read.format != FileFormat::kCsv) RefuseCsvKeys(spec, diagnostics);
+  if (read.format != FileFormat::kCsv)
+    RefuseKeys(spec, {"delimiter", "quote", "escape", "comment", "header", "skip", "footer"}, "csv", diagnostics);
+  if (read.format == FileFormat::kParquet) RefuseKeys(spec, {"encoding"}, "csv", diagnostics);
   return read;
 }
 

@@ -115,10 +115,14 @@ std::vector<WrongProject> WrongProjects() {
       // ---- sources ----
       SourceFile("SourceLacksKeys", "{}\n", "sources/s.yml:1:1 missing-key|sources/s.yml:1:1 missing-key"),
       SourceFile("UnknownConnection", "connection: dorp\nread: { files: \"*.csv\" }\n", "sources/s.yml:1:13 unknown-connection"),
-      SourceFile("ReadKeys", "connection: drop\nread: { files: \"*.json\", delimiter: x, file: y, encoding: latin1 }\n",
-                 "sources/s.yml:2:26 key-of-another-format|sources/s.yml:2:40 unknown-key|sources/s.yml:2:49 not-yet"),
-      SourceFile("Globs", "connection: drop\nread: { files: ../x.csv, delimiter: \"::\" }\n",
-                 "sources/s.yml:2:16 bad-glob|sources/s.yml:2:37 bad-character"),
+      SourceFile("ReadKeys", "connection: drop\nread: { files: \"*.json\", delimiter: x, file: y, encoding: latin3 }\n",
+                 "sources/s.yml:2:26 key-of-another-format|sources/s.yml:2:40 unknown-key|sources/s.yml:2:59 unknown-encoding"),
+      SourceFile(
+          "ReadKeysOfText", "connection: drop\nread: { files: \"*.parquet\", encoding: latin1, footer: 1, header: 0 }\n",
+          "sources/s.yml:2:29 key-of-another-format|sources/s.yml:2:47 key-of-another-format|sources/s.yml:2:58 key-of-another-format|"
+          "sources/s.yml:2:66 wrong-type"),
+      SourceFile("Globs", "connection: drop\nread: { files: ../x.csv, quote: \"::\", delimiter: \"=========\" }\n",
+                 "sources/s.yml:2:16 bad-glob|sources/s.yml:2:33 bad-character|sources/s.yml:2:50 bad-character"),
       SourceFile("FormatUnknown", "connection: drop\nread: { files: \"*.dat\" }\n", "sources/s.yml:2:16 missing-key"),
       SourceFile("Load", kSource + "load: incremental\nkeep: latest\n", "sources/s.yml:3:7 not-yet|sources/s.yml:4:1 key-of-another-load"),
       SourceFile("LoadSlip", kSource + "load: apend\n", "sources/s.yml:3:7 bad-choice"),

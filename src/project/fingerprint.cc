@@ -21,6 +21,10 @@ class Canonical {
     text_ += value ? "+" : "-";
     if (value) Add(*value);
   }
+  // A key that came later: without it the text is what it was before.
+  void AddIf(bool given, std::string_view key, std::string_view value) {
+    if (given) text_ += fmt::format("{}={}:{};", key, value.size(), value);
+  }
   void Flag(bool value) { text_ += value ? "1" : "0"; }
   void Flag(const std::optional<bool>& value) { text_ += !value ? "-" : *value ? "1" : "0"; }
   template <typename E>
@@ -41,6 +45,14 @@ void AddRead(const sources::Read& read, Canonical& out) {
   out.Flag(read.csv.header);
   out.Add(read.csv.skip ? std::optional<int64_t>(*read.csv.skip) : std::nullopt);
   out.Choice(read.on_changed_file);
+  out.AddIf(!read.encoding.empty(), "encoding", read.encoding);
+  out.AddIf(read.csv.header_rows > 1, "header_rows", std::to_string(read.csv.header_rows));
+  out.AddIf(read.csv.footer > 0, "footer", std::to_string(read.csv.footer));
+}
+
+void AddStyle(const contract::GivenStyle& style, Canonical& out) {
+  out.AddIf(style.decimal.has_value(), "decimal", style.decimal.value_or(""));
+  out.AddIf(style.thousands.has_value(), "thousands", style.thousands.value_or(""));
 }
 
 void AddColumn(const contract::ColumnContract& column, Canonical& out) {
@@ -57,6 +69,7 @@ void AddColumn(const contract::ColumnContract& column, Canonical& out) {
   out.Add(column.formats);
   out.Add(column.null_tokens);
   out.Flag(column.trim);
+  AddStyle(column.numbers, out);
 }
 
 void AddContract(const contract::Contract& contract, Canonical& out) {
@@ -78,6 +91,7 @@ void AddContract(const contract::Contract& contract, Canonical& out) {
   out.Flag(contract.trim);
   out.Add(contract.zone);
   out.Add(contract.unique);
+  AddStyle(contract.numbers, out);
 }
 
 // A project that is moved as a whole, landing folder included, ingests the same.

@@ -47,6 +47,11 @@ config::Type<ContractColumnSpec> ColumnType() {
           "Tried in order.")
       .Optional("zone", &C::zone, config::PlacedTextOf("IANA zone", "Europe/Berlin"), "(the contract's)",
                 "The zone of timestamps that are written without one.")
+      .Optional("decimal", &C::decimal, config::PlacedTextOf("character", "\",\""), "(the contract's)",
+                "CSV: what stands before a number's decimal places: `.` or `,`.")
+      .Optional("thousands", &C::thousands, config::PlacedTextOf("character", "\".\""), "(the contract's)",
+                "CSV: what may stand between a number's groups of three digits: `,` `.` `'` `_` or a blank. One that stands elsewhere is "
+                "a violation.")
       .Optional("null_tokens", &C::null_tokens, OneOrMore(config::Word()), "(the contract's)", "Texts that mean NULL.")
       .Optional("trim", &C::trim, Boolean(), "(the contract's)", "Cut white space around the text.")
       .Optional("default", &C::default_value, Literal(), "", "The value where the field is NULL or absent.")
@@ -112,6 +117,10 @@ config::Type<ContractSpec> MakeContractType() {
       .Optional("trim", &C::trim, Boolean(), "false", "Cut white space around texts.")
       .Optional("zone", &C::zone, config::PlacedTextOf("IANA zone", "Europe/Berlin"), "(the project's `timezone`, if it has one)",
                 "The zone of timestamps that are written without one.")
+      .Optional("decimal", &C::decimal, config::PlacedTextOf("character", "\",\""), ".",
+                "CSV: what stands before a number's decimal places: `.` or `,`.")
+      .Optional("thousands", &C::thousands, config::PlacedTextOf("character", "\".\""), "(none)",
+                "CSV: what may stand between a number's groups of three digits.")
       .Optional("unique", &C::unique, SomeNames("column"), "",
                 "No two rows of a batch agree in these columns: the first by file and row stays, an identical copy is dropped and counted, "
                 "another one quarantined.")

@@ -12,6 +12,16 @@ using sources::OnChangedFile;
 
 namespace {
 
+// A header, none, or so many rows of one.
+config::Type<int64_t> HeaderType() {
+  const auto flag = config::Mapped<int64_t, bool>(Boolean(), [](bool header) { return header ? 1 : 0; });
+  const auto rows = Integer(1, 20);
+  return {config::EitherShape(flag.shape, rows.shape), [flag, rows](const config::Node& node, config::Reader& reader, int64_t* out) {
+            const bool number = !node.text.empty() && node.text.find_first_not_of("0123456789") == std::string::npos;
+            return number ? rows.read(node, reader, out) : flag.read(node, reader, out);
+          }};
+}
+
 config::Type<ReadSpec> ReadType() {
   using R = ReadSpec;
   const auto character = [] { return config::PlacedTextOf("character", "\";\""); };
@@ -34,12 +44,19 @@ config::Type<ReadSpec> ReadType() {
           "compression", &R::compression,
           Enum<std::string>({{"auto", "auto", "by the first bytes"}, {"none", "none", ""}, {"gzip", "gzip", ""}, {"zstd", "zstd", ""}}),
           "auto", "How the files are compressed.")
-      .Optional("delimiter", &R::delimiter, character(), "(detected)", "CSV: what stands between fields, one byte; `tab` for a tab.")
+      .Optional("encoding", &R::encoding, config::PlacedTextOf("encoding", "windows-1252"), "(utf-8, or what a byte order mark says)",
+                "CSV and NDJSON: how the files write characters: `utf-8`, `utf-16`, `windows-1252`, `iso-8859-1`, … A byte order mark in a "
+                "file says more than this key.")
+      .Optional("delimiter", &R::delimiter, config::PlacedTextOf("text", "\";\""), "(detected)",
+                "CSV: what stands between fields, also several bytes (`\"||\"`); `tab` for a tab.")
       .Optional("quote", &R::quote, character(), "(detected)", "CSV: what stands around a field; \"\" for nothing.")
       .Optional("escape", &R::escape, character(), "(detected)", "CSV: what stands before a quote inside quotes.")
       .Optional("comment", &R::comment, character(), "(none)", "CSV: lines that start with it are skipped.")
-      .Optional("header", &R::header, Boolean(), "(detected)", "CSV: whether the first line names the fields.")
+      .Optional("header", &R::header, HeaderType(), "(detected)",
+                "CSV: whether the first line names the fields; or how many lines do, together: their texts are joined by a blank.")
       .Optional("skip", &R::skip, Integer(0, 1'000'000), "(none)", "CSV: lines before the header or the first record.")
+      .Optional("footer", &R::footer, Integer(0, 1000), "(none)",
+                "CSV: lines behind the last record (totals, remarks) that are left out; blank ones are not counted.")
       .Optional("on_changed_file", &R::on_changed_file,
                 Enum<OnChangedFile>({{"fail", OnChangedFile::kFail, "the batch stops and names it"},
                                      {"ingest", OnChangedFile::kIngest, "it is read again, whole, as another file"},
@@ -47,7 +64,6 @@ config::Type<ReadSpec> ReadType() {
                 "fail", "What happens when a file already read has changed since.")
       .Place(&R::where)
       .Given(&R::given)
-      .Later("encoding", "files must be UTF-8 for now, with or without a byte order mark")
       .Slip("path", "write files: \"FOLDER/*.csv\", or table: FOLDER with load: external; relative to the connection's path")
       .Slip("glob", "write files:")
       .Slip("separator", "write delimiter:")

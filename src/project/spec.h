@@ -79,7 +79,7 @@ struct ContractColumnSpec {
   contract::OnFail on_fail = contract::OnFail::kQuarantine;
   std::optional<PlacedText> rule_where;
   Texts formats;
-  std::optional<PlacedText> zone;
+  std::optional<PlacedText> zone, decimal, thousands;
   std::optional<std::vector<std::string>> null_tokens;
   std::optional<bool> trim;
   std::optional<PlacedText> default_value;
@@ -104,7 +104,7 @@ struct ContractSpec {
   QuarantineLimitSpec max_quarantined;
   std::vector<std::string> null_tokens = {""};
   bool trim = false;
-  std::optional<PlacedText> zone;
+  std::optional<PlacedText> zone, decimal, thousands;
   Texts unique;
   config::GivenKeys given;
   Location where;
@@ -116,9 +116,9 @@ struct ReadSpec {
   std::optional<PlacedText> files, table;
   std::optional<Placed<ReadFormat>> format;
   std::string compression = "auto";
-  std::optional<PlacedText> delimiter, quote, escape, comment;
-  std::optional<bool> header;
-  std::optional<int64_t> skip;
+  std::optional<PlacedText> encoding, delimiter, quote, escape, comment;
+  std::optional<int64_t> header;  // rows of it; 0: none
+  std::optional<int64_t> skip, footer;
   sources::OnChangedFile on_changed_file = sources::OnChangedFile::kFail;
   config::GivenKeys given;
   Location where;

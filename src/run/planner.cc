@@ -34,18 +34,22 @@ const char* Name(PlanAction action) {
 }
 
 std::string Shown(char c) { return c == '\t' ? "tab" : std::string(1, c); }
+std::string Shown(const std::string& text) { return text == "\t" ? "tab" : text; }
 
 std::string DialectText(const project::Source& source, const sources::InputFile& file) {
   static constexpr const char* kFormats[] = {"csv", "ndjson", "parquet"};
   std::string text = kFormats[static_cast<int>(source.read.format)];
   if (file.compression == formats::Compression::kGzip) text += " gzip";
   if (file.compression == formats::Compression::kZstd) text += " zstd";
+  if (!file.encoding.empty()) text += " " + file.encoding;
   if (source.read.format != sources::FileFormat::kCsv) return text;
-  text += " delimiter " + Shown(file.csv.delimiter);
+  text += " delimiter " + Shown(file.csv.delimiter_text());
   text += file.csv.quote != '\0' ? " quote " + Shown(file.csv.quote) : " without quotes";
   if (file.csv.quote != '\0' && file.csv.escape != file.csv.quote) text += " escape " + Shown(file.csv.escape);
   text += file.csv.header ? " with header" : " without header";
+  if (file.csv.header && file.csv.header_rows > 1) text += " of " + Counted(file.csv.header_rows, "row");
   if (file.csv.skip > 0) text += " after " + Counted(file.csv.skip, "line");
+  if (file.csv.footer > 0) text += " before " + Counted(file.csv.footer, "line");
   return text;
 }
 

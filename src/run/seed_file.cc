@@ -30,16 +30,18 @@ Result<formats::CsvDialect> DialectOf(const formats::ReadRequest& request) {
   }
   const bool whole = size < sample.size();
   sample.resize(size);
-  SLUICE_CHECK(sources::CheckEncoding(sample, request.key));
+  SLUICE_TRY(const std::string encoding, sources::DetectEncoding({sample, whole, "", request.key, nullptr}));
+  if (!encoding.empty())
+    return Fail(UserError("bad-seed", fmt::format("{} is {}; a seed is UTF-8", request.key, encoding)).Hint("save it as UTF-8"));
   sources::CsvPins pins;
   pins.header = true;
-  if (auto detected = sources::DetectDialect({sample, whole, pins, {}, request.key})) return detected;
+  if (auto detected = sources::DetectDialect({sample, whole, pins, {}, request.key, nullptr})) return detected;
   return formats::CsvDialect{};
 }
 
 Status CheckNames(const project::Seed& seed, const formats::ReadRequest& request, const formats::CsvDialect& dialect,
                   contract::Contract* contract) {
-  SLUICE_TRY(const auto names, formats::ReadCsvHeader(request, dialect));
+  SLUICE_TRY(const auto names, formats::ReadCsvHeader(request, dialect, true));
   const std::string rename = "a seed is UTF-8 CSV with a header line that names each column once";
   const int64_t line = 1 + dialect.skip;
   if (names.empty()) return Fail(BadSeed(seed, 1, "it is empty", rename));

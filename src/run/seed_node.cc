@@ -23,7 +23,7 @@ std::string ReadSeed(const project::Seed& seed, const formats::CsvDialect& diale
       "SELECT * FROM read_csv({}, header = true, delim = {}, quote = {}, escape = {}, comment = '', skip = {}, dateformat = '%Y-%m-%d', "
       "sample_size = -1, "
       "auto_type_candidates = ['BOOLEAN', 'BIGINT', 'DOUBLE', 'DATE', 'VARCHAR'])",
-      QuoteLiteral(seed.file), text(dialect.delimiter), text(dialect.quote), text(dialect.escape), dialect.skip);
+      QuoteLiteral(seed.file), QuoteLiteral(dialect.delimiter_text()), text(dialect.quote), text(dialect.escape), dialect.skip);
 }
 
 // The engine's own words end with its settings, which nobody can change here.

@@ -22,23 +22,29 @@ const char* const kConnection = "files";
 std::string NameOf(FileFormat format) { return format == FileFormat::kCsv ? "csv" : format == FileFormat::kNdjson ? "ndjson" : "parquet"; }
 
 struct Looked {
+  std::unique_ptr<Source> source;
   std::vector<InputFile> files;
   TableProfile profile;
 };
 
 // Lists, detects and reads the files of a glob as a batch would that had ingested those of the ledger.
-Result<Looked> Look(const std::string& folder, const std::string& glob, FileFormat format, const CsvPins& csv,
-                    const ProfileOptions& options, const Ledger& without = {}) {
+Result<Looked> Look(const std::string& folder, Read read, bool accept_guesses, const ProfileOptions& options, const Ledger& without = {}) {
   SourceSpec spec;
   spec.connection_type = "files";
   spec.location = folder;
-  spec.read.files = glob;
-  spec.read.format = format;
-  spec.read.csv = csv;
-  SLUICE_TRY(const auto source, OpenSource(spec));
+  spec.read = std::move(read);
+  spec.accept_guesses = accept_guesses;
+  SLUICE_TRY(auto source, OpenSource(spec));
   SLUICE_TRY(Offer offer, source->Look(without, Instant{}));
-  SLUICE_TRY(TableProfile profile, ProfileFiles(source->store(), offer.files, format, options));
-  return Looked{std::move(offer.files), std::move(profile)};
+  SLUICE_TRY(TableProfile profile, ProfileFiles(source->store(), offer.files, spec.read.format, options));
+  return Looked{std::move(source), std::move(offer.files), std::move(profile)};
+}
+
+Read ReadOf(const std::string& glob, FileFormat format) {
+  Read read;
+  read.files = glob;
+  read.format = format;
+  return read;
 }
 
 // Matches this file only, whatever its name has in it.
@@ -64,8 +70,8 @@ std::string ProjectYaml(const std::string& name, const std::string& path) {
 }
 
 // Why nothing can be said of files in which no column was seen.
-Error NoColumns(const std::string& files, FileFormat format, const Looked& looked) {
-  const bool has_bytes = std::any_of(looked.files.begin(), looked.files.end(), [](const InputFile& f) { return f.object.size > 0; });
+Error NoColumns(const std::string& files, FileFormat format, const std::vector<InputFile>& looked) {
+  const bool has_bytes = std::any_of(looked.begin(), looked.end(), [](const InputFile& f) { return f.object.size > 0; });
   if (format == FileFormat::kNdjson && has_bytes)
     return UserError("nothing-to-propose", files + " has no line that is a JSON object")
         .Hint(fmt::format("make a line of each record: jq -c '.[]' {} > new.ndjson (of one array; of one object: jq -c .)", files));
@@ -79,12 +85,21 @@ formats::CsvDialect SharedDialect(const std::vector<InputFile>& files) {
   formats::CsvDialect shared = (first == files.end() ? files.front() : *first).csv;
   for (const InputFile& file : files) {
     if (!says_something(file)) continue;
-    if (file.csv.delimiter != shared.delimiter) shared.delimiter = ',';
-    if (file.csv.quote != shared.quote) shared.quote = '"';
+    if (file.csv.delimiter_text() != shared.delimiter_text()) {
+      shared.delimiter = ',';
+      shared.delimiter_rest.clear();
+    }
+    if (file.csv.quote != shared.quote || file.csv.escape != shared.escape) shared.quote = shared.escape = '"';
     if (file.csv.header) shared.header = true;
     if (file.csv.skip != shared.skip) shared.skip = 0;
   }
   return shared;
+}
+
+// "" where each file's byte order mark says it, or they differ.
+std::string SharedEncoding(const std::vector<InputFile>& files) {
+  const bool same = std::all_of(files.begin(), files.end(), [&](const InputFile& f) { return f.encoding == files.front().encoding; });
+  return files.empty() || !same || files.front().marked ? "" : files.front().encoding;
 }
 
 void AddSource(const FileGroup& group, Looked looked, ProjectProposal* out) {
@@ -93,6 +108,9 @@ void AddSource(const FileGroup& group, Looked looked, ProjectProposal* out) {
   source.connection = kConnection;
   source.files = group.glob;
   source.csv = SharedDialect(looked.files);
+  source.encoding = SharedEncoding(looked.files);
+  for (const InputFile& file : looked.files)
+    for (const std::string& doubt : file.doubts) source.doubts.push_back(file.object.key + ": " + doubt);
   const auto files = static_cast<int64_t>(looked.files.size());
   source.profile = std::move(looked.profile);
   int64_t misfits = source.profile.unreadable;
@@ -107,13 +125,13 @@ void AddSource(const FileGroup& group, Looked looked, ProjectProposal* out) {
 std::string WhyLeftOut(const Error& error) { return error.message + (error.hint.empty() ? "" : " (" + error.hint + ")"); }
 
 // A file that is damaged says nothing of the others. nullopt: none can be read, or none is to blame alone.
-Result<std::optional<Looked>> LookAtReadable(const std::string& folder, const FileGroup& group, const ProfileOptions& options,
-                                             std::vector<Skipped>* skipped) {
+Result<std::optional<Looked>> LookAtReadable(const std::string& folder, const FileGroup& group, bool accept_guesses,
+                                             const ProfileOptions& options, std::vector<Skipped>* skipped) {
   SLUICE_TRY(const auto store, store::OpenStore(folder));
   Ledger damaged;
   std::vector<Skipped> why;
   for (const std::string& key : group.keys) {
-    const auto looked = Look(folder, GlobOf(key), group.format, {}, options);
+    const auto looked = Look(folder, ReadOf(GlobOf(key), group.format), accept_guesses, options);
     if (looked) continue;
     if (looked.error().kind == ErrorKind::kRetryable) return Fail(looked.error());
     SLUICE_TRY(const store::ObjectMeta object, store->Head(key));
@@ -121,25 +139,25 @@ Result<std::optional<Looked>> LookAtReadable(const std::string& folder, const Fi
     why.push_back({key, WhyLeftOut(looked.error()) + "; a run stops at it until it is whole or gone"});
   }
   if (damaged.empty() || damaged.size() == group.keys.size()) return std::nullopt;
-  auto looked = Look(folder, group.glob, group.format, {}, options, damaged);
+  auto looked = Look(folder, ReadOf(group.glob, group.format), accept_guesses, options, damaged);
   if (!looked) return std::nullopt;
   skipped->insert(skipped->end(), why.begin(), why.end());
   return std::move(*looked);
 }
 
-Status AddGroup(const std::string& folder, const FileGroup& group, ProjectProposal* out) {
+Status AddGroup(const std::string& folder, const FileGroup& group, bool accept_guesses, ProjectProposal* out) {
   ProfileOptions options;
   options.max_bytes_per_file = kInitBytesPerFile;
-  auto looked = Look(folder, group.glob, group.format, {}, options);
+  auto looked = Look(folder, ReadOf(group.glob, group.format), accept_guesses, options);
   if (!looked && looked.error().kind == ErrorKind::kData && group.keys.size() > 1) {
-    SLUICE_TRY(auto readable, LookAtReadable(folder, group, options, &out->skipped));
+    SLUICE_TRY(auto readable, LookAtReadable(folder, group, accept_guesses, options, &out->skipped));
     if (readable) looked = *std::move(readable);
   }
   if (!looked && looked.error().kind == ErrorKind::kRetryable) return Fail(std::move(looked).error());
   if (!looked) {
     out->skipped.push_back({group.glob, WhyLeftOut(looked.error())});
   } else if (looked->profile.columns.empty()) {
-    const Error error = NoColumns(group.glob, group.format, *looked);
+    const Error error = NoColumns(group.glob, group.format, looked->files);
     out->skipped.push_back({group.glob, error.message + (group.format == FileFormat::kNdjson ? " (" + error.hint + ")" : "")});
   } else {
     AddSource(group, *std::move(looked), out);
@@ -180,7 +198,7 @@ std::string FolderName(const std::string& folder) {
 
 }  // namespace
 
-Result<Inspection> InspectFile(const std::string& path, const InspectOptions& options) {
+Result<FileLook> LookAtFile(const std::string& path, const InspectOptions& options) {
   std::error_code failed;
   if (fs::is_directory(path, failed))
     return Fail(UserError("no-such-file", fmt::format("{} is a folder", path))
@@ -188,19 +206,40 @@ Result<Inspection> InspectFile(const std::string& path, const InspectOptions& op
   if (!fs::is_regular_file(path, failed)) return Fail(UserError("no-such-file", fmt::format("there is no file {}", path)));
   const fs::path full = fs::absolute(path);
   const std::string name = full.filename().string();
-  const Grouping grouping = GroupFiles({name});
-  if (grouping.groups.empty()) return Fail(UserError("unknown-format", fmt::format("{}: {}", path, grouping.skipped[0].why)));
-  const FileFormat format = grouping.groups[0].format;
+  std::optional<FileFormat> format = options.format;
+  if (!format) {
+    const Grouping grouping = GroupFiles({name});
+    if (grouping.groups.empty()) return Fail(UserError("unknown-format", fmt::format("{}: {}", path, grouping.skipped[0].why)));
+    format = grouping.groups[0].format;
+  }
   ProfileOptions profile_options;
   if (options.whole_file) profile_options.max_bytes_per_file = 0;
-  SLUICE_TRY(Looked looked, Look(full.parent_path().string(), GlobOf(name), format, options.csv, profile_options));
-  if (looked.profile.columns.empty()) return Fail(NoColumns(path, format, looked));
+  Read read = options.read;
+  read.files = GlobOf(name);
+  read.format = *format;
+  SLUICE_TRY(Looked looked, Look(full.parent_path().string(), std::move(read), options.accept_guesses, profile_options));
+  if (looked.files.empty())
+    return Fail(UserError("no-such-file", fmt::format("{} is hidden or unfinished by its name", path)).Hint("rename it"));
+  return FileLook{std::move(looked.source), *format, std::move(looked.files.front()), std::move(looked.profile)};
+}
+
+Result<Inspection> InspectFile(const std::string& path, const InspectOptions& options) {
+  SLUICE_TRY(FileLook look, LookAtFile(path, options));
+  if (look.profile.columns.empty()) return Fail(NoColumns(path, look.format, {look.input}));
+  SourceProposal proposal;
+  proposal.files = fs::path(path).filename().string();
+  proposal.csv = look.input.csv;
+  proposal.encoding = SharedEncoding({look.input});
+  proposal.compression = options.read.compression;
+  proposal.doubts = look.input.doubts;
+  proposal.profile = std::move(look.profile);
   Inspection inspection;
   inspection.file = path;
-  inspection.format = NameOf(format);
-  inspection.input = looked.files.front();
-  inspection.contract_yaml = ContractYaml(looked.profile);
-  inspection.profile = std::move(looked.profile);
+  inspection.format = NameOf(look.format);
+  inspection.input = std::move(look.input);
+  inspection.read_yaml = ReadYaml(proposal);
+  inspection.contract_yaml = ContractYaml(proposal.profile);
+  inspection.profile = std::move(proposal.profile);
   return inspection;
 }
 
@@ -218,7 +257,7 @@ Result<ProjectProposal> ProposeProject(const ProposeRequest& request) {
   Grouping grouping = GroupFiles(keys);
   ProjectProposal out;
   out.skipped = std::move(grouping.skipped);
-  for (const FileGroup& group : grouping.groups) SLUICE_CHECK(AddGroup(request.from, group, &out));
+  for (const FileGroup& group : grouping.groups) SLUICE_CHECK(AddGroup(request.from, group, request.accept_guesses, &out));
   for (const std::string& table : tables) AddDeltaTable(table, FolderName(request.from), &out);
   if (out.sources.empty()) {
     const std::string why = out.skipped.empty() ? "it is empty" : out.skipped.front().key + ": " + out.skipped.front().why;

@@ -1,6 +1,8 @@
 #pragma once
 // Looking at files that no project describes yet: `inspect FILE` and `init --from DIR`.
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,9 +13,21 @@
 namespace sluice::sources {
 
 struct InspectOptions {
-  bool whole_file = false;  // every record, not only those of the first 16 MiB
-  CsvPins csv;              // what is known of the dialect
+  bool whole_file = false;           // every record, not only those of the first 16 MiB
+  std::optional<FileFormat> format;  // else by the file's name
+  Read read;                         // what is known of how it is written: compression, encoding, csv
+  bool accept_guesses = false;       // what is unsure is InputFile::doubts, not an error
 };
+
+// One file, as a source would read it.
+struct FileLook {
+  std::unique_ptr<Source> source;  // its store has the file
+  FileFormat format = FileFormat::kCsv;
+  InputFile input;
+  TableProfile profile;  // no columns: the file has no records
+};
+// Errors: kUser "no-such-file", "unknown-format"; those of Source::Look and of reading.
+Result<FileLook> LookAtFile(const std::string& path, const InspectOptions& options);
 
 // What one file holds.
 struct Inspection {
@@ -21,16 +35,18 @@ struct Inspection {
   std::string format;  // "csv", "ndjson", "parquet"
   InputFile input;     // size, compression, dialect
   TableProfile profile;
-  std::string contract_yaml;  // a source's `contract:` as it could be
+  std::string read_yaml;      // a source's `read:`, with all that has to be pinned …
+  std::string contract_yaml;  // … and its `contract:`, as they could be
 };
 
-// Errors: kUser "no-such-file", "unknown-format"; those of Source::Look and of reading.
+// Errors: those of LookAtFile; kUser "nothing-to-propose".
 Result<Inspection> InspectFile(const std::string& path, const InspectOptions& options = {});
 
 struct ProposeRequest {
   std::string from;             // the folder to look at
   std::string project_name;     // "" = after the folder
   std::string connection_path;  // as sluice.yml shall say it: relative to the project's folder, or absolute
+  bool accept_guesses = false;  // what is unsure is pinned as it was guessed, with a comment that says so
 };
 
 struct ProposedSource {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/text.h"
 #include "sources/files/files_source.h"
 #include "sources/group_files.h"
 #include "sources/propose.h"
@@ -72,6 +73,48 @@ TEST_F(DiscoverTest, InspectsACsvFile) {
   ASSERT_EQ(got->profile.misfits.size(), 1u);
   EXPECT_EQ(got->profile.misfits[0].value, "31.02.2024");
   EXPECT_EQ(got->profile.misfits[0].place.line, 7);
+}
+
+TEST_F(DiscoverTest, ProposesStylesOfNumbersOnlyWhereTheyAreSure) {
+  const auto one = [&](const std::string& values) {
+    std::string text = "id;v\n";
+    int i = 0;
+    for (const std::string& value : Split(values, '|')) text += std::to_string(++i) + ";" + value + "\n";
+    auto got = InspectFile(Write("n.csv", text), {});
+    EXPECT_TRUE(got) << got.error().ToString();
+    const InferredType type = Column(got->profile, "v")->inferred;
+    return type.type.ToString() + " " + type.numbers.decimal.value_or("-") + type.numbers.thousands.value_or("-") +
+           (type.doubt.empty() ? "" : " doubt");
+  };
+  EXPECT_EQ(one("1|2|3"), "bigint --");
+  EXPECT_EQ(one("1.5|2"), "decimal(12,1) --");
+  EXPECT_EQ(one("1,5|2"), "decimal(12,1) ,-");
+  EXPECT_EQ(one("1.234,5|2"), "decimal(12,1) ,.");
+  EXPECT_EQ(one("1.234.567|2"), "bigint ,.");
+  EXPECT_EQ(one("1,234,567|2"), "bigint -,");
+  EXPECT_EQ(one("1,234.5|2"), "decimal(12,1) -,");
+  EXPECT_EQ(one("1 234,5|2"), "decimal(12,1) , ");
+  EXPECT_EQ(one("1'234.5|2"), "decimal(12,1) -'");
+  EXPECT_EQ(one("1,234|2,345"), "string -- doubt");
+  EXPECT_EQ(one("1,234|2,34"), "decimal(12,3) ,-");
+  EXPECT_EQ(one("1.234|2.345"), "decimal(12,3) -- doubt");
+  EXPECT_EQ(one("1.234|0.345"), "decimal(12,3) --");
+  EXPECT_EQ(one("1.234|2.34"), "decimal(12,3) --");
+  EXPECT_EQ(one("007,5|1,5"), "string --");
+  EXPECT_EQ(one("1,5|2.5"), "string --");
+  EXPECT_EQ(one("1,5 EUR|2,5 EUR"), "string --");
+  EXPECT_EQ(one("20240131|20231201"), "date -- doubt");
+  EXPECT_EQ(one("20240131|20231301"), "bigint --");
+  EXPECT_EQ(one("18240131|20231201"), "bigint --");
+}
+
+TEST_F(DiscoverTest, NeverProposesDayAndMonthBothWays) {
+  std::string text = "id,d\n";
+  for (int i = 1; i <= 40; ++i) text += std::to_string(i) + "," + (i % 20 == 0 ? "25/12/2024" : "12/25/2024") + "\n";
+  auto got = InspectFile(Write("d.csv", text), {});
+  ASSERT_TRUE(got);
+  EXPECT_EQ(Column(got->profile, "d")->inferred.formats, std::vector<std::string>{"%m/%d/%Y"});
+  EXPECT_EQ(Column(got->profile, "d")->misfits, 2);
 }
 
 TEST_F(DiscoverTest, NumbersTheColumnsOfAFileWithoutHeader) {
@@ -174,7 +217,7 @@ TEST_F(DiscoverTest, WordsForNothingBecomeNullTokens) {
 TEST_F(DiscoverTest, SaysWhatCannotBeInspected) {
   EXPECT_EQ(InspectFile((folder_ / "none.csv").string()).error().code, "no-such-file");
   EXPECT_EQ(InspectFile(Write("a.xlsx", "x")).error().code, "unknown-format");
-  EXPECT_EQ(InspectFile(Write("a.csv", std::string("\xff\xfei\0d\0", 6))).error().code, "unsupported-encoding");
+  EXPECT_EQ(InspectFile(Write("a.csv", std::string("i\0d\0\n\0001\0\n\0", 10))).error().code, "unsure-encoding");
 }
 
 TEST_F(DiscoverTest, ProposesAProject) {

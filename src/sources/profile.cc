@@ -42,6 +42,7 @@ class Profiler {
     contract::Contract contract;
     contract.on_new_column = contract::OnNewColumn::kEvolve;  // to be told of all
     formats::ReadRequest request{&store_, file.object.key, file.compression, &contract, {}};
+    request.encoding = file.encoding;
     SLUICE_TRY(auto fields, Fields(request, file));
     contract.on_new_column = contract::OnNewColumn::kFreeze;
     contract.on_missing_column = contract::OnMissingColumn::kNull;

@@ -139,6 +139,13 @@ void AddRules(const ColumnProfile& column, ColumnLine* line) {
   if (number && !column.negative && IsAmountLike(column.field) && !IsIdLike(column.field)) line->keys.push_back("min: 0");
 }
 
+void AddNumbers(const ColumnProfile& column, ColumnLine* line) {
+  const contract::GivenStyle& style = column.inferred.numbers;
+  if (style.decimal) line->keys.push_back("decimal: " + YamlText(*style.decimal));
+  if (style.thousands) line->keys.push_back("thousands: " + YamlText(*style.thousands));
+  if (!column.inferred.doubt.empty()) line->remarks.push_back(column.inferred.doubt);
+}
+
 void AddTimes(const ColumnProfile& column, ColumnLine* line) {
   if (!column.inferred.formats.empty()) line->keys.push_back("formats: " + Flow(column.inferred.formats));
   if (column.inferred.day_or_month_first) line->remarks.push_back("CHECK: day and month could be the other way round");
@@ -154,6 +161,7 @@ ColumnLine LineOf(const ColumnProfile& column, const std::string& name, bool is_
   const bool never_null = column.values > 0 && column.nulls == 0;
   if (is_key || never_null) line.keys.push_back("not_null: true");
   AddTimes(column, &line);
+  AddNumbers(column, &line);
   if (!column.null_words.empty()) {
     std::vector<std::string> tokens = {""};
     tokens.insert(tokens.end(), column.null_words.begin(), column.null_words.end());
@@ -199,12 +207,21 @@ std::string FormatName(FileFormat format) {
 std::string ReadKeys(const SourceProposal& source) {
   std::string keys = fmt::format("files: {}, format: {}", YamlText(source.files), FormatName(source.profile.format));
   if (source.profile.format == FileFormat::kCsv) {
-    if (source.csv.delimiter != ',')
-      keys += ", delimiter: " + (source.csv.delimiter == '\t' ? std::string("tab") : YamlText(std::string(1, source.csv.delimiter)));
-    if (source.csv.quote == '\'') keys += ", quote: \"'\"";
-    if (!source.csv.header) keys += ", header: false";
-    if (source.csv.skip > 0) keys += fmt::format(", skip: {}", source.csv.skip);
+    const formats::CsvDialect& csv = source.csv;
+    const bool guessed = !source.doubts.empty();
+    if (csv.delimiter_text() != "," || guessed)
+      keys += ", delimiter: " + (csv.delimiter_text() == "\t" ? "tab" : YamlText(csv.delimiter_text()));
+    if (csv.quote != '"') keys += ", quote: " + YamlText(csv.quote == '\0' ? "" : std::string(1, csv.quote));
+    if (csv.escape != csv.quote && csv.quote != '\0') keys += ", escape: " + YamlText(std::string(1, csv.escape));
+    if (csv.comment != '\0') keys += ", comment: " + YamlText(std::string(1, csv.comment));
+    if (!csv.header) keys += ", header: false";
+    if (csv.header && csv.header_rows > 1) keys += fmt::format(", header: {}", csv.header_rows);
+    if (csv.header && csv.header_rows == 1 && guessed) keys += ", header: true";
+    if (csv.skip > 0) keys += fmt::format(", skip: {}", csv.skip);
+    if (csv.footer > 0) keys += fmt::format(", footer: {}", csv.footer);
   }
+  if (!source.encoding.empty()) keys += ", encoding: " + source.encoding;
+  if (source.compression != "auto") keys += ", compression: " + source.compression;
   return "{ " + keys + " }";
 }
 
@@ -267,6 +284,8 @@ std::string ProposeSequence(const TableProfile& profile) {
   return "";
 }
 
+std::string ReadYaml(const SourceProposal& source) { return "read: " + ReadKeys(source) + "\n"; }
+
 std::string ContractYaml(const TableProfile& profile) { return Contract(profile, ""); }
 
 std::string SourceYaml(const SourceProposal& source) {
@@ -285,6 +304,10 @@ std::string SourceYaml(const SourceProposal& source) {
                                    QuoteIdentifier(value), misfit.why);
     std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
     if (IsValidUtf8(text)) out += "#   " + text + "\n";
+  }
+  for (std::string doubt : source.doubts) {
+    std::replace_if(doubt.begin(), doubt.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+    out += "# CHECK: a guess was accepted: " + doubt + "\n";
   }
   if (!source.connection.empty()) out += "connection: " + YamlText(source.connection) + "\n";
   out += "read: " + ReadKeys(source) + "\n";

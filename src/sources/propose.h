@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "contract/contract.h"
 #include "sources/profile.h"
 
 namespace sluice::sources {
@@ -14,6 +15,9 @@ struct SourceProposal {
   std::string connection;  // "" = left out
   std::string files;       // glob under the connection's path
   formats::CsvDialect csv;
+  std::string encoding;              // to be pinned; "" = none
+  std::string compression = "auto";  // the same
+  std::vector<std::string> doubts;   // guesses that were accepted
   TableProfile profile;
 };
 
@@ -30,8 +34,11 @@ std::string ProposeSequence(const TableProfile& profile);
 
 // sources/NAME.yml, with comments that say what was seen and what to look at.
 std::string SourceYaml(const SourceProposal& source);
-// Only its `contract:`, for `inspect`.
+// Only its `read:`, in one line; only its `contract:`. For `inspect`.
+std::string ReadYaml(const SourceProposal& source);
 std::string ContractYaml(const TableProfile& profile);
+// The same contract as a value: only what decodes fields, no rules. Timestamps without a zone are wall clocks.
+contract::Contract TypesOf(const TableProfile& profile);
 // models/silver/NAME.sql and .yml.
 std::string SilverSql(const SourceProposal& source);
 std::string SilverYaml(const SourceProposal& source);

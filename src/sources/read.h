@@ -15,12 +15,15 @@ struct CsvPins {  // only what the project pins; the rest is detected
   std::optional<std::string> delimiter, quote, escape, comment;
   std::optional<bool> header;
   std::optional<int> skip;  // lines before the header or first record
+  int header_rows = 1;      // with a header
+  int footer = 0;           // lines behind the last record
 };
 
 struct Read {
   std::string files;  // glob under the connection's path
   FileFormat format = FileFormat::kCsv;
   std::string compression = "auto";  // auto | none | gzip | zstd
+  std::string encoding;              // canonical (formats/encoding.h); "" = UTF-8, or what a byte order mark says
   CsvPins csv;
   OnChangedFile on_changed_file = OnChangedFile::kFail;
   int64_t settle_micros = 0;  // files modified within this time are left for the next run

@@ -31,7 +31,10 @@ struct InputFile {
   store::ObjectMeta object;  // key under the connection's path
   std::string name;          // what _file and messages say; "" = the key
   formats::Compression compression = formats::Compression::kNone;
-  formats::CsvDialect csv;  // format csv only
+  formats::CsvDialect csv;          // format csv only
+  std::string encoding;             // of text, canonical; "" = UTF-8
+  bool marked = false;              // its byte order mark says so
+  std::vector<std::string> doubts;  // guesses that were accepted, and what is unsure about each
 };
 
 struct Skipped {
@@ -53,7 +56,7 @@ class Source {
   virtual ~Source() = default;
 
   // What a batch may ingest now, beyond what `ingested` holds (load: full passes an empty one). Deterministic for the same
-  // contents. Errors: kUser "no-such-folder"; kData "changed-file" (on_changed_file: fail, naming all), "unsupported-encoding",
+  // contents. Errors: kUser "no-such-folder"; kData "changed-file" (on_changed_file: fail, naming all), "unsure-encoding",
   // "unsure-dialect", "corrupt-archive", "truncated-archive"; store errors.
   virtual Result<Offer> Look(const Ledger& ingested, Instant now) = 0;
 
@@ -70,6 +73,7 @@ struct SourceSpec {
   std::string location;         // of the connection: its path
   Read read;
   const contract::Contract* contract = nullptr;  // names of columns help detection
+  bool accept_guesses = false;                   // what is unsure about a file is no error: InputFile::doubts
 };
 
 // The connector of spec.connection_type, from the list in registry.cc. Errors: kUser "unknown-connection-type".

@@ -11,6 +11,7 @@
 #include "contract/decode_column.h"
 #include "contract/time_format.h"
 #include "core/text.h"
+#include "sources/text_bits.h"
 #include "sources/values.h"
 
 namespace sluice::sources {
@@ -25,14 +26,13 @@ constexpr size_t kMaxShapes = 8;
 constexpr size_t kSamples = 3;
 constexpr size_t kLongestTyped = 48;  // longer texts are prose
 
-constexpr uint64_t kBoolean = 1, kInteger = 2, kDecimal = 4, kDouble = 8;
-constexpr int kFirstTime = 4;  // bits of time candidates start here
-
 struct TimeCandidate {
   std::string format;  // "": ISO 8601
   bool date = false;
   contract::TimeFormat compiled;
 };
+
+constexpr const char* kCompactDate = "%Y%m%d";  // an integer as well: only where every value is one, of our times
 
 // ISO first: it is preferred where several fit.
 std::vector<TimeCandidate> MakeTimeCandidates() {
@@ -44,6 +44,8 @@ std::vector<TimeCandidate> MakeTimeCandidates() {
     if (auto compiled = contract::TimeFormat::Compile(format)) all.push_back({format, date, std::move(*compiled)});
   };
   for (const char* date : dates) add(date, true);
+  for (const char* date : {kCompactDate, "%d %B %Y", "%B %d, %Y"}) add(date, true);
+  add("%Y%m%d%H%M%S", false);
   for (const char* date : dates)
     for (const char* time : {" %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p"}) add(std::string(date) + time, false);
   return all;
@@ -56,12 +58,7 @@ const std::vector<TimeCandidate>& TimeCandidates() {
 
 uint64_t TimeBit(size_t candidate) { return 1ULL << (kFirstTime + candidate); }
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
-bool HasLeadingZero(std::string_view text) {
-  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
-  return text.size() > 1 && text[0] == '0' && IsDigit(text[1]);
-}
+bool IsOfOurTimes(std::string_view digits) { return digits.starts_with("19") || digits.starts_with("20"); }
 
 uint64_t TimeBits(std::string_view text, int64_t* zoned) {
   if (text.size() < 8 || std::count_if(text.begin(), text.end(), IsDigit) < 5) return 0;
@@ -72,7 +69,8 @@ uint64_t TimeBits(std::string_view text, int64_t* zoned) {
     int32_t days = 0;
     bool fits = false;
     if (!candidate.format.empty())
-      fits = candidate.compiled.Parse(text, &time) == contract::Decoded::kOk;
+      fits = candidate.compiled.Parse(text, &time) == contract::Decoded::kOk &&
+             (!candidate.format.starts_with(kCompactDate) || IsOfOurTimes(text));
     else if (candidate.date)
       fits = contract::DecodeIsoDate(text, &days) == contract::Decoded::kOk;
     else
@@ -81,6 +79,19 @@ uint64_t TimeBits(std::string_view text, int64_t* zoned) {
     if (fits && candidate.format.empty() && !candidate.date && time.has_zone) ++*zoned;
   }
   return bits;
+}
+
+// The same with day and month the other way round; itself where that is no form that people use.
+std::string TwinOf(std::string format) {
+  for (const char* begin : {"%d/%m", "%d-%m", "%m/%d", "%m-%d"})
+    if (format.starts_with(begin)) return std::swap(format[1], format[4]), format;
+  return format;
+}
+
+uint64_t CompactDateBit() {
+  for (size_t i = 0; i < TimeCandidates().size(); ++i)
+    if (TimeCandidates()[i].format == kCompactDate) return TimeBit(i);
+  return 0;
 }
 
 bool IsBooleanWord(std::string_view text) {
@@ -130,6 +141,7 @@ void TextProfile::Add(std::string_view text, const std::function<ValuePlace()>& 
     }
     if (plain && contract::DecodeInteger(text, INT64_MIN, INT64_MAX, &integer) == contract::Decoded::kOk) bits |= kInteger;
     if (digits > 0 && contract::DecodeDouble(text, &real) == contract::Decoded::kOk) bits |= kDouble;
+    if (digits > 0) bits |= AddStyles(text);
     bits |= TimeBits(text, &zoned_);
   }
   Group& group = groups_[bits];
@@ -179,7 +191,12 @@ std::vector<int> TextProfile::CoverTimes(bool dates, bool formats) const {
     const int64_t before = most;
     for (size_t i = 0; i < TimeCandidates().size(); ++i) {
       const TimeCandidate& candidate = TimeCandidates()[i];
-      if (candidate.date != dates || (!formats && !candidate.format.empty())) continue;
+      if (candidate.date != dates || (!formats && !candidate.format.empty()) || candidate.format == kCompactDate) continue;
+      // Day and month both ways in one column: each value up to the 12th would be read in either.
+      const bool turned = std::any_of(chosen.begin(), chosen.end(), [&](int c) {
+        return !candidate.format.empty() && TimeCandidates()[static_cast<size_t>(c)].format == TwinOf(candidate.format);
+      });
+      if (turned) continue;
       const int64_t fitting = Fitting(covered | TimeBit(i));
       if (fitting > most) {
         most = fitting;
@@ -200,9 +217,20 @@ InferredType TextProfile::Infer(const InferOptions& options) const {
   const auto allowed = static_cast<int64_t>(options.tolerance * static_cast<double>(values_));
   const auto enough = [&](uint64_t bits) { return bits != 0 && Fitting(bits) >= values_ - allowed; };
   if (enough(kBoolean)) return {DataType::Of(TypeKind::kBoolean), {}};
+  if (options.formats && Fitting(CompactDateBit()) == values_) {
+    result.type = DataType::Of(TypeKind::kDate);
+    result.formats = {kCompactDate};
+    result.doubt = "CHECK: numbers of eight digits that are all dates";
+    return result;
+  }
+  if (options.formats && InferStyle(allowed, &result)) return result;
   if (!leading_zero_ && enough(kInteger)) return {DataType::Of(TypeKind::kBigint), {}};
-  if (!leading_zero_ && enough(kDecimal) && scale_ <= 8 && whole_digits_ + scale_ <= 30)
-    return {DataType::Decimal(std::clamp(whole_digits_ + scale_ + 4, 12, 38), std::max(scale_, 0)), {}};
+  if (!leading_zero_ && enough(kDecimal) && scale_ <= 8 && whole_digits_ + scale_ <= 30) {
+    result.type = DataType::Decimal(std::clamp(whole_digits_ + scale_ + 4, 12, 38), std::max(scale_, 0));
+    if (scale_ == 3 && styles_[0].grouped && !styles_[0].fraction && Fitting(StyleBit(0)) == values_)
+      result.doubt = "CHECK: if 1.234 is a thousand and more here: type bigint, decimal: \",\", thousands: \".\"";
+    return result;
+  }
   if (!leading_zero_ && enough(kDouble)) return {DataType::Of(TypeKind::kDouble), {}};
   for (const bool dates : {true, false}) {
     uint64_t bits = 0;
@@ -221,9 +249,7 @@ InferredType TextProfile::Infer(const InferOptions& options) const {
       // Beside other formats ISO is spelt out; a time of day with fractions or a zone would need one more.
       if (format.empty()) format = dates ? "%Y-%m-%d" : "%Y-%m-%d %H:%M:%S";
       result.formats.push_back(format);
-      std::string twin = format;
-      if (format.starts_with("%d/%m") || format.starts_with("%d-%m")) std::swap(twin[1], twin[4]);
-      if (format.starts_with("%m/%d") || format.starts_with("%m-%d")) std::swap(twin[1], twin[4]);
+      const std::string twin = TwinOf(format);
       for (size_t t = 0; twin != format && t < TimeCandidates().size(); ++t)
         result.day_or_month_first |= TimeCandidates()[t].format == twin && Fitting(TimeBit(t)) >= Fitting(TimeBit(static_cast<size_t>(i)));
     }
@@ -239,10 +265,9 @@ int64_t TextProfile::CountMisfits(const InferredType& type, const std::string& c
       fits = kBoolean;
       break;
     case TypeKind::kBigint:
-      fits = kInteger;
-      break;
     case TypeKind::kDecimal:
-      fits = kDecimal;
+      fits = type.type.kind == TypeKind::kBigint ? kInteger : kDecimal;
+      if (const auto style = StyleIndex(type.numbers)) fits = StyleBit(*style);
       break;
     case TypeKind::kDouble:
       fits = kDouble;

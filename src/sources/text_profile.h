@@ -1,5 +1,6 @@
 #pragma once
 // What a column's texts have in common: which types and time formats each of them fits, how many there are, which occur often.
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -9,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "contract/contract.h"
 #include "contract/type.h"
 
 namespace sluice::sources {
@@ -25,7 +27,7 @@ struct Misfit {
 };
 
 struct InferOptions {
-  bool formats = true;      // other time formats than ISO 8601 may be proposed
+  bool formats = true;      // other time formats than ISO 8601, and other numbers than 1234.56, may be proposed
   double tolerance = 0.05;  // the share of values that may be misfits
 };
 
@@ -35,6 +37,15 @@ struct InferredType {
   std::vector<std::string> formats;  // of dates and timestamps; empty: ISO 8601
   bool without_zone = false;         // a timestamp whose texts say no zone
   bool day_or_month_first = false;   // 01/02/2024: both orders fit every value
+  contract::GivenStyle numbers;      // of numbers; nothing: 1234.56
+  std::string doubt;                 // what else the values could be; ""
+};
+
+// What numbers of one style were seen to be like.
+struct StyleSeen {
+  int whole_digits = 0, scale = 0;
+  bool fraction = false, grouped = false, leading_zero = false;
+  std::string odd;  // a value that is written otherwise than 1234.56
 };
 
 class TextProfile {
@@ -67,12 +78,15 @@ class TextProfile {
   };
   int64_t Fitting(uint64_t candidates) const;
   std::vector<int> CoverTimes(bool dates, bool formats) const;
+  bool InferStyle(int64_t allowed, InferredType* result) const;
+  uint64_t AddStyles(std::string_view text);
   void AddShape(std::string_view text);
 
   int64_t values_ = 0, nulls_ = 0, emails_ = 0;
   bool leading_zero_ = false, negative_ = false, many_ = false;
   int whole_digits_ = 0, scale_ = 0;
   int64_t zoned_ = 0;
+  std::array<StyleSeen, 4> styles_;
   std::map<uint64_t, Group> groups_;  // by the bits of the candidates that fit
   std::map<std::string, int64_t> null_words_, distinct_;
   std::unordered_set<uint64_t> hashes_;

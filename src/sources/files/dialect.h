@@ -18,19 +18,28 @@ struct DialectRequest {
   std::string_view sample;  // the file's beginning, decompressed
   bool whole = false;       // the sample is the whole file
   CsvPins pins;
-  std::vector<std::string> expected_names;  // the contract's; empty: not known
-  std::string file;                         // for messages
+  std::vector<std::string> expected_names;     // the contract's; empty: not known
+  std::string file;                            // for messages
+  std::vector<std::string>* doubts = nullptr;  // given: what is unsure is guessed as well as can be, and the doubts are added here
 };
 
-// Errors: kData "unsure-dialect"; kUser "bad-dialect" (a pinned delimiter that is no single byte).
+// Errors: kData "unsure-dialect"; kUser "bad-dialect" (a pinned quote that is no single byte).
 Result<formats::CsvDialect> DetectDialect(const DialectRequest& request);
 
 // A file whose first lines equal, byte for byte, those of a file of known dialect has the same: the header's line and all
 // before it. Only for dialects with a header.
 bool SameHead(const formats::CsvDialect& dialect, std::string_view known_sample, std::string_view sample);
 
-// Error kData "unsupported-encoding": UTF-16 or UTF-32 (by byte order mark, or by its zeros), or text of which more than 5% of
-// the lines are no UTF-8 (probably Windows-1252 or another 8-bit code). Fewer such lines are refused one by one when read.
-Status CheckEncoding(std::string_view sample, const std::string& file);
+struct EncodingRequest {
+  std::string_view sample;  // the file's beginning, decompressed
+  bool whole = false;
+  std::string pinned;                          // canonical; "" = not pinned
+  std::string file;                            // for messages
+  std::vector<std::string>* doubts = nullptr;  // as above
+};
+// The file's encoding, canonical, "" for UTF-8: what its byte order mark says, else what is pinned. Without both it is UTF-8. Error
+// kData "unsure-encoding": by its zeros it is UTF-16 or UTF-32 without a mark, or more than 5% of its lines (and at least two) are no
+// UTF-8. Fewer such lines are refused one by one when read.
+Result<std::string> DetectEncoding(const EncodingRequest& request);
 
 }  // namespace sluice::sources

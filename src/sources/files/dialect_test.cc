@@ -120,7 +120,7 @@ TEST(Dialect, PinsAreKept) {
   auto dialect = Detect("junk\n# c\n1\t\"a\n", {.pins = pins});
   ASSERT_TRUE(dialect);
   EXPECT_EQ(*dialect, (formats::CsvDialect{'\t', '\0', '\0', '#', false, 1}));
-  EXPECT_EQ(Detect("a", {.pins = {.delimiter = "ab"}}).error().code, "bad-dialect");
+  EXPECT_EQ(Detect("a", {.pins = {.quote = "ab"}}).error().code, "bad-dialect");
 }
 
 TEST(Dialect, AnEmptyFileHasAnyDialect) {
@@ -142,21 +142,91 @@ TEST(Dialect, FilesThatBeginAlikeShareIt) {
   EXPECT_FALSE(SameHead(dialect, "a\n", "a\n"));
 }
 
-TEST(Encoding, AcceptsUtf8AndAFewBadLines) {
-  EXPECT_TRUE(CheckEncoding("id,name\n1,caf\xc3\xa9\n", "f"));
-  EXPECT_TRUE(CheckEncoding("\xef\xbb\xbfid\n", "f"));
-  EXPECT_TRUE(CheckEncoding(Rows("id,name\n", "1,a\n", 100) + "2,\xff\n3,\xfe\n", "f"));
-  EXPECT_TRUE(CheckEncoding("", "f"));
+Result<std::string> EncodingOf(std::string_view sample, const std::string& pinned = "") {
+  return DetectEncoding({sample, true, pinned, "f", nullptr});
 }
 
-TEST(Encoding, NamesTheOthers) {
-  const auto message = [](std::string_view text) { return CheckEncoding(text, "f").error().message; };
-  EXPECT_EQ(message(std::string_view("\xff\xfei\0d\0\n\0", 8)), "f is UTF-16; only UTF-8 can be read");
-  EXPECT_EQ(message(std::string_view("i\0d\0,\0n\0\n\0", 10)), "f is UTF-16 (without a byte order mark); only UTF-8 can be read");
-  EXPECT_EQ(message(std::string_view("\xff\xfe\0\0i\0\0\0", 8)), "f is UTF-32; only UTF-8 can be read");
-  const auto latin = CheckEncoding("id,name\n1,caf\xe9\n2,z\xfcrich\n", "f");
-  EXPECT_EQ(latin.error().code, "unsupported-encoding");
-  EXPECT_NE(latin.error().message.find("not UTF-8 in 2 of its first 3 lines"), std::string::npos);
+TEST(Dialect, FindsDelimitersOfSeveralBytes) {
+  for (const std::string d : {"||", "|~|", "~|~", "::"}) {
+    std::string text = "id" + d + "name" + d + "at\n1" + d + "a" + d + "x\n2" + d + d + "y\n";
+    auto dialect = Detect(text);
+    ASSERT_TRUE(dialect) << d << dialect.error().ToString();
+    EXPECT_EQ(dialect->delimiter_text(), d);
+    EXPECT_TRUE(dialect->header);
+  }
+  EXPECT_EQ(Detect("id|x|name\n1||a\n2||b\n")->delimiter_text(), "|");
+  EXPECT_EQ(Detect("id|name||\n1|a||\n2|b|c|d\n", {.pins = {.header = true}})->delimiter_text(), "|");
+  EXPECT_EQ(Detect("id,address\n1,fe80::1\n2,fe80::2\n")->delimiter_text(), ",");
+  EXPECT_EQ(Detect("a<>b\n1<>2\n", {.pins = {.delimiter = "<>"}})->delimiter_text(), "<>");
+}
+
+TEST(Dialect, FindsDelimitersAtTheEndOfRecords) {
+  EXPECT_TRUE(Detect("id,name\n1,a,\n2,b,\n")->trailing_delimiter);
+  EXPECT_EQ(Detect("id,name\n1,a,\n2,b,\n")->skip, 0);
+  EXPECT_TRUE(Detect("id,name\n1,a,\n")->trailing_delimiter);
+  EXPECT_FALSE(Detect("id,name,\n1,a,\n2,b,\n", {.pins = {.header = true}})->trailing_delimiter);
+  EXPECT_FALSE(Detect("id,name,x\n1,a,\n2,b,\n")->trailing_delimiter);
+  auto titled = Detect("A report of June\nid,name\n1,a,\n2,b,\n");
+  ASSERT_TRUE(titled);
+  EXPECT_TRUE(titled->trailing_delimiter);
+  EXPECT_EQ(titled->skip, 1);
+  EXPECT_FALSE(SameHead(*Detect("id,name\n1,a\n2,b\n"), "id,name\n1,a\n", "id,name\n3,c,\n"));
+}
+
+TEST(Dialect, AHeaderThatLacksANameIsUnsure) {
+  EXPECT_EQ(Detect("model,cyl\nMazda,21,6\nDatsun,22,4\n").error().code, "unsure-dialect");
+  EXPECT_EQ(Detect("Report,2024\nid,n,m\n1,2,3\n4,5,6\n")->skip, 1);  // another header follows
+}
+
+TEST(Dialect, SeveralHeaderRowsAreOneHeader) {
+  auto dialect = Detect("2024,,2025\nQ1,Q2,Q1\n1,2,3\n", {.pins = {.header = true, .header_rows = 2}, .names = {"2024 Q2"}});
+  ASSERT_TRUE(dialect);
+  EXPECT_EQ(dialect->header_rows, 2);
+  EXPECT_EQ(dialect->skip, 0);
+}
+
+TEST(Dialect, AGuessThatIsAcceptedIsADoubt) {
+  std::vector<std::string> doubts;
+  auto dialect = DetectDialect({"red,large\nblue,small\nred,small\n", true, {}, {}, "f", &doubts});
+  ASSERT_TRUE(dialect);
+  EXPECT_EQ(doubts, std::vector<std::string>{"its first line may be a header or a record: every column is text"});
+  doubts.clear();
+  ASSERT_TRUE(DetectDialect({"just words\nand more\n", true, {}, {}, "f", &doubts}));
+  EXPECT_FALSE(doubts.empty());
+}
+
+TEST(Encoding, IsUtf8AlsoWithAFewBadLines) {
+  EXPECT_EQ(*EncodingOf("id,name\n1,caf\xc3\xa9\n"), "");
+  EXPECT_EQ(*EncodingOf("\xef\xbb\xbfid\n"), "");
+  EXPECT_EQ(*EncodingOf(Rows("id,name\n", "1,a\n", 100) + "2,\xff\n3,\xfe\n"), "");
+  EXPECT_EQ(*EncodingOf(""), "");
+}
+
+TEST(Encoding, AByteOrderMarkSaysMoreThanAPin) {
+  EXPECT_EQ(*EncodingOf(std::string_view("\xff\xfei\0d\0\n\0", 8)), "utf-16le");
+  EXPECT_EQ(*EncodingOf(std::string_view("\xfe\xff\0i\0d\0\n", 8), "windows-1252"), "utf-16be");
+  EXPECT_EQ(*EncodingOf(std::string_view("\xff\xfe\0\0i\0\0\0", 8)), "utf-32le");
+  EXPECT_EQ(*EncodingOf("\xef\xbb\xbfid\n", "windows-1252"), "");
+}
+
+TEST(Encoding, StopsWhereItIsUnsureAndSaysWhatToPin) {
+  EXPECT_EQ(EncodingOf(std::string_view("i\0d\0,\0n\0\n\0", 10)).error().message, "f looks like utf-16le without a byte order mark");
+  EXPECT_EQ(EncodingOf(std::string_view("\0i\0d\0,\0n\0\n", 10)).error().message, "f looks like utf-16be without a byte order mark");
+  const auto latin = EncodingOf("id,name\n1,caf\xe9\n2,z\xfcrich\n");
+  EXPECT_EQ(latin.error().code, "unsure-encoding");
+  EXPECT_EQ(latin.error().message, "f is not UTF-8 in 2 of its first 3 lines; in Windows-1252 line 2 has \"1,caf\xc3\xa9\"");
+  EXPECT_NE(latin.error().hint.find("encoding: windows-1252"), std::string::npos);
+  EXPECT_EQ(*EncodingOf("id,name\n1,caf\xe9\n2,z\xfcrich\n", "iso-8859-1"), "iso-8859-1");
+  EXPECT_EQ(*EncodingOf("id,name\n1,caf\xe9\n2,z\xfcrich\n", "utf-8"), "");
+  const auto other = EncodingOf("id,name\n1,caf\x81\n2,z\x8frich\n");
+  EXPECT_EQ(other.error().message, "f is not UTF-8 in 2 of its first 3 lines, nor Windows-1252");
+}
+
+TEST(Encoding, AGuessThatIsAcceptedIsADoubt) {
+  std::vector<std::string> doubts;
+  EXPECT_EQ(*DetectEncoding({"id\ncaf\xe9\nz\xfcrich\n", true, "", "f", &doubts}), "windows-1252");
+  ASSERT_EQ(doubts.size(), 1u);
+  EXPECT_NE(doubts[0].find("read as windows-1252"), std::string::npos);
 }
 
 }  // namespace

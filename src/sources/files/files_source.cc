@@ -8,6 +8,7 @@
 
 #include "core/text.h"
 #include "formats/bytes.h"
+#include "formats/encoding.h"
 #include "sources/files/dialect.h"
 #include "sources/files/listing.h"
 #include "sources/profile.h"
@@ -53,13 +54,19 @@ class FilesSource : public Source {
     SLUICE_TRY(file->compression, CompressionOf(file->object.key));
     if (spec_.read.format == FileFormat::kParquet) return CheckParquet(*file);
     SLUICE_TRY(formats::Sample sample, formats::ReadSample(*store_, file->object.key, file->compression, kSampleBytes));
-    SLUICE_CHECK(CheckEncoding(sample.bytes, store_->Uri(file->object.key)));
+    std::vector<std::string>* doubts = spec_.accept_guesses ? &file->doubts : nullptr;
+    const std::string uri = store_->Uri(file->object.key);
+    auto encoding = DetectEncoding({sample.bytes, sample.whole, spec_.read.encoding, uri, doubts});
+    if (!encoding) return Fail(std::move(encoding).error().At(spec_.read.where));
+    file->encoding = *std::move(encoding);
+    file->marked = !formats::EncodingOfMark(sample.bytes).empty();
     if (spec_.read.format != FileFormat::kCsv) return Ok();
+    SLUICE_TRY(sample.bytes, formats::TranscodeText(sample.bytes, file->encoding, sample.whole));
     if (*known && SameHead((*known)->dialect, (*known)->sample, sample.bytes)) {
       file->csv = (*known)->dialect;
       return Ok();
     }
-    DialectRequest request{sample.bytes, sample.whole, spec_.read.csv, ExpectedNames(), store_->Uri(file->object.key)};
+    DialectRequest request{sample.bytes, sample.whole, spec_.read.csv, ExpectedNames(), uri, doubts};
     auto dialect = DetectDialect(request);
     if (!dialect) return Fail(std::move(dialect).error().At(spec_.read.where));
     file->csv = *dialect;

@@ -29,6 +29,7 @@ class Splitter {
 
  private:
   static bool IsNewline(char c) { return c == '\n' || c == '\r'; }
+  bool AtDelimiter() const { return text_[at_] == dialect_.delimiter && text_.substr(at_ + 1).starts_with(dialect_.delimiter_rest); }
 
   // False where the sample ends before the record does.
   bool ReadRecord(SplitRecord* record) {
@@ -53,7 +54,7 @@ class Splitter {
       std::string field;
       const bool quoted = dialect_.quote != '\0' && at_ < text_.size() && text_[at_] == dialect_.quote;
       if (quoted && !ReadQuoted(&field)) return false;
-      if (quoted && at_ < text_.size() && text_[at_] != dialect_.delimiter && !IsNewline(text_[at_])) {
+      if (quoted && at_ < text_.size() && !AtDelimiter() && !IsNewline(text_[at_])) {
         record->broken = true;
         if (line_ != start_line) {
           at_ = start;
@@ -71,13 +72,13 @@ class Splitter {
         ended_ = true;
         return true;
       }
-      ++at_;  // the delimiter
+      at_ += dialect_.delimiter_size();
     }
   }
 
   void ReadPlain(std::string* field) {
     const size_t start = at_;
-    while (at_ < text_.size() && text_[at_] != dialect_.delimiter && !IsNewline(text_[at_])) ++at_;
+    while (at_ < text_.size() && !AtDelimiter() && !IsNewline(text_[at_])) ++at_;
     *field = text_.substr(start, at_ - start);
   }
 

@@ -1,0 +1,90 @@
+// inspect: how one file is written, and what its contract may be.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/file_args.h"
+#include "core/counted.h"
+#include "core/text.h"
+
+namespace sluice::cli {
+namespace {
+
+nlohmann::ordered_json ToJson(const sources::Misfit& misfit) {
+  return {
+      {"line", misfit.place.line}, {"row", misfit.place.row}, {"column", misfit.column}, {"value", misfit.value}, {"message", misfit.why}};
+}
+
+nlohmann::ordered_json ToJson(const sources::Inspection& seen) {
+  nlohmann::ordered_json out = {
+      {"file", seen.file}, {"format", seen.format}, {"bytes", seen.input.object.size}, {"records", seen.profile.records}};
+  if (seen.format != "parquet") out["encoding"] = seen.input.encoding.empty() ? "utf-8" : seen.input.encoding;
+  const formats::CsvDialect& csv = seen.input.csv;
+  if (seen.format == "csv")
+    out["dialect"] = {{"delimiter", ShownDelimiter(csv)},
+                      {"quote", ShownCharacter(csv.quote)},
+                      {"escape", ShownCharacter(csv.escape)},
+                      {"header", csv.header},
+                      {"skip", csv.skip}};
+  if (!seen.input.doubts.empty()) out["guesses"] = seen.input.doubts;
+  for (const auto& column : seen.profile.columns)
+    out["columns"].push_back({{"field", column.field},
+                              {"type", column.inferred.type.ToString()},
+                              {"nulls", column.nulls},
+                              {"distinct", column.distinct_count},
+                              {"misfits", column.misfits}});
+  out["unreadable"] = seen.profile.unreadable;
+  out["misfits"] = nlohmann::ordered_json::array();
+  for (const auto& misfit : seen.profile.misfits) out["misfits"].push_back(ToJson(misfit));
+  out["read"] = seen.read_yaml;
+  out["contract"] = seen.contract_yaml;
+  return out;
+}
+
+std::string Misfit(const sources::Misfit& misfit) {
+  const std::string at = misfit.place.line > 0 ? fmt::format("line {}", misfit.place.line) : fmt::format("row {}", misfit.place.row);
+  std::string value = misfit.value.size() > 60 ? misfit.value.substr(0, 57) + "..." : misfit.value;
+  for (char& c : value)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  if (!IsValidUtf8(value)) value = "…";
+  return fmt::format("{}  {}{}  {}", at, misfit.column.empty() ? "" : misfit.column + "=", value, misfit.why);
+}
+
+void Print(std::ostream& out, const sources::Inspection& seen) {
+  const auto lines = DescribeFile(seen.format, seen.input);
+  out << fmt::format("# {}: {}\n", seen.file, lines[0]);
+  for (size_t i = 1; i < lines.size(); ++i) out << "# " << lines[i] << "\n";
+  const auto& profile = seen.profile;
+  out << fmt::format("# {} {}{}\n", Counted(profile.records, "record"), profile.whole ? "in all" : "looked at",
+                     profile.unreadable > 0 ? fmt::format(", {} broken", FormatCount(profile.unreadable)) : "");
+  std::vector<std::vector<std::optional<std::string>>> rows;
+  for (const auto& column : profile.columns)
+    rows.push_back({column.field, column.inferred.type.ToString(), FormatCount(column.nulls), FormatCount(column.distinct_count),
+                    column.pii, FormatCount(column.misfits)});
+  out << "\n" << RenderTable({"field", "type", "nulls", "distinct", "pii", "do not fit"}, rows, {false, false, true, true, false, true});
+  if (!profile.misfits.empty()) out << "\nrecords that do not fit:\n";
+  for (const auto& misfit : profile.misfits) out << "  " << Misfit(misfit) << "\n";
+  out << "\n" << seen.read_yaml << seen.contract_yaml;
+}
+
+Result<int> InspectOne(Context& context, const FileArgs& args) {
+  SLUICE_TRY(const auto options, OptionsOf(args));
+  auto seen = sources::InspectFile(args.file, options);
+  if (!seen) return Fail(WithOptions(std::move(seen).error()));
+  for (const std::string& doubt : seen->input.doubts) context.io.err << "guessed: " << doubt << "\n";
+  if (context.globals.json)
+    context.io.out << ToJson(*seen).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  else
+    Print(context.io.out, *seen);
+  return kDone;
+}
+
+}  // namespace
+
+int Inspect(Context& context, const FileArgs& args) {
+  const auto result = InspectOne(context, args);
+  return result ? *result : Report(context, result.error());
+}
+
+}  // namespace sluice::cli
