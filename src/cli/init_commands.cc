@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "core/counted.h"
 #include "core/text.h"
+#include "formats/bytes.h"
 #include "sources/discover.h"
 #include "sources/propose.h"
 
@@ -147,8 +148,9 @@ Result<int> InspectOne(Context& context, const std::string& file) {
     context.io.out << ToJson(seen).dump(2) << "\n";
     return kDone;
   }
-  static constexpr const char* kCompressions[] = {"", ", gzip", ", zstd"};
-  context.io.out << fmt::format("# {}: {}{}, {}\n", seen.file, seen.format, kCompressions[static_cast<int>(seen.input.compression)],
+  std::string packed = seen.input.member ? ", zip" : "";
+  if (seen.input.compression != formats::Compression::kNone) packed += fmt::format(", {}", formats::ToString(seen.input.compression));
+  context.io.out << fmt::format("# {}: {}{}, {}\n", seen.file, seen.format, packed,
                                 FormatBytes(seen.input.object.size));
   if (seen.format == "csv") {
     const auto& csv = seen.input.csv;

@@ -27,7 +27,8 @@ struct InputFile {
   store::ObjectMeta object;  // key in IngestRequest::input
   std::string name;          // what _file and messages say; "" = the key
   formats::Compression compression = formats::Compression::kNone;
-  formats::CsvDialect csv;  // read.format == kCsv only
+  formats::CsvDialect csv;        // read.format == kCsv only
+  formats::ArchiveMember member;  // of the object; without one, the object is the file
 };
 
 // A table as it stood when the batch was planned.

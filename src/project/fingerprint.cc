@@ -33,6 +33,24 @@ class Canonical {
   std::string text_;
 };
 
+// Nothing where they are not used, so that fingerprints of before they were there hold.
+void AddOptions(const sources::Read& read, Canonical& out) {
+  const formats::FormatOptions& options = read.options;
+  if (!read.members.empty()) out.Add("members " + read.members);
+  if (read.format == formats::FileFormat::kXlsx) {
+    out.Add(options.xlsx.sheet);
+    out.Add(options.xlsx.range);
+  }
+  if (read.format == formats::FileFormat::kXml) out.Add(options.record);
+  if (read.format != formats::FileFormat::kFixed) return;
+  out.Flag(options.fixed.pad);
+  for (const formats::FixedField& field : options.fixed.fields) {
+    out.Add(field.name);
+    out.Add(field.start);
+    out.Add(field.width);
+  }
+}
+
 void AddRead(const sources::Read& read, Canonical& out) {
   out.Add(read.files);
   out.Choice(read.format);
@@ -41,6 +59,7 @@ void AddRead(const sources::Read& read, Canonical& out) {
   out.Flag(read.csv.header);
   out.Add(read.csv.skip ? std::optional<int64_t>(*read.csv.skip) : std::nullopt);
   out.Choice(read.on_changed_file);
+  AddOptions(read, out);
 }
 
 void AddColumn(const contract::ColumnContract& column, Canonical& out) {

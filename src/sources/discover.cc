@@ -7,6 +7,9 @@
 #include <utility>
 
 #include "core/text.h"
+#include "formats/format.h"
+#include "formats/xml.h"
+#include "formats/zip_archive.h"
 #include "sources/files/files_source.h"
 #include "sources/group_files.h"
 #include "sources/propose.h"
@@ -19,16 +22,37 @@ namespace fs = std::filesystem;
 constexpr int64_t kInitBytesPerFile = 4 << 20;  // looked at of each file by init
 const char* const kConnection = "files";
 
-std::string NameOf(FileFormat format) { return format == FileFormat::kCsv ? "csv" : format == FileFormat::kNdjson ? "ndjson" : "parquet"; }
+std::string NameOf(FileFormat format) { return std::string(formats::TraitsOf(format).name); }
 
 struct Looked {
   std::vector<InputFile> files;
   TableProfile profile;
+  formats::FormatOptions options;
 };
+
+// The element that looks like a record in the first of the files that has any.
+Result<std::string> RecordElement(store::ObjectStore& store, const std::vector<InputFile>& files) {
+  for (const InputFile& file : files) {
+    formats::ReadRequest request;
+    request.store = &store;
+    request.key = file.object.key;
+    request.compression = file.compression;
+    request.member = file.member;
+    SLUICE_TRY(std::string element, formats::DetectRecordElement(request));
+    if (!element.empty()) return element;
+  }
+  return std::string();
+}
+
+// The path of an archive's first member; "" = it has none, or is none.
+std::string InsideOf(store::ObjectStore& store, const std::string& key) {
+  const auto listing = formats::ListArchive(store, key, "");
+  return listing && !listing->members.empty() ? listing->members.front().path : "";
+}
 
 // Lists, detects and reads the files of a glob as a batch would that had ingested those of the ledger.
 Result<Looked> Look(const std::string& folder, const std::string& glob, FileFormat format, const CsvPins& csv,
-                    const ProfileOptions& options, const Ledger& without = {}) {
+                    ProfileOptions options, const Ledger& without = {}) {
   SourceSpec spec;
   spec.connection_type = "files";
   spec.location = folder;
@@ -37,8 +61,14 @@ Result<Looked> Look(const std::string& folder, const std::string& glob, FileForm
   spec.read.csv = csv;
   SLUICE_TRY(const auto source, OpenSource(spec));
   SLUICE_TRY(Offer offer, source->Look(without, Instant{}));
+  if (format == FileFormat::kXml && options.format.record.empty()) {
+    SLUICE_TRY(options.format.record, RecordElement(source->store(), offer.files));
+    if (options.format.record.empty()) return Looked{std::move(offer.files), {.format = format}, {}};
+  }
+  if (offer.files.empty() && !offer.skipped.empty())
+    return Fail(DataError("nothing-to-propose", fmt::format("{}: {}", offer.skipped[0].key, offer.skipped[0].why)));
   SLUICE_TRY(TableProfile profile, ProfileFiles(source->store(), offer.files, format, options));
-  return Looked{std::move(offer.files), std::move(profile)};
+  return Looked{std::move(offer.files), std::move(profile), options.format};
 }
 
 // Matches this file only, whatever its name has in it.
@@ -69,6 +99,10 @@ Error NoColumns(const std::string& files, FileFormat format, const Looked& looke
   if (format == FileFormat::kNdjson && has_bytes)
     return UserError("nothing-to-propose", files + " has no line that is a JSON object")
         .Hint(fmt::format("make a line of each record: jq -c '.[]' {} > new.ndjson (of one array; of one object: jq -c .)", files));
+  if (format == FileFormat::kJson && has_bytes)
+    return UserError("nothing-to-propose", files + " has no JSON object, neither by itself nor in an array").Hint("look at one that has records");
+  if (format == FileFormat::kXml && has_bytes)
+    return UserError("nothing-to-propose", files + " has no element that looks like a record").Hint("look at one that has records");
   return UserError("nothing-to-propose", files + " is empty").Hint("look at one that has records");
 }
 
@@ -93,6 +127,7 @@ void AddSource(const FileGroup& group, Looked looked, ProjectProposal* out) {
   source.connection = kConnection;
   source.files = group.glob;
   source.csv = SharedDialect(looked.files);
+  source.options = looked.options;
   const auto files = static_cast<int64_t>(looked.files.size());
   source.profile = std::move(looked.profile);
   int64_t misfits = source.profile.unreadable;
@@ -188,7 +223,8 @@ Result<Inspection> InspectFile(const std::string& path, const InspectOptions& op
   if (!fs::is_regular_file(path, failed)) return Fail(UserError("no-such-file", fmt::format("there is no file {}", path)));
   const fs::path full = fs::absolute(path);
   const std::string name = full.filename().string();
-  const Grouping grouping = GroupFiles({name});
+  SLUICE_TRY(const auto store, store::OpenStore(full.parent_path().string()));
+  const Grouping grouping = GroupFiles({name}, [&](const std::string& key) { return InsideOf(*store, key); });
   if (grouping.groups.empty()) return Fail(UserError("unknown-format", fmt::format("{}: {}", path, grouping.skipped[0].why)));
   const FileFormat format = grouping.groups[0].format;
   ProfileOptions profile_options;
@@ -215,7 +251,7 @@ Result<ProjectProposal> ProposeProject(const ProposeRequest& request) {
   std::erase_if(keys, [&](const std::string& key) {
     return std::any_of(tables.begin(), tables.end(), [&](const std::string& table) { return LiesIn(key, table); });
   });
-  Grouping grouping = GroupFiles(keys);
+  Grouping grouping = GroupFiles(keys, [&](const std::string& key) { return InsideOf(*store, key); });
   ProjectProposal out;
   out.skipped = std::move(grouping.skipped);
   for (const FileGroup& group : grouping.groups) SLUICE_CHECK(AddGroup(request.from, group, &out));
@@ -223,7 +259,7 @@ Result<ProjectProposal> ProposeProject(const ProposeRequest& request) {
   if (out.sources.empty()) {
     const std::string why = out.skipped.empty() ? "it is empty" : out.skipped.front().key + ": " + out.skipped.front().why;
     return Fail(UserError("nothing-to-propose", fmt::format("no file below {} can be made a source; {}", request.from, why))
-                    .Hint("CSV, NDJSON and Parquet files can be read, also with gzip or zstd"));
+                    .Hint("CSV, NDJSON, JSON, XML, Excel, Parquet, ORC and Avro files can be read, packed ones too"));
   }
   const std::string name = TableName(request.project_name.empty() ? FolderName(request.from) : request.project_name);
   out.files["sluice.yml"] = ProjectYaml(name, request.connection_path.empty() ? request.from : request.connection_path);

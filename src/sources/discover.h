@@ -18,7 +18,7 @@ struct InspectOptions {
 // What one file holds.
 struct Inspection {
   std::string file;    // as given
-  std::string format;  // "csv", "ndjson", "parquet"
+  std::string format;  // as formats::TraitsOf names it
   InputFile input;     // size, compression, dialect
   TableProfile profile;
   std::string contract_yaml;  // a source's `contract:` as it could be

@@ -191,13 +191,9 @@ std::string Contract(const TableProfile& profile, const std::string& indent) {
   return out;
 }
 
-std::string FormatName(FileFormat format) {
-  return format == FileFormat::kCsv ? "csv" : format == FileFormat::kNdjson ? "ndjson" : "parquet";
-}
-
 // What detection may not be able to repeat on every file is pinned.
 std::string ReadKeys(const SourceProposal& source) {
-  std::string keys = fmt::format("files: {}, format: {}", YamlText(source.files), FormatName(source.profile.format));
+  std::string keys = fmt::format("files: {}, format: {}", YamlText(source.files), formats::TraitsOf(source.profile.format).name);
   if (source.profile.format == FileFormat::kCsv) {
     if (source.csv.delimiter != ',')
       keys += ", delimiter: " + (source.csv.delimiter == '\t' ? std::string("tab") : YamlText(std::string(1, source.csv.delimiter)));
@@ -205,6 +201,7 @@ std::string ReadKeys(const SourceProposal& source) {
     if (!source.csv.header) keys += ", header: false";
     if (source.csv.skip > 0) keys += fmt::format(", skip: {}", source.csv.skip);
   }
+  if (!source.options.record.empty()) keys += ", record: " + YamlText(source.options.record);
   return "{ " + keys + " }";
 }
 

@@ -14,6 +14,7 @@ struct SourceProposal {
   std::string connection;  // "" = left out
   std::string files;       // glob under the connection's path
   formats::CsvDialect csv;
+  formats::FormatOptions options;
   TableProfile profile;
 };
 

@@ -31,7 +31,8 @@ struct InputFile {
   store::ObjectMeta object;  // key under the connection's path
   std::string name;          // what _file and messages say; "" = the key
   formats::Compression compression = formats::Compression::kNone;
-  formats::CsvDialect csv;  // format csv only
+  formats::CsvDialect csv;        // format csv only
+  formats::ArchiveMember member;  // of the object; without one, the object is the file
 };
 
 struct Skipped {
