@@ -303,9 +303,9 @@ void JsonColumns::Append(std::string_view line) {
   Refuse(line, code == simdjson::UTF8_ERROR ? "encoding" : "json", MessageOf(code));
 }
 
-void JsonColumns::Refuse(std::string_view line, std::string rule, std::string message, std::string column) {
+void JsonColumns::Refuse(std::string_view line, std::string rule, std::string message) {
   impl_->violations.push_back(
-      {static_cast<int64_t>(impl_->root.size()), std::move(column), std::move(rule), contract::CutValue(line), std::move(message), false});
+      {static_cast<int64_t>(impl_->root.size()), "", std::move(rule), contract::CutValue(line), std::move(message), false});
   impl_->root.AppendNull();
 }
 

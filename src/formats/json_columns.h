@@ -25,8 +25,8 @@ class JsonColumns {
   // The texts given must live until Finish, with kJsonPadding readable bytes behind each. A line that is no acceptable record
   // becomes a row of NULLs with one violation.
   void Append(std::string_view line);
-  // A row of NULLs with this violation, of a column or ("") of the whole record.
-  void Refuse(std::string_view line, std::string rule, std::string message, std::string column = "");
+  // A row of NULLs with this violation.
+  void Refuse(std::string_view line, std::string rule, std::string message);
   // The rows, and all violations by row, one per (row, column).
   Result<std::shared_ptr<arrow::RecordBatch>> Finish(std::vector<contract::Violation>* violations);
 

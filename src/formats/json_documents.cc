@@ -15,14 +15,6 @@ constexpr size_t kKnownDepth = 4096;  // deeper brackets are counted, not told a
 
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-size_t IndentOfLine(std::string_view text, size_t position) {
-  const size_t newline = position == 0 ? std::string_view::npos : text.rfind('\n', position - 1);
-  const size_t begin = newline == std::string_view::npos ? 0 : newline + 1;
-  size_t at = begin;
-  while (at < position && (text[at] == ' ' || text[at] == '\t')) ++at;
-  return at - begin;
-}
-
 }  // namespace
 
 DocumentReader::DocumentReader(std::unique_ptr<ByteSource> source, int64_t block_bytes, int64_t max_record_bytes, std::string uri)
@@ -118,12 +110,23 @@ bool DocumentReader::ScanBetween() {
 void DocumentReader::Begin(Mode mode) {
   mode_ = mode;
   record_begin_ = at_;
-  indent_ = IndentOfLine(pending_, at_);
+  indent_ = IndentAt(at_).blanks;
   depth_ = 0;
   is_array_.clear();
   before_ = 0;
   broken_.clear();
   cut_ = false;
+}
+
+// Of the line that `position` stands in, up to there.
+DocumentReader::Indent DocumentReader::IndentAt(size_t position) const {
+  const size_t newline = position == 0 ? std::string::npos : pending_.rfind('\n', position - 1);
+  Indent indent = newline == std::string::npos ? before_block_ : Indent{};
+  for (size_t at = newline == std::string::npos ? 0 : newline + 1; at < position && indent.goes_on; ++at) {
+    indent.goes_on = pending_[at] == ' ' || pending_[at] == '\t';
+    indent.blanks += indent.goes_on;
+  }
+  return indent;
 }
 
 void DocumentReader::Push(char bracket) {
@@ -269,7 +272,7 @@ void DocumentReader::EndRecord(size_t end) {
   line.length = static_cast<uint32_t>(length);
   if (!broken_.empty()) {
     line.wrong = static_cast<int32_t>(wrong_.size());
-    wrong_.push_back({"", line.cut ? "length" : "json",
+    wrong_.push_back({line.cut ? "length" : "json",
                       fmt::format("not valid JSON: {}; what follows it up to the next line that begins a document belongs to this record{}", broken_,
                                   line.cut ? ", of which only the beginning is kept" : "")});
   }
@@ -322,6 +325,7 @@ std::unique_ptr<LineBlock> DocumentReader::Cut() {
   block->wrong = std::exchange(wrong_, {});
   row_ += static_cast<int64_t>(block->lines.size());
   block_line_ += LineOf(end);
+  before_block_ = IndentAt(end);
   std::string rest = pending_.substr(end);
   block->bytes = std::exchange(pending_, std::move(rest));
   block->bytes.resize(end);

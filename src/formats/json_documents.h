@@ -23,7 +23,13 @@ class DocumentReader {
   enum class Mode { kBetween, kDocument, kString, kScalar, kResync };
   enum class Array { kNone, kOpen, kUnknown };  // kUnknown: its brackets may be among what was refused
 
+  struct Indent {
+    size_t blanks = 0;
+    bool goes_on = true;  // nothing else was there yet
+  };
+
   Status Fill();
+  Indent IndentAt(size_t position) const;
   bool Scan();  // up to the end of a record; false: more bytes are needed
   bool ScanBetween();
   bool ScanDocument();
@@ -52,6 +58,7 @@ class DocumentReader {
   Array array_ = Array::kNone;
   int64_t array_line_ = 0;
   size_t record_begin_ = 0, indent_ = 0;
+  Indent before_block_;  // of the line that the block begins in
   int64_t depth_ = 0;
   std::vector<bool> is_array_;  // the brackets that are open, up to a depth
   char before_ = 0;             // the last byte of the document that is no white space

@@ -21,7 +21,7 @@ class JsonTexts : public RawBlock {
       const LineBlock::Line& line = block_->lines[i];
       if (line.wrong >= 0) {
         const LineBlock::Wrong& wrong = block_->wrong[static_cast<size_t>(line.wrong)];
-        columns.Refuse(block_->text(i), wrong.rule, wrong.message, wrong.column);
+        columns.Refuse(block_->text(i), wrong.rule, wrong.message);
       } else if (line.cut) {
         columns.Refuse(block_->text(i), "length", CutRecordMessage(max_record_bytes_));
       } else {

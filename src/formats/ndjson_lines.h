@@ -23,7 +23,7 @@ struct LineBlock {
   std::string bytes;  // padded by kJsonPadding
   std::vector<Line> lines;
   struct Wrong {
-    std::string column, rule, message;  // "" = of the whole record
+    std::string rule, message;
   };
   std::vector<Wrong> wrong;
   std::vector<int64_t> offsets;  // of each line in the file, where the texts are not the file's own

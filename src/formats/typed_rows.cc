@@ -114,6 +114,26 @@ Status RefuseDuplicateFields(const ReadRequest& request, const std::vector<std::
   return Ok();
 }
 
+// Times of nanoseconds are proposed as ours, of microseconds: a value that would lose something is refused when it comes.
+std::shared_ptr<arrow::DataType> InMicroseconds(const std::shared_ptr<arrow::DataType>& type) {
+  const auto field = [&](int i) { return type->field(i)->WithType(InMicroseconds(type->field(i)->type())); };
+  switch (type->id()) {
+    case arrow::Type::TIMESTAMP:
+      return arrow::timestamp(arrow::TimeUnit::MICRO, static_cast<const arrow::TimestampType&>(*type).timezone());
+    case arrow::Type::LIST:
+      return arrow::list(field(0));
+    case arrow::Type::MAP:
+      return std::make_shared<arrow::MapType>(field(0));
+    case arrow::Type::STRUCT: {
+      arrow::FieldVector fields;
+      for (int i = 0; i < type->num_fields(); ++i) fields.push_back(field(i));
+      return arrow::struct_(fields);
+    }
+    default:
+      return type;
+  }
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const TypedPlan>> PlanTyped(const ReadRequest& request, const std::vector<std::string>& names) {
@@ -136,7 +156,7 @@ Result<std::vector<contract::Field>> NewTypedColumns(const ReadRequest& request,
   for (const std::string& name : NewColumnNames(request, schema.field_names())) {
     const auto same = [&](const std::shared_ptr<arrow::Field>& field) { return Trim(field->name()) == name; };
     const auto& all = schema.fields();
-    auto type = contract::FromArrow(*(*std::find_if(all.begin(), all.end(), same))->type());
+    auto type = contract::FromArrow(*InMicroseconds((*std::find_if(all.begin(), all.end(), same))->type()));
     if (!type) {
       Error error = std::move(type).error();
       error.message = fmt::format("{}, column \"{}\": {}", request.store->Uri(request.key), name, error.message);

@@ -118,7 +118,7 @@ class XlsxReader : public RecordReader {
     json += '}';
     if (row.too_long) {
       json.resize(KeptOfCutRecord(json));
-      wrong = {"", "length", CutRecordMessage(request_.max_record_bytes)};
+      wrong = {"length", CutRecordMessage(request_.max_record_bytes)};
     }
     lines_.Add(json, row.number, 0, std::move(wrong));
   }
@@ -127,14 +127,14 @@ class XlsxReader : public RecordReader {
     const auto at = static_cast<size_t>(cell.column - table_.first_column);
     const bool outside = cell.column < table_.first_column || at >= table_.names.size() || table_.names[at].empty();
     const std::string place = fmt::format("{}{}", ColumnLetters(cell.column), row.number);
-    if (outside && wrong->rule.empty()) *wrong = {"", "fields", fmt::format("the cell {} has no column: no name stands over it", place)};
+    if (outside && wrong->rule.empty()) *wrong = {"fields", fmt::format("the cell {} has no column: no name stands over it", place)};
     const FieldShape* column = outside || columns_[at] < 0 ? nullptr : &shape_->children[static_cast<size_t>(columns_[at])];
     if (column == nullptr && !outside && shape_->new_fields == NewFields::kIgnore) return;
     const bool is_wrong = cell.kind == XlsxCell::Kind::kWrong;
     if (is_wrong && column != nullptr && std::find(column->null_tokens.begin(), column->null_tokens.end(), cell.text) != column->null_tokens.end())
       return;
     if (is_wrong && wrong->rule.empty())
-      *wrong = {column == nullptr ? "" : column->name, "type", fmt::format("the cell {} {}{}", place, cell.why, cell.text.empty() ? "" : ": " + cell.text)};
+      *wrong = {"type", fmt::format("the cell {} ({}) {}{}", place, table_.names[at], cell.why, cell.text.empty() ? "" : ": " + cell.text)};
     if (json->size() > 1) *json += ',';
     AppendJsonString(outside ? place : column != nullptr ? (table_.header ? table_.names[at] : column->name) : table_.names[at], json);
     *json += ':';

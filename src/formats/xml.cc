@@ -89,7 +89,7 @@ class RecordGatherer : public XmlListener {
     LineBlock::Wrong wrong;
     if (bytes_ > max_) {
       json.resize(KeptOfCutRecord(json));
-      wrong = {"", "length", CutRecordMessage(static_cast<int64_t>(max_))};
+      wrong = {"length", CutRecordMessage(static_cast<int64_t>(max_))};
     }
     out_->Add(json, line_, offset_, std::move(wrong));
     record_.reset();

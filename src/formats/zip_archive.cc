@@ -135,6 +135,7 @@ Result<Compression> PackedBy(const ZipFile& zip, const Entry& entry) {
 Result<ArchiveListing> ListArchive(store::ObjectStore& store, const std::string& key, const std::string& glob) {
   SLUICE_TRY(const auto zip, ZipFile::Open(store, key));
   ArchiveListing listing;
+  if (zip->empty()) return listing;
   unz_global_info64 info = {};
   if (unzGetGlobalInfo64(zip->raw(), &info) != UNZ_OK) return Fail(zip->ErrorOf("its directory cannot be read"));
   int code = info.number_entry == 0 ? UNZ_END_OF_LIST_OF_FILE : unzGoToFirstFile(zip->raw());
@@ -157,6 +158,7 @@ Result<ArchiveListing> ListArchive(store::ObjectStore& store, const std::string&
 Result<std::unique_ptr<ByteSource>> OpenMember(store::ObjectStore& store, const std::string& key, const ArchiveMember& member) {
   SLUICE_TRY(auto opened, ZipFile::Open(store, key));
   std::shared_ptr<ZipFile> zip = std::move(opened);
+  if (zip->empty()) return Fail(zip->ErrorOf(fmt::format("{} is not in its directory", member.path)));
   const unz64_file_pos place = {member.directory_offset, member.number};
   if (unzGoToFilePos64(zip->raw(), &place) != UNZ_OK) return Fail(zip->ErrorOf(fmt::format("{} is not in its directory", member.path)));
   SLUICE_TRY(Entry entry, CurrentEntry(*zip));

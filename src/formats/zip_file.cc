@@ -88,13 +88,29 @@ Status ObjectWindow::CheckUnchanged() {
 Result<std::unique_ptr<ZipFile>> ZipFile::Open(store::ObjectStore& store, const std::string& key) {
   SLUICE_TRY(store::ObjectMeta meta, store.Head(key));
   std::unique_ptr<ZipFile> zip(new ZipFile(store, std::move(meta), store.Uri(key)));
+  SLUICE_CHECK(zip->FindEnd());
+  if (zip->empty_) return zip;
   zlib_filefunc64_def functions = {OpenWindow, ReadWindow,  WriteNothing,  TellWindow,
                                    SeekWindow, CloseWindow, ErrorOfWindow, &zip->window_};
   zip->file_ = unzOpen2_64("", &functions);
   if (zip->file_ != nullptr) return zip;
-  if (zip->window_.error()) return Fail(*zip->window_.error());
-  return Fail(DataError("truncated-archive", fmt::format("{} has no zip directory at its end", zip->uri_))
-                  .Hint("the upload was probably cut off: ask for the file again"));
+  return Fail(zip->ErrorOf("its directory is not where its end says"));
+}
+
+// The end of the directory must be there to its last byte, which minizip does not ask for; nor does it know an archive without members
+// (APPNOTE.TXT, section 4.3.16).
+Status ZipFile::FindEnd() {
+  constexpr size_t kEndBytes = 22;
+  std::string tail(static_cast<size_t>(std::min<int64_t>(window_.size(), kEndBytes + UINT16_MAX)), '\0');
+  window_.Seek(window_.size() - static_cast<int64_t>(tail.size()));
+  if (window_.Read(tail.data(), tail.size()) < tail.size() && window_.error()) return Fail(*window_.error());
+  const size_t at = tail.rfind("PK\x05\x06");
+  const auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<unsigned char>(tail[at + i])); };
+  if (at == std::string::npos || at + kEndBytes > tail.size() || at + kEndBytes + byte(20) + 256 * byte(21) > tail.size())
+    return Fail(DataError("truncated-archive", fmt::format("{} has no zip directory at its end", uri_))
+                    .Hint("the upload was probably cut off: ask for the file again"));
+  empty_ = at == 0 && static_cast<int64_t>(tail.size()) == window_.size() && byte(10) == 0 && byte(11) == 0;
+  return Ok();
 }
 
 ZipFile::~ZipFile() {

@@ -47,15 +47,19 @@ class ZipFile {
   unzFile raw() const { return file_; }
   ObjectWindow& window() { return window_; }
   const std::string& uri() const { return uri_; }
+  bool empty() const { return empty_; }  // then there is no raw()
   // What a failed call of minizip means: the store's error, else that the archive is corrupt in this way.
   Error ErrorOf(const std::string& why) const;
 
  private:
   ZipFile(store::ObjectStore& store, store::ObjectMeta meta, std::string uri) : window_(store, std::move(meta)), uri_(std::move(uri)) {}
 
+  Status FindEnd();
+
   ObjectWindow window_;
   std::string uri_;
   unzFile file_ = nullptr;
+  bool empty_ = false;
 };
 
 }  // namespace sluice::formats

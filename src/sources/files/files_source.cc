@@ -68,9 +68,10 @@ class FilesSource : public Source {
 
   Status OpenArchive(InputFile* file, std::vector<InputFile>* out, std::vector<Skipped>* skipped) {
     SLUICE_TRY(file->compression, CompressionOf(file->object.key));
+    if (spec_.read.format == FileFormat::kXlsx && ToLower(file->object.key).ends_with(".xlsx")) file->compression = formats::Compression::kNone;
     if (file->compression != formats::Compression::kZip) return out->push_back(std::move(*file)), Ok();
     SLUICE_TRY(formats::ArchiveListing listing, formats::ListArchive(*store_, file->object.key, spec_.read.members));
-    if (spec_.read.format == FileFormat::kXlsx && IsWorkbook(listing)) {  // a zip itself
+    if (spec_.read.format == FileFormat::kXlsx && IsWorkbook(listing)) {
       file->compression = formats::Compression::kNone;
       return out->push_back(std::move(*file)), Ok();
     }
