@@ -69,7 +69,7 @@ bool ObjectWindow::Load(int64_t offset) {
   }
   if (static_cast<int64_t>(range->size()) < length) {
     const Status changed = CheckUnchanged();
-    error_ = changed ? RetryableError("short-read", fmt::format("{} gave fewer bytes than it has", store_.Uri(meta_.key))) : changed.error();
+    error_ = changed ? RetryableError("file-changed-while-read", fmt::format("{} gave fewer bytes than it has", store_.Uri(meta_.key))) : changed.error();
     return false;
   }
   (tail ? tail_ : range_) = *std::move(range);
