@@ -150,8 +150,7 @@ Result<int> InspectOne(Context& context, const std::string& file) {
   }
   std::string packed = seen.input.member ? ", zip" : "";
   if (seen.input.compression != formats::Compression::kNone) packed += fmt::format(", {}", formats::ToString(seen.input.compression));
-  context.io.out << fmt::format("# {}: {}{}, {}\n", seen.file, seen.format, packed,
-                                FormatBytes(seen.input.object.size));
+  context.io.out << fmt::format("# {}: {}{}, {}\n", seen.file, seen.format, packed, FormatBytes(seen.input.object.size));
   if (seen.format == "csv") {
     const auto& csv = seen.input.csv;
     context.io.out << fmt::format("# delimiter {}, quote {}, {} header{}\n", Shown(csv.delimiter), Shown(csv.quote),

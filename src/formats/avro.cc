@@ -170,7 +170,8 @@ Result<std::string> Unsnap(const std::string& packed, const AvroFile& file) {
   if (!got.ok() || *got != static_cast<int64_t>(out.size())) return Fail(file.Corrupt("a block does not decompress"));
   const auto* sum = reinterpret_cast<const uint8_t*>(packed.data() + body.size());
   const uLong wanted = static_cast<uLong>(sum[0]) << 24 | static_cast<uLong>(sum[1]) << 16 | static_cast<uLong>(sum[2]) << 8 | sum[3];
-  if (crc32_z(0, reinterpret_cast<const Bytef*>(out.data()), out.size()) != wanted) return Fail(file.Corrupt("the checksum of a block is wrong"));
+  if (crc32_z(0, reinterpret_cast<const Bytef*>(out.data()), out.size()) != wanted)
+    return Fail(file.Corrupt("the checksum of a block is wrong"));
   return out;
 }
 
@@ -206,7 +207,8 @@ class AvroBlock : public RawBlock {
     AvroRows rows(file_->record);
     for (PackedBlock& block : blocks_) {
       SLUICE_TRY(const std::string bytes, Unpacked(std::move(block.bytes), *file_));
-      if (static_cast<int64_t>(bytes.size()) > file_->max_block) return Fail(file_->Corrupt("a block is too large for the memory (--memory)"));
+      if (static_cast<int64_t>(bytes.size()) > file_->max_block)
+        return Fail(file_->Corrupt("a block is too large for the memory (--memory)"));
       if (Status appended = rows.Append(bytes, block.count); !appended) return Fail(file_->Named(std::move(appended).error()));
     }
     SLUICE_TRY(auto batch, rows.Finish());

@@ -1,6 +1,7 @@
 #pragma once
 // Avro object container files → typed rows; values become the contract's types as Parquet's do (parquet.h). The specification is Avro
-// 1.12's; codecs: null, deflate, snappy, zstandard, bzip2, xz. A block is the unit of reading; a file that ends within one is refused whole.
+// 1.12's; codecs: null, deflate, snappy, zstandard, bzip2, xz. A block is the unit of reading; a file that ends within one is refused
+// whole.
 #include <memory>
 #include <vector>
 

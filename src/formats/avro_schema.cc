@@ -175,7 +175,9 @@ class SchemaParser {
   static Result<AvroType> WithLogical(AvroType type, const json& schema) {
     const std::string logical = TextOf(schema, "logicalType");
     const bool is_long = type.kind == Kind::kLong, is_int = type.kind == Kind::kInt;
-    const auto unit = logical.ends_with("-millis") ? arrow::TimeUnit::MILLI : logical.ends_with("-micros") ? arrow::TimeUnit::MICRO : arrow::TimeUnit::NANO;
+    const auto unit = logical.ends_with("-millis")   ? arrow::TimeUnit::MILLI
+                      : logical.ends_with("-micros") ? arrow::TimeUnit::MICRO
+                                                     : arrow::TimeUnit::NANO;
     const bool has_unit = unit != arrow::TimeUnit::NANO || logical.ends_with("-nanos");
     if (logical == "date" && is_int) type.arrow = arrow::date32();
     if (logical == "time-millis" && is_int) type.arrow = arrow::time32(arrow::TimeUnit::MILLI);

@@ -131,7 +131,8 @@ class Decoder {
 
   static arrow::Status AppendDecimal(const AvroType& type, std::string_view bytes, arrow::ArrayBuilder* out) {
     if (bytes.empty() || bytes.size() > 32) return Wrong(fmt::format("a decimal of {} bytes", bytes.size()));
-    ARROW_ASSIGN_OR_RAISE(const auto value, arrow::Decimal256::FromBigEndian(reinterpret_cast<const uint8_t*>(bytes.data()), static_cast<int32_t>(bytes.size())));
+    ARROW_ASSIGN_OR_RAISE(const auto value, arrow::Decimal256::FromBigEndian(reinterpret_cast<const uint8_t*>(bytes.data()),
+                                                                             static_cast<int32_t>(bytes.size())));
     if (!value.FitsInPrecision(type.precision))
       return Wrong(fmt::format("a decimal with more than the {} digits that its schema says", type.precision));
     if (out->type()->id() == arrow::Type::DECIMAL256) return static_cast<arrow::Decimal256Builder*>(out)->Append(value);

@@ -20,7 +20,8 @@ std::string Read(const std::string& fields, const std::string& bytes, int64_t co
   if (!batch || !(*batch)->ValidateFull().ok()) return "invalid";
   std::string text;
   for (int64_t row = 0; row < (*batch)->num_rows(); ++row)
-    for (int c = 0; c < (*batch)->num_columns(); ++c) text += (c + row > 0 ? " | " : "") + (*(*batch)->column(c)->GetScalar(row))->ToString();
+    for (int c = 0; c < (*batch)->num_columns(); ++c)
+      text += (c + row > 0 ? " | " : "") + (*(*batch)->column(c)->GetScalar(row))->ToString();
   return text;
 }
 
@@ -30,11 +31,20 @@ std::string Field(const std::string& type) { return R"({"name":"f","type":)" + t
 TEST(AvroValues, ReadsWhatTheSpecificationWrites) {
   EXPECT_EQ(Read(Field("\"long\""), "\x01"), "-1");
   EXPECT_EQ(Read(Field("\"long\""), std::string("\x80\x01", 2)), "64");
-  EXPECT_EQ(Read(Field("\"string\""), "\x06" "foo"), "foo");
-  EXPECT_EQ(Read(R"({"name":"a","type":"long"},{"name":"b","type":"string"})", "\x36\x06" "foo"), "27 | foo");
+  EXPECT_EQ(Read(Field("\"string\""),
+                 "\x06"
+                 "foo"),
+            "foo");
+  EXPECT_EQ(Read(R"({"name":"a","type":"long"},{"name":"b","type":"string"})",
+                 "\x36\x06"
+                 "foo"),
+            "27 | foo");
   EXPECT_EQ(Read(Field(R"({"type":"array","items":"long"})"), std::string("\x04\x06\x36\x00", 4)), "list<item: int64>[3, 27]");
   EXPECT_EQ(Read(Field(R"(["null","string"])"), std::string("\x00", 1)), "null");
-  EXPECT_EQ(Read(Field(R"(["null","string"])"), "\x02\x02" "a"), "a");
+  EXPECT_EQ(Read(Field(R"(["null","string"])"),
+                 "\x02\x02"
+                 "a"),
+            "a");
   EXPECT_EQ(Read(Field(R"({"type":"enum","name":"Foo","symbols":["A","B","C","D"]})"), "\x06"), "D");
 }
 
@@ -46,20 +56,29 @@ TEST(AvroValues, LogicalTypes) {
   EXPECT_EQ(Read(Field(R"({"type":"int","logicalType":"date"})"), "\x02"), "1970-01-02");
   EXPECT_EQ(Read(Field(R"({"type":"long","logicalType":"timestamp-millis"})"), "\x02"), "1970-01-01 00:00:00.001Z");
   EXPECT_EQ(Read(Field(R"({"type":"long","logicalType":"local-timestamp-micros"})"), "\x02"), "1970-01-01 00:00:00.000001");
-  EXPECT_EQ(Read(Field(R"({"type":"fixed","name":"u","size":16,"logicalType":"uuid"})"), "0123456789abcdef"), "30313233-3435-3637-3839-616263646566");
-  EXPECT_EQ(Read(Field(R"({"type":"string","logicalType":"no-such"})"), "\x02" "a"), "a");
+  EXPECT_EQ(Read(Field(R"({"type":"fixed","name":"u","size":16,"logicalType":"uuid"})"), "0123456789abcdef"),
+            "30313233-3435-3637-3839-616263646566");
+  EXPECT_EQ(Read(Field(R"({"type":"string","logicalType":"no-such"})"),
+                 "\x02"
+                 "a"),
+            "a");
 }
 
 TEST(AvroValues, UnionsOfSeveralTypes) {
   EXPECT_EQ(Read(Field(R"(["int","long"])"), "\x02\x02"), "1");
-  EXPECT_EQ(Read(Field(R"(["null","long","string"])"), "\x04\x02" "a"), "{member0:int64 = null, member1:string = a}");
+  EXPECT_EQ(Read(Field(R"(["null","long","string"])"),
+                 "\x04\x02"
+                 "a"),
+            "{member0:int64 = null, member1:string = a}");
   EXPECT_EQ(Read(Field(R"(["null","long","string"])"), std::string("\x00", 1)), "null");
 }
 
 TEST(AvroValues, NamesAreLookedUpInTheirNamespace) {
-  const std::string type = R"({"type":"record","name":"x.y","fields":[{"name":"a","type":{"type":"enum","name":"e","symbols":["A"]}},{"name":"b","type":"e"}]})";
+  const std::string type =
+      R"({"type":"record","name":"x.y","fields":[{"name":"a","type":{"type":"enum","name":"e","symbols":["A"]}},{"name":"b","type":"e"}]})";
   EXPECT_EQ(Read(Field(type), std::string("\x00\x00", 2)), "{a:string = A, b:string = A}");
-  EXPECT_EQ(ParseAvroSchema(R"({"type":"record","name":"r","fields":[{"name":"next","type":["null","r"]}]})").error().code, "unsupported-avro");
+  EXPECT_EQ(ParseAvroSchema(R"({"type":"record","name":"r","fields":[{"name":"next","type":["null","r"]}]})").error().code,
+            "unsupported-avro");
   EXPECT_EQ(ParseAvroSchema(R"({"type":"record","name":"r","fields":[{"name":"a","type":"nobody"}]})").error().code, "corrupt-file");
   for (const char* text : {"", "1", "[]", "\"int\"", "{}", R"({"type":"record"})", R"({"type":"array","items":"int"})"})
     EXPECT_FALSE(ParseAvroSchema(text)) << text;
@@ -67,12 +86,16 @@ TEST(AvroValues, NamesAreLookedUpInTheirNamespace) {
 
 // Whatever a damaged block says, it neither crashes nor takes memory without end.
 TEST(AvroValues, LiesAreTold) {
-  EXPECT_EQ(Read(Field("\"string\""), "\xfe\xff\xff\xff\x0f" "a"), "a value that goes beyond its block");
+  EXPECT_EQ(Read(Field("\"string\""),
+                 "\xfe\xff\xff\xff\x0f"
+                 "a"),
+            "a value that goes beyond its block");
   EXPECT_EQ(Read(Field("\"string\""), "\x01"), "a value that goes beyond its block");
   EXPECT_EQ(Read(Field("\"long\""), "\x80"), "a number that goes beyond its block");
   EXPECT_EQ(Read(Field("\"long\""), std::string(11, '\xff')), "a number of more than ten bytes");
   EXPECT_EQ(Read(Field("\"long\""), "\x02\x02"), "1 bytes behind the last record of a block");
-  EXPECT_EQ(Read(Field(R"({"type":"array","items":"null"})"), "\xfe\xff\xff\xff\xff\xff\xff\xff\x7f"), "a list of more items than its block has bytes");
+  EXPECT_EQ(Read(Field(R"({"type":"array","items":"null"})"), "\xfe\xff\xff\xff\xff\xff\xff\xff\x7f"),
+            "a list of more items than its block has bytes");
   EXPECT_EQ(Read(Field("\"null\""), "", int64_t{1} << 40), "a block of more records than bytes");
   EXPECT_EQ(Read(Field(R"({"type":"enum","name":"e","symbols":["A"]})"), "\x02"), "a symbol that its enumeration does not have");
   EXPECT_EQ(Read(Field(R"(["null","long"])"), "\x04"), "a branch that its union does not have");

@@ -31,7 +31,7 @@ Result<Compression> DetectCompressionOf(store::ObjectStore& store, const std::st
 // What a name's ending says, and how long that is: {kNone, 0} where it says nothing.
 std::pair<Compression, size_t> CompressionOfEnding(std::string_view file_name);
 
-std::string_view ToString(Compression compression);  // "none", "gzip", "zstd", "bzip2", "xz", "zip"
+std::string_view ToString(Compression compression);   // "none", "gzip", "zstd", "bzip2", "xz", "zip"
 Compression CompressionNamed(std::string_view name);  // kNone for all else
 
 }  // namespace sluice::formats

@@ -28,7 +28,9 @@ class Bzip2Decoder : public DecodedBytes {
     if (code == BZ_STREAM_END)
       between_streams_ = true;
     else if (code != BZ_OK)
-      return Fail(Corrupt(code == BZ_DATA_ERROR_MAGIC ? "no bzip2 data" : code == BZ_MEM_ERROR ? "not enough memory" : "a checksum is wrong"));
+      return Fail(Corrupt(code == BZ_DATA_ERROR_MAGIC ? "no bzip2 data"
+                          : code == BZ_MEM_ERROR      ? "not enough memory"
+                                                      : "a checksum is wrong"));
     return Ok();
   }
 

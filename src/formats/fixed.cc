@@ -64,7 +64,8 @@ class Characters {
 
 class FixedBlock : public RawBlock {
  public:
-  FixedBlock(std::shared_ptr<const FixedFile> file, std::shared_ptr<const LineBlock> lines) : file_(std::move(file)), lines_(std::move(lines)) {}
+  FixedBlock(std::shared_ptr<const FixedFile> file, std::shared_ptr<const LineBlock> lines)
+      : file_(std::move(file)), lines_(std::move(lines)) {}
 
   Result<DecodedBatch> Decode() override {
     DecodedBatch batch;

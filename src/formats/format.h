@@ -15,13 +15,13 @@ enum class FileFormat { kCsv, kNdjson, kParquet, kJson, kXlsx, kOrc, kAvro, kFix
 
 struct FormatTraits {
   FileFormat format;
-  std::string_view name;                   // as the project says it: "csv"
-  std::vector<std::string_view> endings;   // of file names, with the dot; empty: only where it is said
-  bool typed = false;                      // its values have types of their own
-  bool nested = false;                     // its text columns may be JSON objects and arrays
-  bool text = true;                        // bytes that have an encoding
-  bool anywhere = false;                   // read at any place: must lie unpacked in a store
-  bool packs_itself = false;               // a gzip around it is a mistake of its sender
+  std::string_view name;                  // as the project says it: "csv"
+  std::vector<std::string_view> endings;  // of file names, with the dot; empty: only where it is said
+  bool typed = false;                     // its values have types of their own
+  bool nested = false;                    // its text columns may be JSON objects and arrays
+  bool text = true;                       // bytes that have an encoding
+  bool anywhere = false;                  // read at any place: must lie unpacked in a store
+  bool packs_itself = false;              // a gzip around it is a mistake of its sender
 };
 
 const std::vector<FormatTraits>& AllFormats();

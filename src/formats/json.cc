@@ -82,7 +82,8 @@ class JsonRecords {
     looked_at.resize(have);
     const std::string uri = request.store->Uri(request.key);
     if (looked_at.starts_with("\xff\xfe") || looked_at.starts_with("\xfe\xff"))
-      return Fail(DataError("unsupported-encoding", fmt::format("{} is UTF-16; only UTF-8 can be read", uri)).Hint("have it exported as UTF-8"));
+      return Fail(
+          DataError("unsupported-encoding", fmt::format("{} is UTF-16; only UTF-8 can be read", uri)).Hint("have it exported as UTF-8"));
     const bool lines = OneALine(looked_at);
     auto source = std::make_unique<LookedAtBytes>(std::move(looked_at), std::move(bytes));
     if (lines) return JsonRecords(LineReader(std::move(source), request.block_bytes, request.max_record_bytes));

@@ -273,8 +273,8 @@ void DocumentReader::EndRecord(size_t end) {
   if (!broken_.empty()) {
     line.wrong = static_cast<int32_t>(wrong_.size());
     wrong_.push_back({line.cut ? "length" : "json",
-                      fmt::format("not valid JSON: {}; what follows it up to the next line that begins a document belongs to this record{}", broken_,
-                                  line.cut ? ", of which only the beginning is kept" : "")});
+                      fmt::format("not valid JSON: {}; what follows it up to the next line that begins a document belongs to this record{}",
+                                  broken_, line.cut ? ", of which only the beginning is kept" : "")});
   }
   lines_.push_back(line);
   mode_ = Mode::kBetween;

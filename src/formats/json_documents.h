@@ -69,9 +69,9 @@ class DocumentReader {
 
   std::vector<LineBlock::Line> lines_;
   std::vector<LineBlock::Wrong> wrong_;
-  size_t counted_ = 0;       // line ends before it are counted in `line_`
-  int64_t line_ = 1;         // of the byte at counted_
-  int64_t block_line_ = 1;   // of the block's first byte
+  size_t counted_ = 0;      // line ends before it are counted in `line_`
+  int64_t line_ = 1;        // of the byte at counted_
+  int64_t block_line_ = 1;  // of the block's first byte
   int64_t row_ = 1, offset_ = 0, removed_ = 0;
 };
 

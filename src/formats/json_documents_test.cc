@@ -69,7 +69,8 @@ class Generator {
   }
   std::string Object(int depth, bool lines) {
     std::string object = "{" + Space(lines);
-    for (int i = Draw(4); i > 0; --i) object += Text() + Space(lines) + ":" + Space(lines) + Value(depth + 1, lines) + (i > 1 ? "," : "") + Space(lines);
+    for (int i = Draw(4); i > 0; --i)
+      object += Text() + Space(lines) + ":" + Space(lines) + Value(depth + 1, lines) + (i > 1 ? "," : "") + Space(lines);
     return object + "}";
   }
 
@@ -114,7 +115,9 @@ TEST(JsonDocuments, ABrokenDocumentLosesOnlyItself) {
     std::string text;
     for (int i = 0; i < 6; ++i) {
       std::string document = documents[static_cast<size_t>(i)];
-      if (i == broken) document = make.Draw(2) == 0 ? document.substr(0, document.size() - 1) : "{\"id\":\"" + std::string(static_cast<size_t>(make.Draw(5)), 'x');
+      if (i == broken)
+        document = make.Draw(2) == 0 ? document.substr(0, document.size() - 1)
+                                     : "{\"id\":\"" + std::string(static_cast<size_t>(make.Draw(5)), 'x');
       text += "  " + document + "\n";
     }
     for (const int64_t block_bytes : {1, 7, 100000}) {

@@ -10,6 +10,7 @@
 namespace sluice::formats {
 
 // Decodes the texts of `block` by `shape`. Its lines' `wrong`, where there is one, refuses the record instead.
-std::unique_ptr<RawBlock> JsonBlock(std::shared_ptr<const LineBlock> block, std::shared_ptr<const FieldShape> shape, int64_t max_record_bytes);
+std::unique_ptr<RawBlock> JsonBlock(std::shared_ptr<const LineBlock> block, std::shared_ptr<const FieldShape> shape,
+                                    int64_t max_record_bytes);
 
 }  // namespace sluice::formats

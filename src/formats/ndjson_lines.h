@@ -26,7 +26,7 @@ struct LineBlock {
     std::string rule, message;
   };
   std::vector<Wrong> wrong;
-  std::vector<int64_t> offsets;  // of each line in the file, where the texts are not the file's own
+  std::vector<int64_t> offsets;                       // of each line in the file, where the texts are not the file's own
   int64_t first_row = 1, first_line = 1, offset = 0;  // record number, line and byte offset of the block's beginning
 
   std::string_view text(size_t i) const { return {bytes.data() + lines[i].begin, lines[i].length}; }

@@ -22,7 +22,9 @@ class WatchedFile : public arrow::io::RandomAccessFile {
   arrow::Result<int64_t> Tell() const override { return inner_->Tell(); }
   arrow::Result<int64_t> GetSize() override { return inner_->GetSize(); }
   arrow::Status Seek(int64_t position) override { return inner_->Seek(position); }
-  arrow::Result<int64_t> ReadAt(int64_t position, int64_t bytes, void* out) override { return Watched(inner_->ReadAt(position, bytes, out)); }
+  arrow::Result<int64_t> ReadAt(int64_t position, int64_t bytes, void* out) override {
+    return Watched(inner_->ReadAt(position, bytes, out));
+  }
   arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t position, int64_t bytes) override {
     return Watched(inner_->ReadAt(position, bytes));
   }

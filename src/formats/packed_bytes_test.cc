@@ -2,22 +2,15 @@
 #include <bzlib.h>
 #include <gtest/gtest.h>
 #include <lzma.h>
-#include <minizip/zip.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "core/clock.h"
 #include "formats/bytes.h"
+#include "formats/test_zip.h"
 #include "formats/zip_archive.h"
 #include "store/faulty_store.h"
 
 namespace sluice::formats {
 namespace {
-
-namespace fs = std::filesystem;
 
 std::string Bzip2(std::string text) {
   std::string out(text.size() + text.size() / 100 + 600, '\0');
@@ -33,26 +26,6 @@ std::string Xz(const std::string& text) {
                                     reinterpret_cast<uint8_t*>(out.data()), &size, out.size()),
             LZMA_OK);
   return out.substr(0, size);
-}
-
-struct File {
-  std::string path, bytes;
-};
-
-std::string Zip(const std::vector<File>& files, bool zip64 = false) {
-  const std::string path = fs::temp_directory_path() / ("sluice-zip-" + std::to_string(getpid()));
-  const zipFile zip = zipOpen64(path.c_str(), APPEND_STATUS_CREATE);
-  for (const File& file : files) {
-    const zip_fileinfo info = {};
-    zipOpenNewFileInZip64(zip, file.path.c_str(), &info, nullptr, 0, nullptr, 0, nullptr, Z_DEFLATED, 6, zip64);
-    zipWriteInFileInZip(zip, file.bytes.data(), static_cast<unsigned>(file.bytes.size()));
-    zipCloseFileInZip(zip);
-  }
-  zipClose(zip, nullptr);
-  std::stringstream bytes;
-  bytes << std::ifstream(path, std::ios::binary).rdbuf();
-  fs::remove(path);
-  return bytes.str();
 }
 
 std::string Text(size_t bytes) {
@@ -149,7 +122,8 @@ class ZipTest : public ::testing::Test {
 TEST_F(ZipTest, MembersAreReadEachByItself) {
   const std::string text = Text(3000000);
   for (const bool zip64 : {false, true}) {
-    const auto listing = List(Zip({{"b.csv", "2"}, {"a/c.csv", text}, {"__MACOSX/b.csv", "x"}, {".b", "x"}, {"a/", ""}, {"empty.csv", ""}}, zip64));
+    const auto listing =
+        List(ZipOf({{"b.csv", "2"}, {"a/c.csv", text}, {"__MACOSX/b.csv", "x"}, {".b", "x"}, {"a/", ""}, {"empty.csv", ""}}, zip64));
     ASSERT_EQ(listing.members.size(), 3u);
     EXPECT_EQ(listing.left_out, 3);
     EXPECT_EQ(listing.members[0].path, "a/c.csv");
@@ -158,21 +132,21 @@ TEST_F(ZipTest, MembersAreReadEachByItself) {
     EXPECT_EQ(Read(listing.members[2]).bytes, "");
     EXPECT_EQ(Read(listing.members[2]).code, "");
   }
-  EXPECT_EQ(List(Zip({{"a.csv", "1"}, {"b.txt", "2"}}), "*.csv").members.size(), 1u);
-  EXPECT_EQ(List(Zip({})).members.size(), 0u);
+  EXPECT_EQ(List(ZipOf({{"a.csv", "1"}, {"b.txt", "2"}}), "*.csv").members.size(), 1u);
+  EXPECT_EQ(List(ZipOf({})).members.size(), 0u);
 }
 
 // Of ten thousand members each is found at once, and none is held.
 TEST_F(ZipTest, ManyMembers) {
-  std::vector<File> files;
+  std::vector<ZipPart> files;
   for (int i = 0; i < 10000; ++i) files.push_back({"part-" + std::to_string(100000 + i) + ".csv", std::to_string(i)});
-  const auto listing = List(Zip(files));
+  const auto listing = List(ZipOf(files));
   ASSERT_EQ(listing.members.size(), files.size());
   for (const size_t i : {0, 1, 4999, 9999}) EXPECT_EQ(Read(listing.members[i]).bytes, std::to_string(i));
 }
 
 TEST_F(ZipTest, CutOffAnywhereIsTold) {
-  const std::string packed = Zip({{"a.csv", Text(1000)}, {"b.csv", "1"}});
+  const std::string packed = ZipOf({{"a.csv", Text(1000)}, {"b.csv", "1"}});
   for (size_t length = 0; length < packed.size(); ++length) {
     ASSERT_TRUE(store_->Put("a.zip", packed.substr(0, length)));
     const auto listing = ListArchive(*store_, "a.zip", "");
@@ -182,7 +156,7 @@ TEST_F(ZipTest, CutOffAnywhereIsTold) {
 }
 
 TEST_F(ZipTest, DamageIsTold) {
-  const std::string text = Text(1000), packed = Zip({{"a.csv", text}});
+  const std::string text = Text(1000), packed = ZipOf({{"a.csv", text}});
   int told = 0;
   for (size_t at = 0; at < packed.size(); ++at) {
     std::string damaged = packed;
@@ -203,16 +177,16 @@ TEST_F(ZipTest, DamageIsTold) {
 }
 
 TEST_F(ZipTest, AnArchiveThatIsReplacedWhileItIsReadIsTold) {
-  const auto listing = List(Zip({{"a.csv", Text(10000)}}));
+  const auto listing = List(ZipOf({{"a.csv", Text(10000)}}));
   auto source = OpenMember(*store_, "a.zip", listing.members[0]);
   ASSERT_TRUE(source);
-  ASSERT_TRUE(store_->Put("a.zip", Zip({{"a.csv", Text(20000)}})));
+  ASSERT_TRUE(store_->Put("a.zip", ZipOf({{"a.csv", Text(20000)}})));
   EXPECT_EQ(Drain(std::move(source)).code, "file-changed-while-read");
 }
 
 // A file is not to be asked for again because the network was away.
 TEST_F(ZipTest, TheStoresErrorsStayTheStores) {
-  const auto listing = List(Zip({{"a.csv", Text(500000)}}));
+  const auto listing = List(ZipOf({{"a.csv", Text(500000)}}));
   store::FaultyStore counting(*store_);
   ASSERT_EQ(Drain(OpenMember(counting, "a.zip", listing.members[0])).code, "");
   ASSERT_GT(counting.operation_count(), 3);

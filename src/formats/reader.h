@@ -89,7 +89,7 @@ struct ReadRequest {
   int64_t max_record_bytes = 64 << 20;  // a longer record is a violation (rule "length") that keeps its first 64 KiB
   // One for each column of schema(), or none at all: texts may come as dictionary arrays. Null: this column's may not.
   std::vector<std::shared_ptr<contract::TextDictionary>> dictionaries;
-  ArchiveMember member;                 // of the object at `key`; `compression` is then the member's own
+  ArchiveMember member;  // of the object at `key`; `compression` is then the member's own
   FormatOptions options;
   std::string scratch_dir;  // for what must be unpacked to be read at any place; "" = the system's
   // The contract's columns (all nullable: rules are checked later), then `extra`.

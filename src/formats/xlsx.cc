@@ -131,7 +131,8 @@ class XlsxReader : public RecordReader {
     const FieldShape* column = outside || columns_[at] < 0 ? nullptr : &shape_->children[static_cast<size_t>(columns_[at])];
     if (column == nullptr && !outside && shape_->new_fields == NewFields::kIgnore) return;
     const bool is_wrong = cell.kind == XlsxCell::Kind::kWrong;
-    if (is_wrong && column != nullptr && std::find(column->null_tokens.begin(), column->null_tokens.end(), cell.text) != column->null_tokens.end())
+    if (is_wrong && column != nullptr &&
+        std::find(column->null_tokens.begin(), column->null_tokens.end(), cell.text) != column->null_tokens.end())
       return;
     if (is_wrong && wrong->rule.empty())
       *wrong = {"type", fmt::format("the cell {} ({}) {}{}", place, table_.names[at], cell.why, cell.text.empty() ? "" : ": " + cell.text)};

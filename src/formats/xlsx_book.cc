@@ -39,7 +39,8 @@ class BookListener : public XmlListener {
     if (name == "workbookPr") since_1904 = IsTrue(ValueOf(attributes, "date1904"));
     if (name != "sheet") return;
     const std::string_view state = ValueOf(attributes, "state");
-    sheets.push_back({std::string(ValueOf(attributes, "name")), std::string(ValueOf(attributes, "id")), state == "hidden" || state == "veryHidden"});
+    sheets.push_back(
+        {std::string(ValueOf(attributes, "name")), std::string(ValueOf(attributes, "id")), state == "hidden" || state == "veryHidden"});
   }
   void End(std::string_view) override {}
   void Text(std::string_view) override {}

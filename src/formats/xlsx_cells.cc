@@ -87,14 +87,16 @@ NumberStyle StyleOfCode(std::string_view code) {
   date |= month_or_minute && !time;
   if (date && time) return {CellStyle::kDateTime, 0};
   if (date || time) return {date ? CellStyle::kDate : CellStyle::kTime, 0};
-  if (bare.size() > 1 && bare.find_first_not_of('0') == std::string::npos && bare == code) return {CellStyle::kZeros, static_cast<int>(bare.size())};
+  if (bare.size() > 1 && bare.find_first_not_of('0') == std::string::npos && bare == code)
+    return {CellStyle::kZeros, static_cast<int>(bare.size())};
   return {};
 }
 
 // Section 18.8.30; 27 to 36 and 50 to 58 are dates of East Asian locales.
 NumberStyle StyleOfBuiltIn(int id) {
   if (id == 22) return {CellStyle::kDateTime, 0};
-  if ((id >= 14 && id <= 17) || (id >= 27 && id <= 31) || id == 36 || (id >= 50 && id <= 54) || id == 57 || id == 58) return {CellStyle::kDate, 0};
+  if ((id >= 14 && id <= 17) || (id >= 27 && id <= 31) || id == 36 || (id >= 50 && id <= 54) || id == 57 || id == 58)
+    return {CellStyle::kDate, 0};
   if ((id >= 18 && id <= 21) || (id >= 32 && id <= 35) || id == 55 || id == 56 || id == 45 || id == 47) return {CellStyle::kTime, 0};
   if (id == 46) return {CellStyle::kDuration, 0};
   return {};

@@ -83,7 +83,8 @@ void SheetListener::EndCell() {
   }
   if (type_ == "s") {
     const auto index = static_cast<size_t>(IntegerOf(cell.text));
-    if (index >= book_->texts.size()) return AddCell({column_, XlsxCell::Kind::kWrong, cell.text, "names a text that the workbook does not have"});
+    if (index >= book_->texts.size())
+      return AddCell({column_, XlsxCell::Kind::kWrong, cell.text, "names a text that the workbook does not have"});
     cell.text = book_->texts[index];
   } else if (type_ == "inlineStr" || type_ == "str") {
     cell.text = WithoutEscapes(cell.text);
@@ -127,7 +128,8 @@ Result<std::unique_ptr<SheetRows>> SheetRows::Open(const ReadRequest& request) {
   CellRange range;
   if (const std::string& text = request.options.xlsx.range; !text.empty()) {
     const auto parsed = ParseRange(text);
-    if (!parsed) return Fail(UserError("bad-range", fmt::format("\"{}\" is no range of cells", text)).Hint("write \"B3:F\", \"A1:D100\" or \"A:F\""));
+    if (!parsed)
+      return Fail(UserError("bad-range", fmt::format("\"{}\" is no range of cells", text)).Hint("write \"B3:F\", \"A1:D100\" or \"A:F\""));
     range = *parsed;
   }
   SLUICE_TRY(auto book, OpenWorkbook(request));

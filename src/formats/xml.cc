@@ -16,8 +16,8 @@
 namespace sluice::formats {
 namespace {
 
-constexpr size_t kMaxSeen = 8;           // other elements that a message names
-constexpr size_t kNodeBytes = 200;       // what an element takes in memory beside its texts
+constexpr size_t kMaxSeen = 8;      // other elements that a message names
+constexpr size_t kNodeBytes = 200;  // what an element takes in memory beside its texts
 
 // Gathers the elements of each record, and gives the record when it ends.
 class RecordGatherer : public XmlListener {

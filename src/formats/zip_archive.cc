@@ -42,7 +42,8 @@ struct Entry {
 std::string Readable(const std::string& name) {
   if (IsValidUtf8(name)) return name;
   std::string out;
-  for (const char c : name) out += static_cast<unsigned char>(c) < 0x80 ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  for (const char c : name)
+    out += static_cast<unsigned char>(c) < 0x80 ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   return out;
 }
 
@@ -92,7 +93,8 @@ class CheckedBytes : public ByteSource {
     crc_ = crc32_z(crc_, reinterpret_cast<const Bytef*>(buffer), n);
     if (size_ > entry_.info.uncompressed_size) return Fail(zip_->ErrorOf(fmt::format("{} is longer than its directory says", entry_.path)));
     if (n > 0) return n;
-    if (size_ < entry_.info.uncompressed_size) return Fail(zip_->ErrorOf(fmt::format("{} is shorter than its directory says", entry_.path)));
+    if (size_ < entry_.info.uncompressed_size)
+      return Fail(zip_->ErrorOf(fmt::format("{} is shorter than its directory says", entry_.path)));
     if (crc_ != entry_.info.crc) return Fail(zip_->ErrorOf(fmt::format("the checksum of {} is wrong", entry_.path)));
     SLUICE_CHECK(zip_->window().CheckUnchanged());
     done_ = true;
@@ -123,10 +125,10 @@ Result<Compression> PackedBy(const ZipFile& zip, const Entry& entry) {
     case kXzMethod:
       return Compression::kXz;
     default:
-      return Fail(UnsupportedError("unsupported-compression",
-                                   fmt::format("{} of {} is packed with {}", entry.path, zip.uri(),
-                                               NameOfMethod(static_cast<uint32_t>(entry.info.compression_method))))
-                      .Hint("have it packed with deflate, which every tool does by default"));
+      return Fail(
+          UnsupportedError("unsupported-compression", fmt::format("{} of {} is packed with {}", entry.path, zip.uri(),
+                                                                  NameOfMethod(static_cast<uint32_t>(entry.info.compression_method))))
+              .Hint("have it packed with deflate, which every tool does by default"));
   }
 }
 
@@ -150,7 +152,8 @@ Result<ArchiveListing> ListArchive(store::ObjectStore& store, const std::string&
   }
   if (code != UNZ_END_OF_LIST_OF_FILE) return Fail(zip->ErrorOf("its directory cannot be read"));
   std::sort(listing.members.begin(), listing.members.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
-  const auto twice = std::adjacent_find(listing.members.begin(), listing.members.end(), [](const auto& a, const auto& b) { return a.path == b.path; });
+  const auto twice =
+      std::adjacent_find(listing.members.begin(), listing.members.end(), [](const auto& a, const auto& b) { return a.path == b.path; });
   if (twice != listing.members.end()) return Fail(zip->ErrorOf(fmt::format("it has two members of the name {}", twice->path)));
   return listing;
 }
@@ -166,7 +169,8 @@ Result<std::unique_ptr<ByteSource>> OpenMember(store::ObjectStore& store, const 
   SLUICE_TRY(const Compression packed, PackedBy(*zip, entry));
   int method = 0, level = 0;
   const int raw = packed == Compression::kNone ? 0 : 1;
-  if (unzOpenCurrentFile2(zip->raw(), &method, &level, raw) != UNZ_OK) return Fail(zip->ErrorOf(fmt::format("the data of {} is not where its directory says", entry.path)));
+  if (unzOpenCurrentFile2(zip->raw(), &method, &level, raw) != UNZ_OK)
+    return Fail(zip->ErrorOf(fmt::format("the data of {} is not where its directory says", entry.path)));
   auto bytes = Decompress(std::make_unique<EntryBytes>(zip, entry.path), packed, zip->uri() + "/" + entry.path);
   return std::make_unique<CheckedBytes>(zip, std::move(entry), std::move(bytes));
 }

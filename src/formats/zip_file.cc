@@ -69,7 +69,8 @@ bool ObjectWindow::Load(int64_t offset) {
   }
   if (static_cast<int64_t>(range->size()) < length) {
     const Status changed = CheckUnchanged();
-    error_ = changed ? RetryableError("file-changed-while-read", fmt::format("{} gave fewer bytes than it has", store_.Uri(meta_.key))) : changed.error();
+    error_ = changed ? RetryableError("file-changed-while-read", fmt::format("{} gave fewer bytes than it has", store_.Uri(meta_.key)))
+                     : changed.error();
     return false;
   }
   (tail ? tail_ : range_) = *std::move(range);
@@ -90,8 +91,7 @@ Result<std::unique_ptr<ZipFile>> ZipFile::Open(store::ObjectStore& store, const 
   std::unique_ptr<ZipFile> zip(new ZipFile(store, std::move(meta), store.Uri(key)));
   SLUICE_CHECK(zip->FindEnd());
   if (zip->empty_) return zip;
-  zlib_filefunc64_def functions = {OpenWindow, ReadWindow,  WriteNothing,  TellWindow,
-                                   SeekWindow, CloseWindow, ErrorOfWindow, &zip->window_};
+  zlib_filefunc64_def functions = {OpenWindow, ReadWindow, WriteNothing, TellWindow, SeekWindow, CloseWindow, ErrorOfWindow, &zip->window_};
   zip->file_ = unzOpen2_64("", &functions);
   if (zip->file_ != nullptr) return zip;
   return Fail(zip->ErrorOf("its directory is not where its end says"));

@@ -20,8 +20,7 @@ Result<OpenedFile> OpenFile(FileFormat format, const formats::ReadRequest& reque
 }
 
 Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
-                                                  store::ObjectStore& input, int64_t max_record_bytes,
-                                                  const std::string& scratch_dir) {
+                                                  store::ObjectStore& input, int64_t max_record_bytes, const std::string& scratch_dir) {
   std::vector<contract::Field> extra;
   if (contract.on_new_column != contract::OnNewColumn::kEvolve) return extra;
   formats::ReadRequest read{&input, "", formats::Compression::kNone, &contract, {}};

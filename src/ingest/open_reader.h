@@ -12,7 +12,6 @@ Result<OpenedFile> OpenFile(sources::FileFormat format, const formats::ReadReque
 
 // Columns beyond the contract that the batch's rows carry: those of the table (evolved earlier), then those new in any of the files.
 Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
-                                                  store::ObjectStore& input, int64_t max_record_bytes,
-                                                  const std::string& scratch_dir);
+                                                  store::ObjectStore& input, int64_t max_record_bytes, const std::string& scratch_dir);
 
 }  // namespace sluice::ingest

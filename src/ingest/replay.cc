@@ -66,7 +66,8 @@ formats::FixedOptions FixedOptionsOf(const nlohmann::json& json) {
   formats::FixedOptions options;
   options.pad = json.value("pad", false);
   for (const auto& field : json.value("fields", nlohmann::json::array()))
-    if (field.is_array() && field.size() == 3) options.fields.push_back({field[0].get<std::string>(), field[1].get<int64_t>(), field[2].get<int64_t>()});
+    if (field.is_array() && field.size() == 3)
+      options.fields.push_back({field[0].get<std::string>(), field[1].get<int64_t>(), field[2].get<int64_t>()});
   return options;
 }
 

@@ -56,9 +56,9 @@ std::optional<std::string> CharacterOf(const std::optional<PlacedText>& text, st
 void RefuseOtherKeys(const ReadSpec& spec, FileFormat format, Diagnostics& diagnostics) {
   using F = FileFormat;
   static const std::vector<std::pair<const char*, std::vector<F>>> kOf = {
-      {"delimiter", {F::kCsv}}, {"quote", {F::kCsv}},  {"escape", {F::kCsv}},   {"comment", {F::kCsv}},      {"header", {F::kCsv, F::kXlsx}},
-      {"skip", {F::kCsv, F::kFixed}}, {"sheet", {F::kXlsx}}, {"range", {F::kXlsx}},   {"widths", {F::kFixed}}, {"short_lines", {F::kFixed}},
-      {"record", {F::kXml}}};
+      {"delimiter", {F::kCsv}},        {"quote", {F::kCsv}},           {"escape", {F::kCsv}}, {"comment", {F::kCsv}},
+      {"header", {F::kCsv, F::kXlsx}}, {"skip", {F::kCsv, F::kFixed}}, {"sheet", {F::kXlsx}}, {"range", {F::kXlsx}},
+      {"widths", {F::kFixed}},         {"short_lines", {F::kFixed}},   {"record", {F::kXml}}};
   for (const auto& [key, formats] : kOf) {
     const GivenKey* given = FindGiven(spec.given, key);
     if (given == nullptr || given->inherited || std::find(formats.begin(), formats.end(), format) != formats.end()) continue;
@@ -82,7 +82,8 @@ void BuildFormatOptions(const ReadSpec& spec, sources::Read* read, Diagnostics& 
                         .At(spec.range->where)
                         .Hint("write \"B3:F\", \"A1:D100\" or \"A:F\""));
   if (read->format == FileFormat::kXml && read->options.record.empty())
-    diagnostics.Add(UserError("missing-key", "format: xml lacks \"record\"").At(spec.where).Hint("say which element is a record: record: order"));
+    diagnostics.Add(
+        UserError("missing-key", "format: xml lacks \"record\"").At(spec.where).Hint("say which element is a record: record: order"));
 }
 
 bool RefuseTable(const ReadSpec& spec, Diagnostics& diagnostics) {
@@ -129,7 +130,8 @@ void PlaceFields(const SourceSpec& spec, Source* source, Diagnostics& diagnostic
   const auto says = [](const ContractColumnSpec& column) { return column.start || column.width; };
   const auto one = std::find_if(columns.begin(), columns.end(), says);
   if (one != columns.end() && (!fixed || !spec.read->widths.empty())) {
-    diagnostics.Add(UserError("key-of-another-format", fixed ? "\"start\" and \"width\" stand beside \"widths\"" : "\"start\" and \"width\" are of format: fixed")
+    diagnostics.Add(UserError("key-of-another-format",
+                              fixed ? "\"start\" and \"width\" stand beside \"widths\"" : "\"start\" and \"width\" are of format: fixed")
                         .At(one->where)
                         .Hint(fixed ? "write the one or the others" : "remove them, or write format: fixed"));
     return;
@@ -152,7 +154,9 @@ void PlaceFields(const SourceSpec& spec, Source* source, Diagnostics& diagnostic
                           .Hint("add start and width, or write read: { widths: [10, 8, 12] }"));
   }
   if (columns.empty() && fields.empty())
-    diagnostics.Add(UserError("missing-key", "format: fixed lacks \"widths\"").At(spec.read->where).Hint("write widths: [10, 8, 12], or a contract whose columns have start and width"));
+    diagnostics.Add(UserError("missing-key", "format: fixed lacks \"widths\"")
+                        .At(spec.read->where)
+                        .Hint("write widths: [10, 8, 12], or a contract whose columns have start and width"));
   std::stable_sort(fields.begin(), fields.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
 }
 

@@ -24,29 +24,30 @@ config::Type<ReadSpec> ReadType() {
           "table", &R::table, config::PlacedTextOf("folder", "\"sales/orders\""), "",
           "With `load: external`, instead of `files`: the folder of a Delta table or of Parquet files, below the connection's path; `.` is "
           "that path itself.")
-      .Optional("format", &R::format,
-                config::At(Enum<ReadFormat>({{"csv", ReadFormat::kCsv, "separated values"},
-                                             {"ndjson", ReadFormat::kNdjson, "one JSON object per line"},
-                                             {"parquet", ReadFormat::kParquet, ""},
-                                             {"json", ReadFormat::kJson, "JSON objects over many lines, one after another, or in one array"},
-                                             {"xlsx", ReadFormat::kXlsx, "an Excel workbook"},
-                                             {"orc", ReadFormat::kOrc, ""},
-                                             {"avro", ReadFormat::kAvro, "Avro's container files"},
-                                             {"fixed", ReadFormat::kFixed, "text whose fields stand at fixed places"},
-                                             {"xml", ReadFormat::kXml, ""},
-                                             {"delta", ReadFormat::kDelta, "a Delta table, with `load: external`"}})),
-                "(by the ending of `files`; delta for `table`)", "The files' format.")
       .Optional(
-          "compression", &R::compression,
-          Enum<std::string>({{"auto", "auto", "by the first bytes"},
-                             {"none", "none", ""},
-                             {"gzip", "gzip", ""},
-                             {"zstd", "zstd", ""},
-                             {"bzip2", "bzip2", ""},
-                             {"xz", "xz", ""},
-                             {"zip", "zip", "an archive whose members are files"}}),
-          "auto", "How the files are compressed.")
-      .Optional("members", &R::members, config::PlacedTextOf("glob", "\"*.csv\""), "(all)", "zip: which files of an archive are read, by their paths in it.")
+          "format", &R::format,
+          config::At(Enum<ReadFormat>({{"csv", ReadFormat::kCsv, "separated values"},
+                                       {"ndjson", ReadFormat::kNdjson, "one JSON object per line"},
+                                       {"parquet", ReadFormat::kParquet, ""},
+                                       {"json", ReadFormat::kJson, "JSON objects over many lines, one after another, or in one array"},
+                                       {"xlsx", ReadFormat::kXlsx, "an Excel workbook"},
+                                       {"orc", ReadFormat::kOrc, ""},
+                                       {"avro", ReadFormat::kAvro, "Avro's container files"},
+                                       {"fixed", ReadFormat::kFixed, "text whose fields stand at fixed places"},
+                                       {"xml", ReadFormat::kXml, ""},
+                                       {"delta", ReadFormat::kDelta, "a Delta table, with `load: external`"}})),
+          "(by the ending of `files`; delta for `table`)", "The files' format.")
+      .Optional("compression", &R::compression,
+                Enum<std::string>({{"auto", "auto", "by the first bytes"},
+                                   {"none", "none", ""},
+                                   {"gzip", "gzip", ""},
+                                   {"zstd", "zstd", ""},
+                                   {"bzip2", "bzip2", ""},
+                                   {"xz", "xz", ""},
+                                   {"zip", "zip", "an archive whose members are files"}}),
+                "auto", "How the files are compressed.")
+      .Optional("members", &R::members, config::PlacedTextOf("glob", "\"*.csv\""), "(all)",
+                "zip: which files of an archive are read, by their paths in it.")
       .Optional("delimiter", &R::delimiter, character(), "(detected)", "CSV: what stands between fields, one byte; `tab` for a tab.")
       .Optional("quote", &R::quote, character(), "(detected)", "CSV: what stands around a field; \"\" for nothing.")
       .Optional("escape", &R::escape, character(), "(detected)", "CSV: what stands before a quote inside quotes.")
@@ -59,8 +60,8 @@ config::Type<ReadSpec> ReadType() {
       .Optional("widths", &R::widths, ListOf(Integer(1, 1'000'000'000)), "",
                 "fixed: the widths of the fields, one behind the other, in the order of the contract's columns.")
       .Optional("short_lines", &R::pads_short_lines,
-                Enum<bool>({{"refuse", false, "the record is quarantined"}, {"pad", true, "it is read as if blanks stood behind it"}}), "refuse",
-                "fixed: a line that ends before its last field does.")
+                Enum<bool>({{"refuse", false, "the record is quarantined"}, {"pad", true, "it is read as if blanks stood behind it"}}),
+                "refuse", "fixed: a line that ends before its last field does.")
       .Optional("record", &R::record, config::PlacedTextOf("element", "order"), "",
                 "XML: the element that is a record, by its name or the end of its path (`orders/order`).")
       .Optional("on_changed_file", &R::on_changed_file,

@@ -51,8 +51,8 @@ std::string InsideOf(store::ObjectStore& store, const std::string& key) {
 }
 
 // Lists, detects and reads the files of a glob as a batch would that had ingested those of the ledger.
-Result<Looked> Look(const std::string& folder, const std::string& glob, FileFormat format, const CsvPins& csv,
-                    ProfileOptions options, const Ledger& without = {}) {
+Result<Looked> Look(const std::string& folder, const std::string& glob, FileFormat format, const CsvPins& csv, ProfileOptions options,
+                    const Ledger& without = {}) {
   SourceSpec spec;
   spec.connection_type = "files";
   spec.location = folder;
@@ -98,9 +98,11 @@ Error NoColumns(const std::string& files, FileFormat format, const Looked& looke
   const bool has_bytes = std::any_of(looked.files.begin(), looked.files.end(), [](const InputFile& f) { return f.object.size > 0; });
   if (format == FileFormat::kNdjson && has_bytes)
     return UserError("nothing-to-propose", files + " has no line that is a JSON object")
-        .Hint(fmt::format("make a line of each record: jq -c '.[]' {} > new.ndjson (of one array; of one object: jq -c .)", files));
+        .Hint(fmt::format("call it .json, which takes arrays and objects over many lines; or make lines: jq -c '.[]' {} > new.ndjson",
+                          files));
   if (format == FileFormat::kJson && has_bytes)
-    return UserError("nothing-to-propose", files + " has no JSON object, neither by itself nor in an array").Hint("look at one that has records");
+    return UserError("nothing-to-propose", files + " has no JSON object, neither by itself nor in an array")
+        .Hint("look at one that has records");
   if (format == FileFormat::kXml && has_bytes)
     return UserError("nothing-to-propose", files + " has no element that looks like a record").Hint("look at one that has records");
   return UserError("nothing-to-propose", files + " is empty").Hint("look at one that has records");

@@ -1,12 +1,12 @@
 #include "sources/group_files.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
 #include <set>
-
-#include <fmt/format.h>
 
 #include "core/text.h"
 #include "formats/bytes.h"
@@ -138,7 +138,9 @@ Grouping GroupFiles(const std::vector<std::string>& keys, const std::function<st
     const auto parts = why.empty() ? PartsOf(key, inside) : std::nullopt;
     if (!why.empty() || !parts) {
       out.skipped.push_back(
-          {key, why.empty() ? "no format that can be read (csv, tsv, txt, ndjson, jsonl, json, xml, xlsx, parquet, orc, avro; packed ones too)" : why});
+          {key, why.empty()
+                    ? "no format that can be read (csv, tsv, txt, ndjson, jsonl, json, xml, xlsx, parquet, orc, avro; packed ones too)"
+                    : why});
       continue;
     }
     const std::string pattern = WithoutNumbers(parts->stem);

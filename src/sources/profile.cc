@@ -214,7 +214,8 @@ Result<std::vector<contract::Field>> DetectFields(store::ObjectStore& store, con
   SLUICE_TRY(const TableProfile table, ProfileFiles(store, files, format, options));
   std::vector<contract::Field> fields;
   for (const ColumnProfile& column : table.columns) {
-    const bool clock = column.inferred.type.kind == TypeKind::kTimestamp && column.inferred.without_zone && !formats::TraitsOf(format).typed;
+    const bool clock =
+        column.inferred.type.kind == TypeKind::kTimestamp && column.inferred.without_zone && !formats::TraitsOf(format).typed;
     fields.push_back({column.field, clock ? DataType::Of(TypeKind::kTimestampNtz) : column.inferred.type, true, {}});
   }
   return fields;

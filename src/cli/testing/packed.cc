@@ -20,7 +20,8 @@ std::optional<std::string> ZstdOf(const std::string& bytes) {
 std::optional<std::string> Bzip2Of(const std::string& bytes) {
   std::string out(bytes.size() + bytes.size() / 100 + 600, '\0');
   auto size = static_cast<unsigned>(out.size());
-  const int code = BZ2_bzBuffToBuffCompress(out.data(), &size, const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()), 1, 0, 0);
+  const int code =
+      BZ2_bzBuffToBuffCompress(out.data(), &size, const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()), 1, 0, 0);
   if (code != BZ_OK) return std::nullopt;
   out.resize(size);
   return out;

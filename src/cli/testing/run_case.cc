@@ -83,7 +83,8 @@ std::vector<std::string> SplitArguments(const std::string& line) {
   return words;
 }
 
-// \xHH, \n, \r, \t, \\, a \ at a line's end (which joins it with the next) and a trailing \c (no final newline) in the body of `--- file PATH escaped`.
+// \xHH, \n, \r, \t, \\, a \ at a line's end (which joins it with the next) and a trailing \c (no final newline) in the body of `--- file
+// PATH escaped`.
 std::string Unescape(const std::string& body) {
   std::string out;
   for (size_t i = 0; i < body.size(); ++i) {

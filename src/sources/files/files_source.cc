@@ -68,7 +68,8 @@ class FilesSource : public Source {
 
   Status OpenArchive(InputFile* file, std::vector<InputFile>* out, std::vector<Skipped>* skipped) {
     SLUICE_TRY(file->compression, CompressionOf(file->object.key));
-    if (spec_.read.format == FileFormat::kXlsx && ToLower(file->object.key).ends_with(".xlsx")) file->compression = formats::Compression::kNone;
+    if (spec_.read.format == FileFormat::kXlsx && ToLower(file->object.key).ends_with(".xlsx"))
+      file->compression = formats::Compression::kNone;
     if (file->compression != formats::Compression::kZip) return out->push_back(std::move(*file)), Ok();
     SLUICE_TRY(formats::ArchiveListing listing, formats::ListArchive(*store_, file->object.key, spec_.read.members));
     if (spec_.read.format == FileFormat::kXlsx && IsWorkbook(listing)) {
@@ -87,7 +88,8 @@ class FilesSource : public Source {
   }
 
   static bool IsWorkbook(const formats::ArchiveListing& listing) {
-    return std::any_of(listing.members.begin(), listing.members.end(), [](const auto& member) { return member.path == "[Content_Types].xml"; });
+    return std::any_of(listing.members.begin(), listing.members.end(),
+                       [](const auto& member) { return member.path == "[Content_Types].xml"; });
   }
 
   std::string NoMembers(const formats::ArchiveListing& listing) const {
@@ -147,8 +149,8 @@ class FilesSource : public Source {
   Status CheckUnpacked(const InputFile& file) {
     if (file.compression == formats::Compression::kNone) return Ok();
     const std::string_view name = formats::TraitsOf(spec_.read.format).name;
-    return Fail(DataError("unsupported-compression", fmt::format("{} is a file of format {} packed with {}", store_->Uri(file.object.key), name,
-                                                                 formats::ToString(file.compression)))
+    return Fail(DataError("unsupported-compression", fmt::format("{} is a file of format {} packed with {}", store_->Uri(file.object.key),
+                                                                 name, formats::ToString(file.compression)))
                     .Hint(fmt::format("a file of format {} compresses its own parts: unpack it", name)));
   }
 
