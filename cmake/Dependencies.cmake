@@ -52,6 +52,14 @@ add_library(sluice_expat INTERFACE)
 target_link_libraries(sluice_expat INTERFACE ${EXPAT_STATIC})
 target_link_options(sluice_expat INTERFACE -Wl,--exclude-libs,libexpat.a)
 
+# Static too: few files need them.
+find_library(BZIP2_STATIC libbz2.a REQUIRED)
+find_library(LZMA_STATIC liblzma.a REQUIRED)
+find_library(MINIZIP_STATIC libminizip.a REQUIRED)
+add_library(sluice_archives INTERFACE)
+target_link_libraries(sluice_archives INTERFACE ${MINIZIP_STATIC} ${BZIP2_STATIC} ${LZMA_STATIC} ZLIB::ZLIB)
+target_link_options(sluice_archives INTERFACE -Wl,--exclude-libs,libminizip.a -Wl,--exclude-libs,libbz2.a -Wl,--exclude-libs,liblzma.a)
+
 if(SLUICE_TESTS)
   find_package(GTest REQUIRED)
   include(GoogleTest)

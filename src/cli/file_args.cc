@@ -59,7 +59,8 @@ Error WithOptions(Error error) {
 
 std::vector<std::string> DescribeFile(const std::string& format, const sources::InputFile& file) {
   const bool packed = file.compression != formats::Compression::kNone;
-  std::vector<std::string> lines = {fmt::format("{}{}, {}", format, packed ? ", " + std::string(formats::ToString(file.compression)) : "",
+  std::vector<std::string> lines = {fmt::format("{}{}{}, {}", format, file.member ? ", zip" : "",
+                                                packed ? ", " + std::string(formats::ToString(file.compression)) : "",
                                                 FormatBytes(file.object.size))};
   if (std::string text = TextOf(format, file); !text.empty()) lines.push_back(std::move(text));
   return lines;

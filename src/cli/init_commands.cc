@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "core/counted.h"
 #include "core/text.h"
+#include "formats/bytes.h"
 #include "sources/discover.h"
 #include "sources/propose.h"
 

@@ -12,6 +12,7 @@
 #include "cli/print_rows.h"
 #include "core/counted.h"
 #include "core/text.h"
+#include "formats/format.h"
 #include "formats/json_row.h"
 #include "ingest/open_reader.h"
 #include "sources/propose.h"
@@ -71,9 +72,11 @@ class FileReader {
     contract_ = sources::TypesOf(look->profile);
     formats::ReadRequest request{&look->source->store(), look->input.object.key, look->input.compression, &contract_, {}};
     request.encoding = look->input.encoding;
+    request.member = look->input.member;
+    request.options = look->options;
     contract_.on_missing_column = contract::OnMissingColumn::kNull;
     if (!look->profile.whole && args_.limit == 0) {  // fields that come later than the sample
-      SLUICE_TRY(request.extra, ingest::NewColumns(look->format, request, look->input.csv));
+      SLUICE_TRY(request.extra, formats::NewColumns(look->format, request, look->input.csv));
     }
     SLUICE_TRY(const auto opened, ingest::OpenFile(look->format, request, look->input.csv));
     if (Status read = Print(*opened.reader, request.schema()); !read) {
@@ -89,8 +92,7 @@ class FileReader {
   void Describe(const sources::FileLook& look) {
     for (const std::string& doubt : look.input.doubts) context_.io.err << "guessed: " << doubt << "\n";
     if (context_.globals.quiet) return;
-    static constexpr const char* kFormats[] = {"csv", "ndjson", "parquet"};
-    const auto lines = DescribeFile(kFormats[static_cast<int>(look.format)], look.input);
+    const auto lines = DescribeFile(std::string(formats::TraitsOf(look.format).name), look.input);
     context_.io.err << args_.in.file << ": " << Join(lines, ", ") << "\n";
   }
 

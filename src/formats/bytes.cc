@@ -6,17 +6,17 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 #include <utility>
 
 #include "core/text.h"
+#include "formats/decoded_bytes.h"
+#include "formats/zip_archive.h"
 
 namespace sluice::formats {
 namespace {
 
 constexpr int64_t kFirstRange = 256 << 10;  // the first request to the store: often only a sample is wanted
 constexpr int64_t kRangeBytes = 4 << 20;    // each further one
-constexpr size_t kInputBytes = 256 << 10;   // compressed bytes handed to a decoder at once
 constexpr size_t kMaxZstdWindowLog = 27;
 
 // An object of a store, in ranges. Notices when it was replaced or grew while it was read: rows of two different files in one
@@ -82,62 +82,6 @@ class MemoryBytes : public ByteSource {
  private:
   std::string bytes_;
   size_t at_ = 0;
-};
-
-// What decoders share: input in pieces, and the promise that the bytes before a break are given before its error.
-class DecodedBytes : public ByteSource {
- public:
-  DecodedBytes(std::unique_ptr<ByteSource> source, std::string name)
-      : source_(std::move(source)), name_(std::move(name)), input_(kInputBytes, '\0') {}
-
-  Result<size_t> Read(char* buffer, size_t capacity) override {
-    size_t given = 0;
-    while (given == 0 && capacity > 0 && !broken_ && !finished_) {
-      if (Status filled = Fill(); !filled) {
-        broken_ = std::move(filled).error();
-        break;
-      }
-      if (Status decoded = Decode(buffer, capacity, &given); !decoded) broken_ = std::move(decoded).error();
-    }
-    if (given == 0 && broken_) return Fail(*broken_);
-    return given;
-  }
-
- protected:
-  // Consumes from unread() and adds to *given what it wrote to `buffer`. Sets finished_ at the end of the archive.
-  virtual Status Decode(char* buffer, size_t capacity, size_t* given) = 0;
-
-  std::string_view unread() const { return {input_.data() + begin_, end_ - begin_}; }
-  void Consume(size_t n) { begin_ += n; }
-  bool input_ended() const { return ended_; }
-
-  Error Corrupt(std::string_view why) const {
-    return DataError("corrupt-archive", fmt::format("{} is corrupt: {}", name_, why))
-        .Hint("ask for the file again; a plain file with this name can be read with `compression: none`");
-  }
-  Error Truncated() const {
-    return DataError("truncated-archive", fmt::format("{} ends in the middle of its compressed data", name_))
-        .Hint("the upload was probably cut off: ask for the file again");
-  }
-
-  bool finished_ = false;
-
- private:
-  Status Fill() {
-    if (begin_ < end_ || ended_) return Ok();
-    SLUICE_TRY(const size_t n, source_->Read(input_.data(), input_.size()));
-    begin_ = 0;
-    end_ = n;
-    ended_ = n == 0;
-    return Ok();
-  }
-
-  std::unique_ptr<ByteSource> source_;
-  std::string name_;
-  std::string input_;
-  size_t begin_ = 0, end_ = 0;
-  bool ended_ = false;
-  std::optional<Error> broken_;
 };
 
 class GzipBytes : public DecodedBytes {
@@ -224,6 +168,8 @@ class ZstdBytes : public DecodedBytes {
   size_t wanted_ = 1;  // 0: exactly between two frames. 1 at first: an archive without a frame is a truncated one
 };
 
+constexpr size_t kMagicBytes = 16;  // enough for every kind
+
 bool HasGzipMagic(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
 
 bool HasZstdMagic(std::string_view bytes) {
@@ -231,15 +177,49 @@ bool HasZstdMagic(std::string_view bytes) {
   return bytes.size() >= 4 && (static_cast<unsigned char>(bytes[0]) & 0xf0) == 0x50 && bytes.substr(1, 3) == "\x2a\x4d\x18";
 }
 
+// "BZh9" may begin a text: a block's or the end's mark must follow.
+bool HasBzip2Magic(std::string_view bytes) {
+  if (bytes.size() < 10 || !bytes.starts_with("BZh") || bytes[3] < '1' || bytes[3] > '9') return false;
+  return bytes.substr(4, 6) == "\x31\x41\x59\x26\x53\x59" || bytes.substr(4, 6) == "\x17\x72\x45\x38\x50\x90";
+}
+
+bool HasXzMagic(std::string_view bytes) { return bytes.starts_with(std::string_view("\xfd\x37\x7a\x58\x5a\x00", 6)); }
+
+bool HasZipMagic(std::string_view bytes) {
+  return bytes.starts_with("PK\x03\x04") || bytes.starts_with("PK\x05\x06") || bytes.starts_with("PK\x07\x08");
+}
+
+struct Kind {
+  Compression compression;
+  const char* name;
+  bool (*has_magic)(std::string_view);
+  std::vector<std::string_view> endings;
+};
+
+// Every kind of compression, with all that tells it.
+const std::vector<Kind>& Kinds() {
+  static const std::vector<Kind> kinds = {{Compression::kGzip, "gzip", HasGzipMagic, {".gz", ".gzip"}},
+                                          {Compression::kZstd, "zstd", HasZstdMagic, {".zst", ".zstd"}},
+                                          {Compression::kBzip2, "bzip2", HasBzip2Magic, {".bz2", ".bzip2"}},
+                                          {Compression::kXz, "xz", HasXzMagic, {".xz"}},
+                                          {Compression::kZip, "zip", HasZipMagic, {".zip"}}};
+  return kinds;
+}
+
 }  // namespace
 
 Compression DetectCompression(std::string_view file_name, std::string_view first_bytes) {
-  if (HasGzipMagic(first_bytes)) return Compression::kGzip;
-  if (HasZstdMagic(first_bytes)) return Compression::kZstd;
+  for (const Kind& kind : Kinds())
+    if (kind.has_magic(first_bytes)) return kind.compression;
+  return CompressionOfEnding(file_name).first;
+}
+
+std::pair<Compression, size_t> CompressionOfEnding(std::string_view file_name) {
   const std::string name = ToLower(file_name);
-  if (name.ends_with(".gz") || name.ends_with(".gzip")) return Compression::kGzip;
-  if (name.ends_with(".zst") || name.ends_with(".zstd")) return Compression::kZstd;
-  return Compression::kNone;
+  for (const Kind& kind : Kinds())
+    for (const std::string_view ending : kind.endings)
+      if (name.ends_with(ending)) return {kind.compression, ending.size()};
+  return {Compression::kNone, 0};
 }
 
 std::unique_ptr<ByteSource> BytesOf(std::string bytes) { return std::make_unique<MemoryBytes>(std::move(bytes)); }
@@ -250,6 +230,11 @@ std::unique_ptr<ByteSource> Decompress(std::unique_ptr<ByteSource> source, Compr
       return std::make_unique<GzipBytes>(std::move(source), std::move(name));
     case Compression::kZstd:
       return std::make_unique<ZstdBytes>(std::move(source), std::move(name));
+    case Compression::kBzip2:
+      return Bzip2Bytes(std::move(source), std::move(name));
+    case Compression::kXz:
+      return XzBytes(std::move(source), std::move(name));
+    case Compression::kZip:  // its members are opened by themselves
     case Compression::kNone:
       break;
   }
@@ -261,8 +246,14 @@ Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const s
   return Decompress(std::make_unique<ObjectBytes>(store, std::move(meta)), compression, store.Uri(key));
 }
 
-Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Compression compression, size_t limit) {
-  SLUICE_TRY(const auto source, OpenBytes(store, key, compression));
+Result<std::unique_ptr<ByteSource>> OpenBytes(const ReadRequest& request) {
+  if (!request.member) return OpenBytes(*request.store, request.key, request.compression);
+  SLUICE_TRY(auto bytes, OpenMember(*request.store, request.key, request.member));
+  return Decompress(std::move(bytes), request.compression, request.store->Uri(request.key + "/" + request.member.path));
+}
+
+Result<Sample> ReadSample(const ReadRequest& request, size_t limit) {
+  SLUICE_TRY(const auto source, OpenBytes(request));
   Sample sample;
   sample.bytes.resize(limit);
   size_t have = 0;
@@ -279,21 +270,29 @@ Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Com
   return sample;
 }
 
+Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Compression compression, size_t limit) {
+  ReadRequest request;
+  request.store = &store;
+  request.key = key;
+  request.compression = compression;
+  return ReadSample(request, limit);
+}
+
 Result<Compression> DetectCompressionOf(store::ObjectStore& store, const std::string& key) {
-  SLUICE_TRY(const std::string first, store.GetRange(key, 0, 4));
+  SLUICE_TRY(const std::string first, store.GetRange(key, 0, kMagicBytes));
   return DetectCompression(key, first);
 }
 
 std::string_view ToString(Compression compression) {
-  switch (compression) {
-    case Compression::kGzip:
-      return "gzip";
-    case Compression::kZstd:
-      return "zstd";
-    case Compression::kNone:
-      break;
-  }
+  for (const Kind& kind : Kinds())
+    if (kind.compression == compression) return kind.name;
   return "none";
+}
+
+Compression CompressionNamed(std::string_view name) {
+  for (const Kind& kind : Kinds())
+    if (name == kind.name) return kind.compression;
+  return Compression::kNone;
 }
 
 }  // namespace sluice::formats

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "formats/reader.h"
 
@@ -12,7 +13,7 @@ namespace sluice::formats {
 std::unique_ptr<ByteSource> BytesOf(std::string bytes);
 
 // Decompresses what `source` gives. gzip: any number of members, zero padding after the last one. zstd: any number of frames,
-// skippable ones too; windows above 128 MiB are refused. `name` is for messages.
+// skippable ones too; windows above 128 MiB are refused. bzip2, xz: any number of streams. `name` is for messages.
 std::unique_ptr<ByteSource> Decompress(std::unique_ptr<ByteSource> source, Compression compression, std::string name);
 
 // The first `limit` decompressed bytes, fewer where the object is shorter. A broken archive gives what stands before the break,
@@ -21,11 +22,16 @@ struct Sample {
   std::string bytes;
   bool whole = false;  // the object ends within the sample
 };
+Result<Sample> ReadSample(const ReadRequest& request, size_t limit);
 Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Compression compression, size_t limit);
 
 // What the first bytes and the name of `key` say.
 Result<Compression> DetectCompressionOf(store::ObjectStore& store, const std::string& key);
 
-std::string_view ToString(Compression compression);  // "none", "gzip", "zstd"
+// What a name's ending says, and how long that is: {kNone, 0} where it says nothing.
+std::pair<Compression, size_t> CompressionOfEnding(std::string_view file_name);
+
+std::string_view ToString(Compression compression);   // "none", "gzip", "zstd", "bzip2", "xz", "zip"
+Compression CompressionNamed(std::string_view name);  // kNone for all else
 
 }  // namespace sluice::formats

@@ -284,7 +284,7 @@ int64_t SourceBytes(std::string_view text, const std::string& name) {
 }
 
 Result<std::unique_ptr<ByteSource>> OpenText(const ReadRequest& request) {
-  SLUICE_TRY(auto bytes, OpenBytes(*request.store, request.key, request.compression));
+  SLUICE_TRY(auto bytes, OpenBytes(request));
   return Transcode(std::move(bytes), request.encoding);
 }
 

@@ -1,48 +1,18 @@
 #include "formats/ndjson.h"
 
-#include <arrow/record_batch.h>
 #include <fmt/format.h>
 
 #include <utility>
 
 #include "core/text.h"
-#include "formats/cut_record.h"
 #include "formats/encoding.h"
 #include "formats/json_columns.h"
+#include "formats/json_lines_block.h"
 #include "formats/ndjson_lines.h"
+#include "formats/new_json_fields.h"
 
 namespace sluice::formats {
 namespace {
-
-class NdjsonBlock : public RawBlock {
- public:
-  NdjsonBlock(std::shared_ptr<const LineBlock> block, std::shared_ptr<const FieldShape> shape, int64_t max_record_bytes)
-      : block_(std::move(block)), shape_(std::move(shape)), max_record_bytes_(max_record_bytes) {}
-
-  Result<DecodedBatch> Decode() override {
-    JsonColumns columns(*shape_);
-    for (size_t i = 0; i < block_->lines.size(); ++i) {
-      if (block_->lines[i].cut)
-        columns.Refuse(block_->text(i), "length", CutRecordMessage(max_record_bytes_));
-      else
-        columns.Append(block_->text(i));
-    }
-    DecodedBatch batch;
-    SLUICE_TRY(batch.rows, columns.Finish(&batch.violations));
-    batch.first_row = block_->first_row;
-    batch.place = [block = block_](int64_t row) {
-      const LineBlock::Line& line = block->lines[static_cast<size_t>(row)];
-      return RecordPlace{block->first_row + row, block->first_line + line.number, block->offset_of(line)};
-    };
-    batch.raw = [block = block_](int64_t row) { return std::string(block->text(static_cast<size_t>(row))); };
-    return batch;
-  }
-
- private:
-  std::shared_ptr<const LineBlock> block_;
-  std::shared_ptr<const FieldShape> shape_;
-  int64_t max_record_bytes_;
-};
 
 class NdjsonReader : public RecordReader {
  public:
@@ -56,7 +26,7 @@ class NdjsonReader : public RecordReader {
         SLUICE_TRY(block, lines_.Next());
       }
       if (block == nullptr) return std::unique_ptr<RawBlock>();
-      if (!block->lines.empty()) return std::make_unique<NdjsonBlock>(std::move(block), shape_, max_record_bytes_);
+      if (!block->lines.empty()) return JsonBlock(std::move(block), shape_, max_record_bytes_);
     }
   }
 
@@ -74,8 +44,8 @@ Status CheckFirstLine(const ReadRequest& request, const LineBlock* block) {
   if (first != "[" && first != "{" && !first.starts_with("[{")) return Ok();
   return Fail(DataError("not-ndjson", fmt::format("{} is one JSON {}, not one object per line", request.store->Uri(request.key),
                                                   first[0] == '[' ? "array" : "object over several lines"))
-                  .Hint(first[0] == '[' ? "turn it into lines: jq -c '.[]' old.json > new.ndjson"
-                                        : "turn it into lines: jq -c . old.json > new.ndjson"));
+                  .Hint(first[0] == '[' ? "write format: json, which reads it; or turn it into lines: jq -c '.[]' old.json > new.ndjson"
+                                        : "write format: json, which reads it; or turn it into lines: jq -c . old.json > new.ndjson"));
 }
 
 Result<LineReader> OpenLines(const ReadRequest& request) {
@@ -95,26 +65,13 @@ Result<std::unique_ptr<RecordReader>> OpenNdjson(const ReadRequest& request) {
 }
 
 Result<std::vector<contract::Field>> NewNdjsonColumns(const ReadRequest& request) {
-  std::vector<contract::Field> fields;
-  if (request.contract->on_new_column != contract::OnNewColumn::kEvolve) return fields;
-  FieldShape known;
-  known.children.resize(request.schema().fields.size());
-  for (size_t i = 0; i < known.children.size(); ++i) known.children[i].name = request.schema().fields[i].name;
-  IndexKeys(request, &known);
+  if (request.contract->on_new_column != contract::OnNewColumn::kEvolve) return std::vector<contract::Field>();
   SLUICE_TRY(LineReader lines, OpenLines(request));
-  JsonKeys keys;
+  NewJsonFields fields(request);
   while (true) {
     SLUICE_TRY(const auto block, lines.Next());
-    if (block == nullptr) return fields;
-    for (size_t i = 0; i < block->lines.size(); ++i) {
-      if (block->lines[i].cut) continue;
-      for (const std::string& key : keys.Of(block->text(i))) {
-        const std::string name(Trim(key));
-        if (name.empty() || contract::IsMetadataColumn(name) || known.Find(name) >= 0) continue;
-        known.by_key.emplace(ToLower(name), 0);
-        fields.push_back({name, contract::DataType::Of(contract::TypeKind::kString), true, {}});
-      }
-    }
+    if (block == nullptr) return std::move(fields).Take();
+    fields.Look(*block);
   }
 }
 

@@ -63,6 +63,15 @@ Result<std::unique_ptr<LineBlock>> LineReader::Next() {
   return Cut(pending_.size(), false);
 }
 
+Status LineReader::SkipLines(int64_t count) {
+  for (; count > 0; --count) {
+    if (pending_.empty() && !ended_) SLUICE_CHECK(Fill());
+    if (pending_.empty()) return Ok();
+    SLUICE_CHECK(DiscardLine());
+  }
+  return Ok();
+}
+
 // Drops what belongs to a line that was cut.
 Status LineReader::DiscardLine() {
   while (true) {

@@ -19,9 +19,15 @@ struct LineBlock {
     int32_t number = 0;              // physical line, counted from first_line
     bool cut = false;                // longer than max_record_bytes: only its beginning is in the text
     int64_t source_begin = 0;        // `begin`, in the file's own encoding
+    int32_t wrong = -1;              // index in `wrong`: the record cannot be read, and why
   };
   std::string bytes;  // padded by kJsonPadding
   std::vector<Line> lines;
+  struct Wrong {
+    std::string rule, message;
+  };
+  std::vector<Wrong> wrong;
+  std::vector<int64_t> offsets;                       // of each line in the file, where the texts are not the file's own
   int64_t first_row = 1, first_line = 1, offset = 0;  // record number, line and byte offset of the block's beginning
 
   int64_t offset_of(const Line& line) const { return offset + line.source_begin; }
@@ -34,6 +40,8 @@ class LineReader {
   LineReader(std::unique_ptr<ByteSource> source, int64_t block_bytes, int64_t max_record_bytes, std::string encoding = "");
   // Null at the end. An error of the source comes after the lines that were whole before it.
   Result<std::unique_ptr<LineBlock>> Next();
+  // Passes physical lines; before the first Next.
+  Status SkipLines(int64_t count);
 
  private:
   Status Fill();

@@ -11,6 +11,7 @@
 #include "contract/contract.h"
 #include "contract/text_dictionary.h"
 #include "core/result.h"
+#include "formats/format_options.h"
 #include "store/object_store.h"
 
 namespace arrow {
@@ -39,7 +40,7 @@ struct DecodedBatch {
   std::function<std::string(int64_t)> raw;
 };
 
-enum class Compression { kNone, kGzip, kZstd };
+enum class Compression { kNone, kGzip, kZstd, kBzip2, kXz, kZip };
 Compression DetectCompression(std::string_view file_name, std::string_view first_bytes);
 
 // A stream of decompressed bytes of one object, read in bounded pieces.
@@ -50,6 +51,13 @@ class ByteSource {
   virtual Result<size_t> Read(char* buffer, size_t capacity) = 0;
 };
 Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression);
+
+// One file of an archive of several (zip), and where the archive's directory has it. Without a path: none, the object is the file.
+struct ArchiveMember {
+  std::string path;
+  uint64_t directory_offset = 0, number = 0;
+  explicit operator bool() const { return !path.empty(); }
+};
 
 // Whole records of one file, taken off it but not decoded yet.
 class RawBlock {
@@ -82,9 +90,14 @@ struct ReadRequest {
   // One for each column of schema(), or none at all: texts may come as dictionary arrays. Null: this column's may not.
   std::vector<std::shared_ptr<contract::TextDictionary>> dictionaries;
   std::string encoding;  // of text formats, canonical (encoding.h); "" = UTF-8
+  ArchiveMember member;  // of the object at `key`; `compression` is then the member's own
+  FormatOptions options;
+  std::string scratch_dir;  // for what must be unpacked to be read at any place; "" = the system's
   // The contract's columns (all nullable: rules are checked later), then `extra`.
   contract::Schema schema() const;
 };
+// The file's bytes, of a member or of the object itself, decompressed.
+Result<std::unique_ptr<ByteSource>> OpenBytes(const ReadRequest& request);
 // Beside each Open… stands New…Columns(request) → Result<std::vector<contract::Field>>: columns of the file that request.schema()
 // does not have, matched as the reader would, in file order. Text formats without types give string.
 

@@ -39,7 +39,7 @@ std::vector<std::shared_ptr<contract::TextDictionary>> Dictionaries(const Ingest
 }
 
 Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const contract::Contract& contract, store::ObjectStore& store,
-                                         int64_t max_record_bytes) {
+                                         const Budget& budget) {
   auto attempt = std::make_unique<Attempt>();
   PipelineInput& input = attempt->input;
   input.source = request.source;
@@ -48,9 +48,11 @@ Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const con
   input.batch = request.batch;
   input.bronze_root = request.bronze.root;
   input.quarantine_root = request.quarantine.root;
-  SLUICE_TRY(attempt->extra, ExtraColumns(request, contract, store, max_record_bytes));
+  SLUICE_TRY(attempt->extra, ExtraColumns(request, contract, store, budget.max_record_bytes(), budget.scratch_dir));
   formats::ReadRequest read{&store, "", formats::Compression::kNone, &contract, attempt->extra};
-  read.max_record_bytes = max_record_bytes;
+  read.max_record_bytes = budget.max_record_bytes();
+  read.options = request.source->read.options;
+  read.scratch_dir = budget.scratch_dir;
   input.rows = read.schema();
   SLUICE_TRY(input.layout, PlanLayout(request.batch.node, contract, input.rows, request.source->partition_by, request.kept_bronze()));
   if (request.bronze.snapshot != nullptr && request.kept_bronze() == nullptr) {  // made anew in its place: properties stay
@@ -64,6 +66,7 @@ Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const con
     read.key = one.object.key;
     read.compression = one.compression;
     read.encoding = one.encoding;
+    read.member = one.member;
     return OpenFile(request.source->read.format, read, one.csv);
   };
   return attempt;
@@ -145,7 +148,7 @@ Result<IngestResult> Finish(const IngestRequest& request, const Environment& env
 Result<IngestResult> IngestWith(const IngestRequest& request, const Environment& environment, contract::Contract contract) {
   // Each round widens at least one column by at least one step: integers have three, decimals are joined over all values.
   for (int round = 0; round < 8; ++round) {
-    SLUICE_TRY(const auto attempt, Prepare(request, contract, *environment.input, environment.budget.max_record_bytes()));
+    SLUICE_TRY(const auto attempt, Prepare(request, contract, *environment.input, environment.budget));
     Tally tally(contract, request.files);
     SLUICE_TRY(auto output, RunPipeline(attempt->input, environment, &tally));
     auto widened = Widened(contract, tally);

@@ -27,8 +27,9 @@ struct InputFile {
   store::ObjectMeta object;  // key in IngestRequest::input
   std::string name;          // what _file and messages say; "" = the key
   formats::Compression compression = formats::Compression::kNone;
-  formats::CsvDialect csv;  // read.format == kCsv only
-  std::string encoding;     // of text; "" = UTF-8
+  formats::CsvDialect csv;        // read.format == kCsv only
+  std::string encoding;           // of text; "" = UTF-8
+  formats::ArchiveMember member;  // of the object; without one, the object is the file
 };
 
 // A table as it stood when the batch was planned.

@@ -10,12 +10,8 @@ namespace sluice::ingest {
 
 Result<OpenedFile> OpenFile(sources::FileFormat format, const formats::ReadRequest& request, const formats::CsvDialect& dialect);
 
-// Columns of the file that the request lacks: see formats/reader.h.
-Result<std::vector<contract::Field>> NewColumns(sources::FileFormat format, const formats::ReadRequest& request,
-                                                const formats::CsvDialect& dialect);
-
 // Columns beyond the contract that the batch's rows carry: those of the table (evolved earlier), then those new in any of the files.
 Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
-                                                  store::ObjectStore& input, int64_t max_record_bytes);
+                                                  store::ObjectStore& input, int64_t max_record_bytes, const std::string& scratch_dir);
 
 }  // namespace sluice::ingest

@@ -130,10 +130,16 @@ Result<std::shared_ptr<arrow::RecordBatch>> QuarantineRows(const std::vector<Ref
   return *rows;
 }
 
-std::string RecordFormat(sources::FileFormat format, const formats::CsvDialect& dialect, const std::vector<std::string>& header) {
+std::string RecordFormat(sources::FileFormat format, const formats::FormatOptions& options, const formats::CsvDialect& dialect,
+                         const std::vector<std::string>& header) {
   nlohmann::json json;
+  if (format == sources::FileFormat::kFixed) {
+    json = {{"format", "fixed"}, {"pad", options.fixed.pad}, {"fields", nlohmann::json::array()}};
+    for (const formats::FixedField& field : options.fixed.fields) json["fields"].push_back({field.name, field.start, field.width});
+    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
   if (format != sources::FileFormat::kCsv) {
-    json["format"] = "json";  // a Parquet row is kept as the JSON object it stands for
+    json["format"] = "json";  // a record of another format is kept as the JSON object it stands for
     return json.dump();
   }
   const auto one = [](char c) { return c == '\0' ? std::string() : std::string(1, c); };

@@ -43,6 +43,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> QuarantineRows(const std::vector<Ref
 std::string QuarantineId(const BatchIdentity& batch, size_t file, int64_t row);
 
 // JSON of how a raw record of this file is to be read; what Replay takes back.
-std::string RecordFormat(sources::FileFormat format, const formats::CsvDialect& dialect, const std::vector<std::string>& header);
+std::string RecordFormat(sources::FileFormat format, const formats::FormatOptions& options, const formats::CsvDialect& dialect,
+                         const std::vector<std::string>& header);
 
 }  // namespace sluice::ingest

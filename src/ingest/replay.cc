@@ -10,6 +10,7 @@
 #include "contract/arrow_types.h"
 #include "contract/decode_column.h"
 #include "core/text.h"
+#include "formats/fixed.h"
 #include "formats/ndjson.h"
 #include "ingest/check_block.h"
 #include "ingest/duplicates.h"
@@ -50,26 +51,39 @@ char OneByte(const nlohmann::json& json, const char* key) {
   return text.empty() ? '\0' : text[0];
 }
 
-// One line per record: what JSON may not hold in a line anyway becomes a blank.
-std::string JsonLines(const std::vector<std::string>& texts) {
+// One line per record: what a line cannot hold becomes a blank, and `blank` stands for a record of nothing else.
+std::string LinesOf(const std::vector<std::string>& texts, const char* blank) {
   std::string lines;
   for (std::string text : texts) {
     std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-    if (Trim(text).empty()) text = "null";  // a blank line would be no record
+    if (Trim(text).empty()) text = blank;  // a blank line would be no record
     lines += text + "\n";
   }
   return lines;
+}
+
+formats::FixedOptions FixedOptionsOf(const nlohmann::json& json) {
+  formats::FixedOptions options;
+  options.pad = json.value("pad", false);
+  for (const auto& field : json.value("fields", nlohmann::json::array()))
+    if (field.is_array() && field.size() == 3)
+      options.fields.push_back({field[0].get<std::string>(), field[1].get<int64_t>(), field[2].get<int64_t>()});
+  return options;
 }
 
 // The group's records as blocks; `memory` holds what the reader reads.
 Result<std::unique_ptr<formats::RecordReader>> OpenGroup(const Group& group, formats::ReadRequest* request, store::ObjectStore& memory) {
   const auto json = nlohmann::json::parse(group.records.front()->format, nullptr, false);
   if (json.is_discarded()) return Fail(BugError("a quarantine row whose format cannot be read: " + group.records.front()->format));
-  if (json.value("format", "") != "csv") {
+  const std::string format = json.value("format", "");
+  if (format != "csv") {
+    const bool fixed = format == "fixed";
     request->store = &memory;
     request->key = "replay-" + group.records.front()->id;
-    SLUICE_CHECK(memory.Put(request->key, JsonLines(group.texts)));
-    return formats::OpenNdjson(*request);
+    SLUICE_CHECK(memory.Put(request->key, LinesOf(group.texts, fixed ? "?" : "null")));
+    if (!fixed) return formats::OpenNdjson(*request);
+    request->options.fixed = FixedOptionsOf(json);
+    return formats::OpenFixed(*request);
   }
   formats::CsvDialect dialect;
   const std::string delimiter = json.value("delimiter", "");

@@ -7,6 +7,7 @@
 #include "contract/time_format.h"
 #include "contract/zone.h"
 #include "core/text.h"
+#include "formats/format.h"
 #include "project/build.h"
 #include "project/names.h"
 #include "project/pattern.h"
@@ -114,7 +115,7 @@ void CheckFormats(const ContractColumnSpec& column, bool zone_known, FileFormat 
       diagnostics.Add(UserError("rule-does-not-fit", fmt::format("{} counts from an instant, and a timestamp_ntz is none", text.value))
                           .At(text.where)
                           .Hint("write type: timestamp"));
-    if (kind == TypeKind::kTimestamp && !says_zone && !zone_known && format != FileFormat::kParquet)
+    if (kind == TypeKind::kTimestamp && !says_zone && !zone_known && !formats::TraitsOf(format).typed)
       diagnostics.Add(
           UserError("zone-needed", fmt::format("\"{}\" has no zone, so its timestamps are no instants", text.value))
               .At(text.where)

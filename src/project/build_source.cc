@@ -5,6 +5,8 @@
 #include "contract/zone.h"
 #include "core/text.h"
 #include "formats/encoding.h"
+#include "formats/format.h"
+#include "formats/xlsx_cells.h"
 #include "project/build.h"
 #include "project/names.h"
 
@@ -14,15 +16,13 @@ namespace {
 using config::GivenKey;
 using sources::FileFormat;
 
-std::optional<FileFormat> FormatByEnding(std::string_view files) {
-  std::string path = ToLower(files);
-  for (const char* packed : {".gz", ".zst", ".zstd", "*"})
-    if (path.ends_with(packed)) path.resize(path.size() - std::string_view(packed).size());
-  for (const char* ending : {".csv", ".tsv"})
-    if (path.ends_with(ending)) return FileFormat::kCsv;
-  for (const char* ending : {".ndjson", ".jsonl", ".json"})
-    if (path.ends_with(ending)) return FileFormat::kNdjson;
-  return path.ends_with(".parquet") ? std::optional(FileFormat::kParquet) : std::nullopt;
+std::optional<FileFormat> FormatByEnding(std::string path) {
+  while (path.ends_with('*')) path.pop_back();
+  const std::string lower = ToLower(path);
+  for (const char* any : {".txt", ".psv"})  // of fixed places as well as of separated values
+    if (lower.find(any) != std::string::npos) return std::nullopt;
+  const formats::FormatTraits* format = formats::FormatOfPath(path);
+  return format == nullptr ? std::nullopt : std::optional(format->format);
 }
 
 FileFormat FormatOf(const ReadSpec& spec, Diagnostics& diagnostics) {
@@ -36,7 +36,7 @@ FileFormat FormatOf(const ReadSpec& spec, Diagnostics& diagnostics) {
   if (!format && !spec.files->value.empty())
     diagnostics.Add(UserError("missing-key", fmt::format("\"{}\" does not tell the files' format", spec.files->value))
                         .At(spec.files->where)
-                        .Hint("add format: csv, ndjson or parquet"));
+                        .Hint("add format: csv, ndjson, json, xml, xlsx, fixed, parquet, orc or avro"));
   return format.value_or(FileFormat::kCsv);
 }
 
@@ -75,12 +75,47 @@ std::string EncodingOf(const std::optional<PlacedText>& text, Diagnostics& diagn
   return "";
 }
 
-void RefuseKeys(const ReadSpec& spec, std::initializer_list<const char*> keys, const std::string& format, Diagnostics& diagnostics) {
-  for (const char* key : keys)
-    if (const GivenKey* given = FindGiven(spec.given, key); given && !given->inherited)
-      diagnostics.Add(UserError("key-of-another-format", fmt::format("\"{}\" is of format: {}", key, format))
-                          .At(given->where)
-                          .Hint("remove it, or write format: " + format));
+// Keys that are of some formats only.
+void RefuseOtherKeys(const ReadSpec& spec, FileFormat format, Diagnostics& diagnostics) {
+  using F = FileFormat;
+  static const std::vector<std::pair<const char*, std::vector<F>>> kOf = {{"delimiter", {F::kCsv}},
+                                                                          {"quote", {F::kCsv}},
+                                                                          {"escape", {F::kCsv}},
+                                                                          {"comment", {F::kCsv}},
+                                                                          {"header", {F::kCsv, F::kXlsx}},
+                                                                          {"skip", {F::kCsv, F::kFixed}},
+                                                                          {"sheet", {F::kXlsx}},
+                                                                          {"range", {F::kXlsx}},
+                                                                          {"footer", {F::kCsv}},
+                                                                          {"encoding", {F::kCsv, F::kNdjson, F::kJson, F::kFixed}},
+                                                                          {"widths", {F::kFixed}},
+                                                                          {"short_lines", {F::kFixed}},
+                                                                          {"record", {F::kXml}}};
+  for (const auto& [key, formats] : kOf) {
+    const GivenKey* given = FindGiven(spec.given, key);
+    if (given == nullptr || given->inherited || std::find(formats.begin(), formats.end(), format) != formats.end()) continue;
+    std::vector<std::string> names;
+    for (const F one : formats) names.emplace_back(formats::TraitsOf(one).name);
+    diagnostics.Add(UserError("key-of-another-format", fmt::format("\"{}\" is of format: {}", key, Join(names, ", ")))
+                        .At(given->where)
+                        .Hint("remove it, or write format: " + names.front()));
+  }
+}
+
+void BuildFormatOptions(const ReadSpec& spec, sources::Read* read, Diagnostics& diagnostics) {
+  const auto text = [](const std::optional<PlacedText>& placed) { return placed ? placed->value : ""; };
+  read->members = text(spec.members);
+  read->options.xlsx = {text(spec.sheet), text(spec.range), spec.header ? std::optional(*spec.header > 0) : std::nullopt};
+  read->options.record = text(spec.record);
+  read->options.fixed.skip = spec.skip.value_or(0);
+  read->options.fixed.pad = spec.pads_short_lines;
+  if (spec.range && !formats::ParseRange(spec.range->value))
+    diagnostics.Add(UserError("bad-range", fmt::format("\"{}\" is no range of cells", spec.range->value))
+                        .At(spec.range->where)
+                        .Hint("write \"B3:F\", \"A1:D100\" or \"A:F\""));
+  if (read->format == FileFormat::kXml && read->options.record.empty())
+    diagnostics.Add(
+        UserError("missing-key", "format: xml lacks \"record\"").At(spec.where).Hint("say which element is a record: record: order"));
 }
 
 bool RefuseTable(const ReadSpec& spec, Diagnostics& diagnostics) {
@@ -116,10 +151,48 @@ sources::Read BuildRead(const ReadSpec& spec, Diagnostics& diagnostics) {
   if (spec.skip) read.csv.skip = static_cast<int>(*spec.skip);
   read.csv.footer = static_cast<int>(spec.footer.value_or(0));
   read.on_changed_file = spec.on_changed_file;
-  if (read.format != FileFormat::kCsv)
-    RefuseKeys(spec, {"delimiter", "quote", "escape", "comment", "header", "skip", "footer"}, "csv", diagnostics);
-  if (read.format == FileFormat::kParquet) RefuseKeys(spec, {"encoding"}, "csv", diagnostics);
+  BuildFormatOptions(spec, &read, diagnostics);
+  RefuseOtherKeys(spec, read.format, diagnostics);
   return read;
+}
+
+// Where the fields of format: fixed stand: by `widths`, or by the columns' own start and width.
+void PlaceFields(const SourceSpec& spec, Source* source, Diagnostics& diagnostics) {
+  std::vector<formats::FixedField>& fields = source->read.options.fixed.fields;
+  const std::vector<ContractColumnSpec> none;
+  const auto& columns = spec.contract ? spec.contract->columns : none;
+  const bool fixed = source->read.format == FileFormat::kFixed;
+  const auto says = [](const ContractColumnSpec& column) { return column.start || column.width; };
+  const auto one = std::find_if(columns.begin(), columns.end(), says);
+  if (one != columns.end() && (!fixed || !spec.read->widths.empty())) {
+    diagnostics.Add(UserError("key-of-another-format",
+                              fixed ? "\"start\" and \"width\" stand beside \"widths\"" : "\"start\" and \"width\" are of format: fixed")
+                        .At(one->where)
+                        .Hint(fixed ? "write the one or the others" : "remove them, or write format: fixed"));
+    return;
+  }
+  if (!fixed) return;
+  int64_t at = 0;
+  for (size_t i = 0; i < spec.read->widths.size(); ++i) {
+    const bool named = i < columns.size();
+    const std::string& name = !named ? "" : columns[i].from ? columns[i].from->value : columns[i].name.value;
+    fields.push_back({named ? name : fmt::format("column_{}", i + 1), at, spec.read->widths[i]});
+    at += spec.read->widths[i];
+  }
+  for (const ContractColumnSpec& column : columns) {
+    if (!spec.read->widths.empty()) break;
+    if (column.start && column.width)
+      fields.push_back({column.from ? column.from->value : column.name.value, *column.start - 1, *column.width});
+    else
+      diagnostics.Add(UserError("missing-key", fmt::format("the column \"{}\" does not say where it stands in the line", column.name.value))
+                          .At(column.where)
+                          .Hint("add start and width, or write read: { widths: [10, 8, 12] }"));
+  }
+  if (columns.empty() && fields.empty())
+    diagnostics.Add(UserError("missing-key", "format: fixed lacks \"widths\"")
+                        .At(spec.read->where)
+                        .Hint("write widths: [10, 8, 12], or a contract whose columns have start and width"));
+  std::stable_sort(fields.begin(), fields.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
 }
 
 Connection FindConnection(const SourceSpec& spec, const Project& project, Diagnostics& diagnostics) {
@@ -244,6 +317,7 @@ Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_
     source.contract = BuildContract(*spec.contract, source.read.format, zone, diagnostics);
   else
     source.contract.zone = zone;
+  if (spec.read && !source.external) PlaceFields(spec, &source, diagnostics);
   CheckColumnUses(spec, source, diagnostics);
   const bool all_known = source.contract.declared && source.contract.on_new_column != contract::OnNewColumn::kEvolve;
   source.checks = BuildChecks(

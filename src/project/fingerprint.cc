@@ -37,6 +37,24 @@ class Canonical {
   std::string text_;
 };
 
+// Nothing where they are not used, so that fingerprints of before they were there hold.
+void AddOptions(const sources::Read& read, Canonical& out) {
+  const formats::FormatOptions& options = read.options;
+  if (!read.members.empty()) out.Add("members " + read.members);
+  if (read.format == formats::FileFormat::kXlsx) {
+    out.Add(options.xlsx.sheet);
+    out.Add(options.xlsx.range);
+  }
+  if (read.format == formats::FileFormat::kXml) out.Add(options.record);
+  if (read.format != formats::FileFormat::kFixed) return;
+  out.Flag(options.fixed.pad);
+  for (const formats::FixedField& field : options.fixed.fields) {
+    out.Add(field.name);
+    out.Add(field.start);
+    out.Add(field.width);
+  }
+}
+
 void AddRead(const sources::Read& read, Canonical& out) {
   out.Add(read.files);
   out.Choice(read.format);
@@ -48,6 +66,7 @@ void AddRead(const sources::Read& read, Canonical& out) {
   out.AddIf(!read.encoding.empty(), "encoding", read.encoding);
   out.AddIf(read.csv.header_rows > 1, "header_rows", std::to_string(read.csv.header_rows));
   out.AddIf(read.csv.footer > 0, "footer", std::to_string(read.csv.footer));
+  AddOptions(read, out);
 }
 
 void AddStyle(const contract::GivenStyle& style, Canonical& out) {

@@ -27,6 +27,9 @@ config::Type<ContractColumnSpec> ColumnType() {
                    "`not_null`.")
       .Required("name", &C::name, Name("column"), "The column's name in the table.")
       .Optional("from", &C::from, Name("field"), "(the column's name)", "The field's name in the file, where it differs.")
+      .Optional("start", &C::start, config::Integer(1, 1'000'000'000), "",
+                "`format: fixed`: the field's first character in the line, from 1.")
+      .Optional("width", &C::width, config::Integer(1, 1'000'000'000), "", "`format: fixed`: how many characters it has.")
       .Required("type", &C::type, DataTypeText(), "Its type; a text that is not exactly such a value is a violation, never rounded or cut.")
       .Optional("not_null", &C::not_null, Boolean(), "false", "NULL is a violation.")
       .Optional("pattern", &C::pattern, config::PlacedTextOf("pattern", "ORD[0-9]+"), "",

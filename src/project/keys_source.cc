@@ -34,18 +34,33 @@ config::Type<ReadSpec> ReadType() {
           "table", &R::table, config::PlacedTextOf("folder", "\"sales/orders\""), "",
           "With `load: external`, instead of `files`: the folder of a Delta table or of Parquet files, below the connection's path; `.` is "
           "that path itself.")
-      .Optional("format", &R::format,
-                config::At(Enum<ReadFormat>({{"csv", ReadFormat::kCsv, "separated values"},
-                                             {"ndjson", ReadFormat::kNdjson, "one JSON object per line"},
-                                             {"parquet", ReadFormat::kParquet, ""},
-                                             {"delta", ReadFormat::kDelta, "a Delta table, with `load: external`"}})),
-                "(by the ending of `files`; delta for `table`)", "The files' format.")
       .Optional(
-          "compression", &R::compression,
-          Enum<std::string>({{"auto", "auto", "by the first bytes"}, {"none", "none", ""}, {"gzip", "gzip", ""}, {"zstd", "zstd", ""}}),
-          "auto", "How the files are compressed.")
+          "format", &R::format,
+          config::At(Enum<ReadFormat>({{"csv", ReadFormat::kCsv, "separated values"},
+                                       {"ndjson", ReadFormat::kNdjson, "one JSON object per line"},
+                                       {"parquet", ReadFormat::kParquet, ""},
+                                       {"json", ReadFormat::kJson, "JSON objects over many lines, one after another, or in one array"},
+                                       {"xlsx", ReadFormat::kXlsx, "an Excel workbook"},
+                                       {"orc", ReadFormat::kOrc, ""},
+                                       {"avro", ReadFormat::kAvro, "Avro's container files"},
+                                       {"fixed", ReadFormat::kFixed, "text whose fields stand at fixed places"},
+                                       {"xml", ReadFormat::kXml, ""},
+                                       {"delta", ReadFormat::kDelta, "a Delta table, with `load: external`"}})),
+          "(by the ending of `files`; delta for `table`)", "The files' format.")
+      .Optional("compression", &R::compression,
+                Enum<std::string>({{"auto", "auto", "by the first bytes"},
+                                   {"none", "none", ""},
+                                   {"gzip", "gzip", ""},
+                                   {"zstd", "zstd", ""},
+                                   {"bzip2", "bzip2", ""},
+                                   {"xz", "xz", ""},
+                                   {"zip", "zip", "an archive whose members are files"}}),
+                "auto", "How the files are compressed.")
+      .Optional("members", &R::members, config::PlacedTextOf("glob", "\"*.csv\""), "(all)",
+                "zip: which files of an archive are read, by their paths in it.")
       .Optional("encoding", &R::encoding, config::PlacedTextOf("encoding", "windows-1252"), "(utf-8, or what a byte order mark says)",
-                "CSV and NDJSON: how the files write characters: `utf-8`, `utf-16`, `windows-1252`, `iso-8859-1`, … A byte order mark in a "
+                "CSV, NDJSON, JSON and fixed: how the files write characters: `utf-8`, `utf-16`, `windows-1252`, `iso-8859-1`, … A byte "
+                "order mark in a "
                 "file says more than this key.")
       .Optional("delimiter", &R::delimiter, config::PlacedTextOf("text", "\";\""), "(detected)",
                 "CSV: what stands between fields, also several bytes (`\"||\"`); `tab` for a tab.")
@@ -53,10 +68,21 @@ config::Type<ReadSpec> ReadType() {
       .Optional("escape", &R::escape, character(), "(detected)", "CSV: what stands before a quote inside quotes.")
       .Optional("comment", &R::comment, character(), "(none)", "CSV: lines that start with it are skipped.")
       .Optional("header", &R::header, HeaderType(), "(detected)",
-                "CSV: whether the first line names the fields; or how many lines do, together: their texts are joined by a blank.")
-      .Optional("skip", &R::skip, Integer(0, 1'000'000), "(none)", "CSV: lines before the header or the first record.")
+                "CSV, Excel: whether the first line names the fields; of CSV also how many lines do, together: their texts are joined by a "
+                "blank.")
+      .Optional("skip", &R::skip, Integer(0, 1'000'000), "(none)", "CSV, fixed: lines before the header or the first record.")
       .Optional("footer", &R::footer, Integer(0, 1000), "(none)",
                 "CSV: lines behind the last record (totals, remarks) that are left out; blank ones are not counted.")
+      .Optional("sheet", &R::sheet, config::PlacedTextOf("sheet", "Orders"), "(the only one that is shown)", "Excel: the sheet's name.")
+      .Optional("range", &R::range, config::PlacedTextOf("range", "\"B3:F\""), "(from the first row that has a value)",
+                "Excel: where the table is: `\"B3:F\"`, `\"A1:D100\"`, `\"A:F\"`.")
+      .Optional("widths", &R::widths, ListOf(Integer(1, 1'000'000'000)), "",
+                "fixed: the widths of the fields, one behind the other, in the order of the contract's columns.")
+      .Optional("short_lines", &R::pads_short_lines,
+                Enum<bool>({{"refuse", false, "the record is quarantined"}, {"pad", true, "it is read as if blanks stood behind it"}}),
+                "refuse", "fixed: a line that ends before its last field does.")
+      .Optional("record", &R::record, config::PlacedTextOf("element", "order"), "",
+                "XML: the element that is a record, by its name or the end of its path (`orders/order`).")
       .Optional("on_changed_file", &R::on_changed_file,
                 Enum<OnChangedFile>({{"fail", OnChangedFile::kFail, "the batch stops and names it"},
                                      {"ingest", OnChangedFile::kIngest, "it is read again, whole, as another file"},

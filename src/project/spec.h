@@ -71,6 +71,7 @@ struct CheckSpec {
 struct ContractColumnSpec {
   PlacedText name;
   std::optional<PlacedText> from;
+  std::optional<int64_t> start, width;
   Placed<contract::DataType> type;
   bool not_null = false;
   std::optional<PlacedText> pattern, min, max;
@@ -110,7 +111,7 @@ struct ContractSpec {
   Location where;
 };
 
-enum class ReadFormat { kCsv, kNdjson, kParquet, kDelta };
+enum class ReadFormat { kCsv, kNdjson, kParquet, kJson, kXlsx, kOrc, kAvro, kFixed, kXml, kDelta };  // as formats::FileFormat, then kDelta
 
 struct ReadSpec {
   std::optional<PlacedText> files, table;
@@ -119,6 +120,9 @@ struct ReadSpec {
   std::optional<PlacedText> encoding, delimiter, quote, escape, comment;
   std::optional<int64_t> header;  // rows of it; 0: none
   std::optional<int64_t> skip, footer;
+  std::optional<PlacedText> members, sheet, range, record;
+  std::vector<int64_t> widths;
+  bool pads_short_lines = false;
   sources::OnChangedFile on_changed_file = sources::OnChangedFile::kFail;
   config::GivenKeys given;
   Location where;

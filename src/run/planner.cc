@@ -7,6 +7,7 @@
 
 #include "core/counted.h"
 #include "core/text.h"
+#include "formats/bytes.h"
 #include "ingest/layout.h"
 #include "run/consumers.h"
 #include "run/external_node.h"
@@ -37,10 +38,9 @@ std::string Shown(char c) { return c == '\t' ? "tab" : std::string(1, c); }
 std::string Shown(const std::string& text) { return text == "\t" ? "tab" : text; }
 
 std::string DialectText(const project::Source& source, const sources::InputFile& file) {
-  static constexpr const char* kFormats[] = {"csv", "ndjson", "parquet"};
-  std::string text = kFormats[static_cast<int>(source.read.format)];
-  if (file.compression == formats::Compression::kGzip) text += " gzip";
-  if (file.compression == formats::Compression::kZstd) text += " zstd";
+  std::string text(formats::TraitsOf(source.read.format).name);
+  if (file.member) text += " zip";
+  if (file.compression != formats::Compression::kNone) text += fmt::format(" {}", formats::ToString(file.compression));
   if (!file.encoding.empty()) text += " " + file.encoding;
   if (source.read.format != sources::FileFormat::kCsv) return text;
   text += " delimiter " + Shown(file.csv.delimiter_text());

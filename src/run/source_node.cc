@@ -31,7 +31,9 @@ std::string CountsJson(const ingest::Counts& counts) {
 
 std::vector<state::LedgerEntry> EntriesOf(const std::vector<sources::InputFile>& files, int64_t batch) {
   std::vector<state::LedgerEntry> entries;
-  for (const auto& file : files) entries.push_back({file.object.key, file.object.size, file.object.etag, batch});
+  for (const auto& file : files)  // an archive's members stand together
+    if (entries.empty() || entries.back().path != file.object.key)
+      entries.push_back({file.object.key, file.object.size, file.object.etag, batch});
   return entries;
 }
 
@@ -172,7 +174,8 @@ class SourceBatch {
     effective_.contract = ingest::EffectiveContract(source_.contract, request.kept_bronze(), detected);
     SLUICE_CHECK(ExpandContractSql(session_, &effective_.contract));
     request.source = &effective_;
-    for (const auto& file : offer_.files) request.files.push_back({file.object, file.name, file.compression, file.csv, file.encoding});
+    for (const auto& file : offer_.files)
+      request.files.push_back({file.object, file.name, file.compression, file.csv, file.encoding, file.member});
     request.quarantine = {Session::RootOf(QuarantineTable(source_)), quarantine_.get()};
     request.batch = BatchOf(node_, open_, context_);
     SLUICE_TRY(engines::DuckDb * db, session_.db());

@@ -7,6 +7,9 @@
 #include <utility>
 
 #include "core/text.h"
+#include "formats/format.h"
+#include "formats/xml.h"
+#include "formats/zip_archive.h"
 #include "sources/files/files_source.h"
 #include "sources/group_files.h"
 #include "sources/propose.h"
@@ -19,16 +22,37 @@ namespace fs = std::filesystem;
 constexpr int64_t kInitBytesPerFile = 4 << 20;  // looked at of each file by init
 const char* const kConnection = "files";
 
-std::string NameOf(FileFormat format) { return format == FileFormat::kCsv ? "csv" : format == FileFormat::kNdjson ? "ndjson" : "parquet"; }
+std::string NameOf(FileFormat format) { return std::string(formats::TraitsOf(format).name); }
 
 struct Looked {
   std::unique_ptr<Source> source;
   std::vector<InputFile> files;
   TableProfile profile;
+  formats::FormatOptions options;
 };
 
+// The element that looks like a record in the first of the files that has any.
+Result<std::string> RecordElement(store::ObjectStore& store, const std::vector<InputFile>& files) {
+  for (const InputFile& file : files) {
+    formats::ReadRequest request;
+    request.store = &store;
+    request.key = file.object.key;
+    request.compression = file.compression;
+    request.member = file.member;
+    SLUICE_TRY(std::string element, formats::DetectRecordElement(request));
+    if (!element.empty()) return element;
+  }
+  return std::string();
+}
+
+// The path of an archive's first member; "" = it has none, or is none.
+std::string InsideOf(store::ObjectStore& store, const std::string& key) {
+  const auto listing = formats::ListArchive(store, key, "");
+  return listing && !listing->members.empty() ? listing->members.front().path : "";
+}
+
 // Lists, detects and reads the files of a glob as a batch would that had ingested those of the ledger.
-Result<Looked> Look(const std::string& folder, Read read, bool accept_guesses, const ProfileOptions& options, const Ledger& without = {}) {
+Result<Looked> Look(const std::string& folder, Read read, bool accept_guesses, ProfileOptions options, const Ledger& without = {}) {
   SourceSpec spec;
   spec.connection_type = "files";
   spec.location = folder;
@@ -36,8 +60,16 @@ Result<Looked> Look(const std::string& folder, Read read, bool accept_guesses, c
   spec.accept_guesses = accept_guesses;
   SLUICE_TRY(auto source, OpenSource(spec));
   SLUICE_TRY(Offer offer, source->Look(without, Instant{}));
-  SLUICE_TRY(TableProfile profile, ProfileFiles(source->store(), offer.files, spec.read.format, options));
-  return Looked{std::move(source), std::move(offer.files), std::move(profile)};
+  const FileFormat format = spec.read.format;
+  options.format = spec.read.options;
+  if (format == FileFormat::kXml && options.format.record.empty()) {
+    SLUICE_TRY(options.format.record, RecordElement(source->store(), offer.files));
+    if (options.format.record.empty()) return Looked{std::move(source), std::move(offer.files), {.format = format}, {}};
+  }
+  if (offer.files.empty() && !offer.skipped.empty())
+    return Fail(DataError("nothing-to-propose", fmt::format("{}: {}", offer.skipped[0].key, offer.skipped[0].why)));
+  SLUICE_TRY(TableProfile profile, ProfileFiles(source->store(), offer.files, format, options));
+  return Looked{std::move(source), std::move(offer.files), std::move(profile), options.format};
 }
 
 Read ReadOf(const std::string& glob, FileFormat format) {
@@ -74,7 +106,13 @@ Error NoColumns(const std::string& files, FileFormat format, const std::vector<I
   const bool has_bytes = std::any_of(looked.begin(), looked.end(), [](const InputFile& f) { return f.object.size > 0; });
   if (format == FileFormat::kNdjson && has_bytes)
     return UserError("nothing-to-propose", files + " has no line that is a JSON object")
-        .Hint(fmt::format("make a line of each record: jq -c '.[]' {} > new.ndjson (of one array; of one object: jq -c .)", files));
+        .Hint(fmt::format("call it .json, which takes arrays and objects over many lines; or make lines: jq -c '.[]' {} > new.ndjson",
+                          files));
+  if (format == FileFormat::kJson && has_bytes)
+    return UserError("nothing-to-propose", files + " has no JSON object, neither by itself nor in an array")
+        .Hint("look at one that has records");
+  if (format == FileFormat::kXml && has_bytes)
+    return UserError("nothing-to-propose", files + " has no element that looks like a record").Hint("look at one that has records");
   return UserError("nothing-to-propose", files + " is empty").Hint("look at one that has records");
 }
 
@@ -111,6 +149,7 @@ void AddSource(const FileGroup& group, Looked looked, ProjectProposal* out) {
   source.encoding = SharedEncoding(looked.files);
   for (const InputFile& file : looked.files)
     for (const std::string& doubt : file.doubts) source.doubts.push_back(file.object.key + ": " + doubt);
+  source.options = looked.options;
   const auto files = static_cast<int64_t>(looked.files.size());
   source.profile = std::move(looked.profile);
   int64_t misfits = source.profile.unreadable;
@@ -208,7 +247,8 @@ Result<FileLook> LookAtFile(const std::string& path, const InspectOptions& optio
   const std::string name = full.filename().string();
   std::optional<FileFormat> format = options.format;
   if (!format) {
-    const Grouping grouping = GroupFiles({name});
+    SLUICE_TRY(const auto store, store::OpenStore(full.parent_path().string()));
+    const Grouping grouping = GroupFiles({name}, [&](const std::string& key) { return InsideOf(*store, key); });
     if (grouping.groups.empty()) return Fail(UserError("unknown-format", fmt::format("{}: {}", path, grouping.skipped[0].why)));
     format = grouping.groups[0].format;
   }
@@ -220,7 +260,7 @@ Result<FileLook> LookAtFile(const std::string& path, const InspectOptions& optio
   SLUICE_TRY(Looked looked, Look(full.parent_path().string(), std::move(read), options.accept_guesses, profile_options));
   if (looked.files.empty())
     return Fail(UserError("no-such-file", fmt::format("{} is hidden or unfinished by its name", path)).Hint("rename it"));
-  return FileLook{std::move(looked.source), *format, std::move(looked.files.front()), std::move(looked.profile)};
+  return FileLook{std::move(looked.source), *format, std::move(looked.files.front()), std::move(looked.profile), std::move(looked.options)};
 }
 
 Result<Inspection> InspectFile(const std::string& path, const InspectOptions& options) {
@@ -232,6 +272,7 @@ Result<Inspection> InspectFile(const std::string& path, const InspectOptions& op
   proposal.encoding = SharedEncoding({look.input});
   proposal.compression = options.read.compression;
   proposal.doubts = look.input.doubts;
+  proposal.options = look.options;
   proposal.profile = std::move(look.profile);
   Inspection inspection;
   inspection.file = path;
@@ -254,7 +295,7 @@ Result<ProjectProposal> ProposeProject(const ProposeRequest& request) {
   std::erase_if(keys, [&](const std::string& key) {
     return std::any_of(tables.begin(), tables.end(), [&](const std::string& table) { return LiesIn(key, table); });
   });
-  Grouping grouping = GroupFiles(keys);
+  Grouping grouping = GroupFiles(keys, [&](const std::string& key) { return InsideOf(*store, key); });
   ProjectProposal out;
   out.skipped = std::move(grouping.skipped);
   for (const FileGroup& group : grouping.groups) SLUICE_CHECK(AddGroup(request.from, group, request.accept_guesses, &out));
@@ -262,7 +303,7 @@ Result<ProjectProposal> ProposeProject(const ProposeRequest& request) {
   if (out.sources.empty()) {
     const std::string why = out.skipped.empty() ? "it is empty" : out.skipped.front().key + ": " + out.skipped.front().why;
     return Fail(UserError("nothing-to-propose", fmt::format("no file below {} can be made a source; {}", request.from, why))
-                    .Hint("CSV, NDJSON and Parquet files can be read, also with gzip or zstd"));
+                    .Hint("CSV, NDJSON, JSON, XML, Excel, Parquet, ORC and Avro files can be read, packed ones too"));
   }
   const std::string name = TableName(request.project_name.empty() ? FolderName(request.from) : request.project_name);
   out.files["sluice.yml"] = ProjectYaml(name, request.connection_path.empty() ? request.from : request.connection_path);

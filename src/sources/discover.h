@@ -25,6 +25,7 @@ struct FileLook {
   FileFormat format = FileFormat::kCsv;
   InputFile input;
   TableProfile profile;  // no columns: the file has no records
+  formats::FormatOptions options;
 };
 // Errors: kUser "no-such-file", "unknown-format"; those of Source::Look and of reading.
 Result<FileLook> LookAtFile(const std::string& path, const InspectOptions& options);
@@ -32,7 +33,7 @@ Result<FileLook> LookAtFile(const std::string& path, const InspectOptions& optio
 // What one file holds.
 struct Inspection {
   std::string file;    // as given
-  std::string format;  // "csv", "ndjson", "parquet"
+  std::string format;  // as formats::TraitsOf names it
   InputFile input;     // size, compression, dialect
   TableProfile profile;
   std::string read_yaml;      // a source's `read:`, with all that has to be pinned …

@@ -1,5 +1,7 @@
 #include "sources/group_files.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -7,21 +9,13 @@
 #include <set>
 
 #include "core/text.h"
+#include "formats/bytes.h"
+#include "formats/format.h"
 #include "sources/files/listing.h"
 #include "sources/propose.h"
 
 namespace sluice::sources {
 namespace {
-
-struct Ending {
-  const char* text;
-  FileFormat format;
-};
-constexpr std::array kEndings = {
-    Ending{".csv", FileFormat::kCsv},     Ending{".tsv", FileFormat::kCsv},         Ending{".psv", FileFormat::kCsv},
-    Ending{".txt", FileFormat::kCsv},     Ending{".ndjson", FileFormat::kNdjson},   Ending{".jsonl", FileFormat::kNdjson},
-    Ending{".json", FileFormat::kNdjson}, Ending{".parquet", FileFormat::kParquet},
-};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -31,23 +25,24 @@ struct Parts {
   FileFormat format = FileFormat::kCsv;
 };
 
-std::optional<Parts> PartsOf(std::string_view key) {
+std::optional<Parts> PartsOf(const std::string& path, const std::function<std::string(const std::string&)>& inside) {
   Parts parts;
-  for (const char* packed : {".gz", ".gzip", ".zst", ".zstd"}) {
-    if (!ToLower(key).ends_with(packed)) continue;
-    parts.packed = key.substr(key.size() - std::string_view(packed).size());
-    key.remove_suffix(parts.packed.size());
-    break;
+  std::string_view key = path;
+  const auto [packed, length] = formats::CompressionOfEnding(key);
+  parts.packed = key.substr(key.size() - length);
+  key.remove_suffix(length);
+  const formats::FormatTraits* format = formats::FormatOfPath(key);
+  if (format != nullptr) {
+    for (const std::string_view ending : format->endings)
+      if (ToLower(key).ends_with(ending)) parts.ending = key.substr(key.size() - ending.size());
+    key.remove_suffix(parts.ending.size());
+  } else if (packed == formats::Compression::kZip && inside) {
+    format = formats::FormatOfPath(inside(path));
   }
-  for (const Ending& ending : kEndings) {
-    const std::string_view text = ending.text;
-    if (!ToLower(key).ends_with(text)) continue;
-    parts.stem = key.substr(0, key.size() - text.size());
-    parts.ending = key.substr(key.size() - text.size());
-    parts.format = ending.format;
-    return parts;
-  }
-  return std::nullopt;
+  if (format == nullptr) return std::nullopt;
+  parts.stem = key;
+  parts.format = format->format;
+  return parts;
 }
 
 std::string GlobEscaped(char c) { return std::string("*?[]{}").find(c) == std::string::npos ? std::string(1, c) : "?"; }
@@ -122,7 +117,7 @@ std::string NameOf(const std::string& pattern) {
 
 std::string UnusedName(const std::string& wanted, FileFormat format, std::set<std::string>* used) {
   std::string name = wanted;
-  if (used->contains(name)) name += format == FileFormat::kCsv ? "_csv" : format == FileFormat::kNdjson ? "_json" : "_parquet";
+  if (used->contains(name)) name += fmt::format("_{}", format == FileFormat::kNdjson ? "json" : formats::TraitsOf(format).name);
   const std::string base = name;
   for (int i = 2; !used->insert(name).second; ++i) name = base + "_" + std::to_string(i);
   return name;
@@ -130,7 +125,7 @@ std::string UnusedName(const std::string& wanted, FileFormat format, std::set<st
 
 }  // namespace
 
-Grouping GroupFiles(const std::vector<std::string>& keys) {
+Grouping GroupFiles(const std::vector<std::string>& keys, const std::function<std::string(const std::string&)>& inside) {
   Grouping out;
   struct Found {
     FileGroup group;
@@ -140,10 +135,12 @@ Grouping GroupFiles(const std::vector<std::string>& keys) {
   std::map<std::string, Found> found;  // by pattern and ending
   for (const std::string& key : keys) {
     const std::string why = WhyLeftOut(key);
-    const auto parts = PartsOf(key);
+    const auto parts = why.empty() ? PartsOf(key, inside) : std::nullopt;
     if (!why.empty() || !parts) {
       out.skipped.push_back(
-          {key, why.empty() ? "no format that can be read (csv, tsv, txt, ndjson, jsonl, json, parquet; .gz and .zst of them)" : why});
+          {key, why.empty()
+                    ? "no format that can be read (csv, tsv, txt, ndjson, jsonl, json, xml, xlsx, parquet, orc, avro; packed ones too)"
+                    : why});
       continue;
     }
     const std::string pattern = WithoutNumbers(parts->stem);

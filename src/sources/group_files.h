@@ -1,5 +1,6 @@
 #pragma once
 // Which files of a folder are deliveries of the same thing? Told by their names. Pure.
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Grouping {
 };
 
 // Names agree when they differ only in numbers, dates and the compression's ending.
-Grouping GroupFiles(const std::vector<std::string>& keys);
+// `inside` gives the path of a member of an archive ("" = none), for those whose own names do not say what is in them.
+Grouping GroupFiles(const std::vector<std::string>& keys, const std::function<std::string(const std::string& key)>& inside = {});
 
 }  // namespace sluice::sources

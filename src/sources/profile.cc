@@ -10,9 +10,7 @@
 #include <utility>
 
 #include "core/text.h"
-#include "formats/csv.h"
-#include "formats/ndjson.h"
-#include "formats/parquet.h"
+#include "formats/format.h"
 #include "sources/json_profile.h"
 
 namespace sluice::sources {
@@ -43,7 +41,9 @@ class Profiler {
     contract.on_new_column = contract::OnNewColumn::kEvolve;  // to be told of all
     formats::ReadRequest request{&store_, file.object.key, file.compression, &contract, {}};
     request.encoding = file.encoding;
-    SLUICE_TRY(auto fields, Fields(request, file));
+    request.member = file.member;
+    request.options = options_.format;
+    SLUICE_TRY(auto fields, formats::NewColumns(table_.format, request, file.csv));
     contract.on_new_column = contract::OnNewColumn::kFreeze;
     contract.on_missing_column = contract::OnMissingColumn::kNull;
     for (contract::Field& field : fields) {
@@ -53,11 +53,11 @@ class Profiler {
       contract.columns.push_back(column);
     }
     if (contract.columns.empty()) return Ok();
-    SLUICE_TRY(const auto reader, Open(request, file));
+    SLUICE_TRY(const auto reader, formats::OpenRecords(table_.format, request, file.csv));
     ++table_.files;
     std::vector<ColumnSeen*> columns;
     for (const contract::Field& field : fields) columns.push_back(ColumnOf(field));
-    return ReadBlocks(*reader, file.object.key, columns);
+    return ReadBlocks(*reader, file.name.empty() ? file.object.key : file.name, columns);
   }
 
   Result<TableProfile> Finish() {
@@ -69,36 +69,12 @@ class Profiler {
   }
 
  private:
-  Result<std::vector<contract::Field>> Fields(const formats::ReadRequest& request, const InputFile& file) {
-    switch (table_.format) {
-      case FileFormat::kCsv:
-        return formats::NewCsvColumns(request, file.csv);
-      case FileFormat::kNdjson:
-        return formats::NewNdjsonColumns(request);
-      case FileFormat::kParquet:
-        return formats::NewParquetColumns(request);
-    }
-    return Fail(BugError("unknown file format"));
-  }
-
-  Result<std::unique_ptr<formats::RecordReader>> Open(const formats::ReadRequest& request, const InputFile& file) {
-    switch (table_.format) {
-      case FileFormat::kCsv:
-        return formats::OpenCsv(request, file.csv);
-      case FileFormat::kNdjson:
-        return formats::OpenNdjson(request);
-      case FileFormat::kParquet:
-        return formats::OpenParquet(request);
-    }
-    return Fail(BugError("unknown file format"));
-  }
-
   ColumnSeen* ColumnOf(const contract::Field& field) {
     for (ColumnSeen& seen : seen_)
       if (EqualsIgnoreCase(seen.field, field.name)) return &seen;
     ColumnSeen& seen = seen_.emplace_back();
     seen.field = field.name;
-    if (table_.format == FileFormat::kParquet) seen.known = field.type;
+    if (formats::TraitsOf(table_.format).typed) seen.known = field.type;
     for (int64_t i = 0; i < table_.records; ++i) seen.texts.AddNull();  // files before this one lack it
     return &seen;
   }
@@ -143,7 +119,7 @@ class Profiler {
   }
 
   void AddText(std::string_view text, const formats::DecodedBatch& batch, int64_t row, const std::string& file, ColumnSeen* seen) {
-    const bool nested = table_.format == FileFormat::kNdjson && (text.starts_with('{') || text.starts_with('['));
+    const bool nested = formats::TraitsOf(table_.format).nested && (text.starts_with('{') || text.starts_with('['));
     if (nested && seen->nested.size() < kMaxNestedTexts) seen->nested.emplace_back(text);
     if (nested) return;
     const auto place = [&]() -> ValuePlace {
@@ -231,13 +207,16 @@ Result<TableProfile> ProfileFiles(store::ObjectStore& store, const std::vector<I
   return table;
 }
 
-Result<std::vector<contract::Field>> DetectFields(store::ObjectStore& store, const std::vector<InputFile>& files, FileFormat format) {
+Result<std::vector<contract::Field>> DetectFields(store::ObjectStore& store, const std::vector<InputFile>& files, FileFormat format,
+                                                  const formats::FormatOptions& format_options) {
   ProfileOptions options;
+  options.format = format_options;
   options.infer = {false, 0};
   SLUICE_TRY(const TableProfile table, ProfileFiles(store, files, format, options));
   std::vector<contract::Field> fields;
   for (const ColumnProfile& column : table.columns) {
-    const bool clock = column.inferred.type.kind == TypeKind::kTimestamp && column.inferred.without_zone && format != FileFormat::kParquet;
+    const bool clock =
+        column.inferred.type.kind == TypeKind::kTimestamp && column.inferred.without_zone && !formats::TraitsOf(format).typed;
     fields.push_back({column.field, clock ? DataType::Of(TypeKind::kTimestampNtz) : column.inferred.type, true, {}});
   }
   return fields;

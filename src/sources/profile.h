@@ -37,6 +37,7 @@ struct TableProfile {
 
 struct ProfileOptions {
   InferOptions infer;
+  formats::FormatOptions format;
   int64_t max_bytes_per_file = 16 << 20;  // decompressed; 0: all
   int max_files = 20;                     // the first, the last, and others between
 };
@@ -47,7 +48,8 @@ Result<TableProfile> ProfileFiles(store::ObjectStore& store, const std::vector<I
 
 // Columns with the narrowest type that every sampled value fits: only ISO dates and times, no formats. What does not fit later is
 // refused by the contract that these columns become.
-Result<std::vector<contract::Field>> DetectFields(store::ObjectStore& store, const std::vector<InputFile>& files, FileFormat format);
+Result<std::vector<contract::Field>> DetectFields(store::ObjectStore& store, const std::vector<InputFile>& files, FileFormat format,
+                                                  const formats::FormatOptions& format_options = {});
 
 // What kind of personal data a column's name says: "email", "phone", "name", "address", "birth_date", "ip", "national_id", "bank".
 std::string PiiOfName(std::string_view name);

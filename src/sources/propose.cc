@@ -199,13 +199,9 @@ std::string Contract(const TableProfile& profile, const std::string& indent) {
   return out;
 }
 
-std::string FormatName(FileFormat format) {
-  return format == FileFormat::kCsv ? "csv" : format == FileFormat::kNdjson ? "ndjson" : "parquet";
-}
-
 // What detection may not be able to repeat on every file is pinned.
 std::string ReadKeys(const SourceProposal& source) {
-  std::string keys = fmt::format("files: {}, format: {}", YamlText(source.files), FormatName(source.profile.format));
+  std::string keys = fmt::format("files: {}, format: {}", YamlText(source.files), formats::TraitsOf(source.profile.format).name);
   if (source.profile.format == FileFormat::kCsv) {
     const formats::CsvDialect& csv = source.csv;
     const bool guessed = !source.doubts.empty();
@@ -222,6 +218,7 @@ std::string ReadKeys(const SourceProposal& source) {
   }
   if (!source.encoding.empty()) keys += ", encoding: " + source.encoding;
   if (source.compression != "auto") keys += ", compression: " + source.compression;
+  if (!source.options.record.empty()) keys += ", record: " + YamlText(source.options.record);
   return "{ " + keys + " }";
 }
 

@@ -18,6 +18,7 @@ struct SourceProposal {
   std::string encoding;              // to be pinned; "" = none
   std::string compression = "auto";  // the same
   std::vector<std::string> doubts;   // guesses that were accepted
+  formats::FormatOptions options;
   TableProfile profile;
 };
 

@@ -5,10 +5,11 @@
 #include <string>
 
 #include "core/error.h"
+#include "formats/format.h"
 
 namespace sluice::sources {
 
-enum class FileFormat { kCsv, kNdjson, kParquet };
+using formats::FileFormat;
 enum class OnChangedFile { kFail, kIngest, kIgnore };  // a file already ingested whose size or etag differs since
 
 struct CsvPins {  // only what the project pins; the rest is detected
@@ -22,9 +23,11 @@ struct CsvPins {  // only what the project pins; the rest is detected
 struct Read {
   std::string files;  // glob under the connection's path
   FileFormat format = FileFormat::kCsv;
-  std::string compression = "auto";  // auto | none | gzip | zstd
+  std::string compression = "auto";  // auto, none, or as formats::ToString names it
+  std::string members;               // of archives: a glob over their members' paths; "" = all
   std::string encoding;              // canonical (formats/encoding.h); "" = UTF-8, or what a byte order mark says
   CsvPins csv;
+  formats::FormatOptions options;
   OnChangedFile on_changed_file = OnChangedFile::kFail;
   int64_t settle_micros = 0;  // files modified within this time are left for the next run
   Location where;

@@ -35,6 +35,7 @@ struct InputFile {
   std::string encoding;             // of text, canonical; "" = UTF-8
   bool marked = false;              // its byte order mark says so
   std::vector<std::string> doubts;  // guesses that were accepted, and what is unsure about each
+  formats::ArchiveMember member;    // of the object; without one, the object is the file
 };
 
 struct Skipped {

@@ -22,6 +22,7 @@ const std::vector<std::string>& Verbs() {
                                                   "lake unchanged",
                                                   "quarantine",
                                                   "append",
+                                                  "bzip2",
                                                   "delete",
                                                   "given",
                                                   "query",
@@ -33,6 +34,9 @@ const std::vector<std::string>& Verbs() {
                                                   "gzip",
                                                   "move",
                                                   "zstd",
+                                                  "cut",
+                                                  "zip",
+                                                  "xz",
                                                   "sluice",
                                                   "run"};
   return kVerbs;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <zlib.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,6 +11,7 @@
 #include <sstream>
 
 #include "cli/cli.h"
+#include "cli/testing/packed.h"
 #include "core/text.h"
 #include "core/time.h"
 #include "store/faulty_store.h"
@@ -83,7 +83,8 @@ std::vector<std::string> SplitArguments(const std::string& line) {
   return words;
 }
 
-// \xHH, \n, \r, \t, \\ and a trailing \c (no final newline) in the body of `--- file PATH escaped`.
+// \xHH, \n, \r, \t, \\, a \ at a line's end (which joins it with the next) and a trailing \c (no final newline) in the body of `--- file
+// PATH escaped`.
 std::string Unescape(const std::string& body) {
   std::string out;
   for (size_t i = 0; i < body.size(); ++i) {
@@ -98,7 +99,7 @@ std::string Unescape(const std::string& body) {
     } else if (c == 'c') {
       break;
     } else {
-      out += c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c;
+      if (c != '\n') out += c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c;
     }
   }
   return out;
@@ -164,6 +165,10 @@ class Player {
                                                                                    {"append", &Player::Append},
                                                                                    {"gzip", &Player::Gzip},
                                                                                    {"zstd", &Player::Zstd},
+                                                                                   {"bzip2", &Player::Bzip2},
+                                                                                   {"xz", &Player::Xz},
+                                                                                   {"zip", &Player::Zip},
+                                                                                   {"cut", &Player::Cut},
                                                                                    {"delete", &Player::Delete},
                                                                                    {"move", &Player::Move},
                                                                                    {"given", &Player::Given},
@@ -215,12 +220,29 @@ class Player {
     gzclose(out);
   }
 
-  void Zstd(const Section& s) {
-    std::string bytes(ZSTD_compressBound(s.body.size()), '\0');
-    const size_t size = ZSTD_compress(bytes.data(), bytes.size(), s.body.data(), s.body.size(), 1);
-    if (ZSTD_isError(size) != 0) return Failed(s, "can't compress " + s.argument);
-    bytes.resize(size);
-    Write(s.argument, bytes);
+  void Zstd(const Section& s) { Pack(s, ZstdOf(s.body)); }
+  void Bzip2(const Section& s) { Pack(s, Bzip2Of(s.body)); }
+  void Xz(const Section& s) { Pack(s, XzOf(s.body)); }
+  void Pack(const Section& s, const std::optional<std::string>& bytes) {
+    if (!bytes) return Failed(s, "can't compress " + s.argument);
+    Write(s.argument, *bytes);
+  }
+
+  // "--- zip ARCHIVE MEMBER": one more member, made if the archive is not there yet.
+  void Zip(const Section& s) {
+    const auto words = SplitArguments(s.argument);
+    if (words.size() != 2) return Failed(s, "--- zip ARCHIVE MEMBER");
+    fs::create_directories((folder_ / words[0]).parent_path());
+    if (!AddToZip((folder_ / words[0]).string(), words[1], s.body)) Failed(s, "can't write " + words[0]);
+  }
+
+  // "--- cut PATH N": the last N bytes are lost.
+  void Cut(const Section& s) {
+    const auto words = SplitArguments(s.argument);
+    const auto bytes = words.size() == 2 ? ParseBytes(words[1]) : std::nullopt;
+    if (!bytes) return Failed(s, "--- cut PATH BYTES");
+    const auto size = static_cast<int64_t>(fs::file_size(folder_ / words[0]));
+    fs::resize_file(folder_ / words[0], static_cast<uint64_t>(std::max<int64_t>(0, size - *bytes)));
   }
 
   // The model is replaced by a table that holds these rows: a seed, and a SELECT over it.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -9,6 +10,8 @@
 #include "core/text.h"
 #include "formats/bytes.h"
 #include "formats/encoding.h"
+#include "formats/format.h"
+#include "formats/zip_archive.h"
 #include "sources/files/dialect.h"
 #include "sources/files/listing.h"
 #include "sources/profile.h"
@@ -34,6 +37,7 @@ class FilesSource : public Source {
   Result<Offer> Look(const Ledger& ingested, Instant now) override {
     SLUICE_TRY(const auto listed, store_->List(GlobPrefix(spec_.read.files)));
     SLUICE_TRY(Offer offer, Select(listed, spec_.read, ingested, now));
+    SLUICE_CHECK(OpenArchives(&offer));
     Diagnostics wrong;
     std::optional<KnownDialect> known;
     for (InputFile& file : offer.files)
@@ -44,18 +48,86 @@ class FilesSource : public Source {
   }
 
   Result<std::vector<contract::Field>> DetectColumns(const std::vector<InputFile>& files) override {
-    return DetectFields(*store_, files, spec_.read.format);
+    return DetectFields(*store_, files, spec_.read.format, spec_.read.options);
   }
 
   store::ObjectStore& store() override { return *store_; }
 
  private:
-  Status Inspect(InputFile* file, std::optional<KnownDialect>* known) {
+  // Told by their first bytes; an archive's members take its place.
+  Status OpenArchives(Offer* offer) {
+    std::vector<InputFile> files;
+    Diagnostics wrong;
+    for (InputFile& file : offer->files) {
+      Status opened = OpenArchive(&file, &files, &offer->skipped);
+      if (!opened) wrong.Add(std::move(opened).error());
+    }
+    if (!wrong.ok()) return Fail(std::move(wrong).Take());
+    offer->files = std::move(files);
+    return Ok();
+  }
+
+  Status OpenArchive(InputFile* file, std::vector<InputFile>* out, std::vector<Skipped>* skipped) {
     SLUICE_TRY(file->compression, CompressionOf(file->object.key));
-    if (spec_.read.format == FileFormat::kParquet) return CheckParquet(*file);
-    SLUICE_TRY(formats::Sample sample, formats::ReadSample(*store_, file->object.key, file->compression, kSampleBytes));
+    if (spec_.read.format == FileFormat::kXlsx && ToLower(file->object.key).ends_with(".xlsx"))
+      file->compression = formats::Compression::kNone;
+    if (file->compression != formats::Compression::kZip) return out->push_back(std::move(*file)), Ok();
+    SLUICE_TRY(formats::ArchiveListing listing, formats::ListArchive(*store_, file->object.key, spec_.read.members));
+    if (spec_.read.format == FileFormat::kXlsx && IsWorkbook(listing)) {
+      file->compression = formats::Compression::kNone;
+      return out->push_back(std::move(*file)), Ok();
+    }
+    if (listing.members.empty()) skipped->push_back({file->object.key, NoMembers(listing)});
+    for (formats::ArchiveMember& member : listing.members) {
+      InputFile one = *file;
+      one.name = file->object.key + "/" + member.path;
+      one.member = std::move(member);
+      SLUICE_TRY(one.compression, CompressionIn(one));
+      out->push_back(std::move(one));
+    }
+    return Ok();
+  }
+
+  static bool IsWorkbook(const formats::ArchiveListing& listing) {
+    return std::any_of(listing.members.begin(), listing.members.end(),
+                       [](const auto& member) { return member.path == "[Content_Types].xml"; });
+  }
+
+  std::string NoMembers(const formats::ArchiveListing& listing) const {
+    if (listing.left_out == 0) return "an archive without any file";
+    return fmt::format("an archive without a file to read: {} of its entries are folders, hidden{}", listing.left_out,
+                       spec_.read.members.empty() ? "" : fmt::format(", or do not match \"{}\"", spec_.read.members));
+  }
+
+  Result<formats::Compression> CompressionIn(const InputFile& file) {
+    SLUICE_TRY(const auto bytes, formats::OpenMember(*store_, file.object.key, file.member));
+    std::string first(16, '\0');
+    SLUICE_TRY(const size_t n, bytes->Read(first.data(), first.size()));
+    const formats::Compression found = formats::DetectCompression(file.member.path, std::string_view(first).substr(0, n));
+    const bool itself = formats::TraitsOf(spec_.read.format).packs_itself;
+    if (found != formats::Compression::kZip) return found;
+    if (itself) return formats::Compression::kNone;
+    return Fail(DataError("nested-archive", fmt::format("{} is an archive within an archive", store_->Uri(file.name)))
+                    .Hint("unpack the outer one, or leave it out: members: \"*.csv\""));
+  }
+
+  formats::ReadRequest RequestOf(const InputFile& file) const {
+    formats::ReadRequest request;
+    request.store = store_.get();
+    request.key = file.object.key;
+    request.compression = file.compression;
+    request.member = file.member;
+    request.options = spec_.read.options;
+    return request;
+  }
+
+  Status Inspect(InputFile* file, std::optional<KnownDialect>* known) {
+    const formats::FormatTraits& format = formats::TraitsOf(spec_.read.format);
+    if (format.packs_itself) return CheckUnpacked(*file);
+    if (!format.text) return Ok();
+    SLUICE_TRY(formats::Sample sample, formats::ReadSample(RequestOf(*file), kSampleBytes));
     std::vector<std::string>* doubts = spec_.accept_guesses ? &file->doubts : nullptr;
-    const std::string uri = store_->Uri(file->object.key);
+    const std::string uri = store_->Uri(file->name.empty() ? file->object.key : file->name);
     auto encoding = DetectEncoding({sample.bytes, sample.whole, spec_.read.encoding, uri, doubts});
     if (!encoding) return Fail(std::move(encoding).error().At(spec_.read.where));
     file->encoding = *std::move(encoding);
@@ -76,17 +148,16 @@ class FilesSource : public Source {
 
   Result<formats::Compression> CompressionOf(const std::string& key) {
     const std::string& pinned = spec_.read.compression;
-    if (pinned == "none") return formats::Compression::kNone;
-    if (pinned == "gzip") return formats::Compression::kGzip;
-    if (pinned == "zstd") return formats::Compression::kZstd;
+    if (pinned != "auto") return formats::CompressionNamed(pinned);
     return formats::DetectCompressionOf(*store_, key);
   }
 
-  Status CheckParquet(const InputFile& file) {
+  Status CheckUnpacked(const InputFile& file) {
     if (file.compression == formats::Compression::kNone) return Ok();
-    return Fail(DataError("unsupported-compression", fmt::format("{} is a Parquet file packed with {}", store_->Uri(file.object.key),
-                                                                 formats::ToString(file.compression)))
-                    .Hint("Parquet compresses its own pages: unpack the file"));
+    const std::string_view name = formats::TraitsOf(spec_.read.format).name;
+    return Fail(DataError("unsupported-compression", fmt::format("{} is a file of format {} packed with {}", store_->Uri(file.object.key),
+                                                                 name, formats::ToString(file.compression)))
+                    .Hint(fmt::format("a file of format {} compresses its own parts: unpack it", name)));
   }
 
   std::vector<std::string> ExpectedNames() const {
