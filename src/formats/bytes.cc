@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/text.h"
+#include "formats/content_hash.h"
 
 namespace sluice::formats {
 namespace {
@@ -23,7 +24,10 @@ constexpr size_t kMaxZstdWindowLog = 27;
 // batch could never be told apart later.
 class ObjectBytes : public ByteSource {
  public:
-  ObjectBytes(store::ObjectStore& store, store::ObjectMeta meta) : store_(store), meta_(std::move(meta)) {}
+  ObjectBytes(store::ObjectStore& store, store::ObjectMeta meta, std::string* content_hash)
+      : store_(store), meta_(std::move(meta)), content_hash_(content_hash) {
+    if (content_hash_ != nullptr) hash_.emplace();
+  }
 
   Result<size_t> Read(char* buffer, size_t capacity) override {
     if (capacity == 0 || done_) return size_t{0};
@@ -45,6 +49,7 @@ class ObjectBytes : public ByteSource {
     if (length <= 0) return Ok();
     SLUICE_TRY(range_, store_.GetRange(meta_.key, offset_, length));
     if (static_cast<int64_t>(range_.size()) < length) return Fail(Changed());
+    if (hash_) hash_->Add(range_);
     offset_ += length;
     return Ok();
   }
@@ -52,6 +57,7 @@ class ObjectBytes : public ByteSource {
   Result<size_t> Finish() {
     SLUICE_TRY(const store::ObjectMeta now, store_.Head(meta_.key));
     if (now.etag != meta_.etag || now.size != meta_.size) return Fail(Changed());
+    if (hash_) *content_hash_ = hash_->Text();
     done_ = true;
     return size_t{0};
   }
@@ -63,6 +69,8 @@ class ObjectBytes : public ByteSource {
 
   store::ObjectStore& store_;
   store::ObjectMeta meta_;
+  std::string* content_hash_;
+  std::optional<ContentHash> hash_;
   std::string range_;
   size_t at_ = 0;
   int64_t offset_ = 0;
@@ -256,9 +264,10 @@ std::unique_ptr<ByteSource> Decompress(std::unique_ptr<ByteSource> source, Compr
   return source;
 }
 
-Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression) {
+Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression,
+                                              std::string* content_hash) {
   SLUICE_TRY(store::ObjectMeta meta, store.Head(key));
-  return Decompress(std::make_unique<ObjectBytes>(store, std::move(meta)), compression, store.Uri(key));
+  return Decompress(std::make_unique<ObjectBytes>(store, std::move(meta), content_hash), compression, store.Uri(key));
 }
 
 Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Compression compression, size_t limit) {

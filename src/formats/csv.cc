@@ -243,7 +243,7 @@ std::vector<std::string> Trimmed(std::vector<std::string> names) {
 }  // namespace
 
 Result<std::unique_ptr<RecordReader>> OpenCsv(const ReadRequest& request, const CsvDialect& dialect) {
-  SLUICE_TRY(auto source, OpenBytes(*request.store, request.key, request.compression));
+  SLUICE_TRY(auto source, OpenBytes(*request.store, request.key, request.compression, request.content_hash));
   CsvWindow window(std::move(source), static_cast<size_t>(request.block_bytes));
   SLUICE_TRY(Front front, CsvFront(window, request, dialect).Read());
   if (front.fields.empty()) return std::make_unique<NoRecords>();

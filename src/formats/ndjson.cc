@@ -82,7 +82,7 @@ Status CheckFirstLine(const ReadRequest& request, const LineBlock* block) {
 }
 
 Result<LineReader> OpenLines(const ReadRequest& request) {
-  SLUICE_TRY(auto bytes, OpenBytes(*request.store, request.key, request.compression));
+  SLUICE_TRY(auto bytes, OpenBytes(*request.store, request.key, request.compression, request.content_hash));
   return LineReader(std::move(bytes), request.block_bytes, request.max_record_bytes);
 }
 

@@ -49,7 +49,9 @@ class ByteSource {
   // Fills `buffer`; 0 = end. Errors: "corrupt-archive", "truncated-archive" (after having given the bytes before the break).
   virtual Result<size_t> Read(char* buffer, size_t capacity) = 0;
 };
-Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression);
+// `content_hash`: null, or gets the hash of the object as it is stored (content_hash.h) once its end was read; must outlive the source.
+Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression,
+                                              std::string* content_hash = nullptr);
 
 // Whole records of one file, taken off it but not decoded yet.
 class RawBlock {
@@ -81,6 +83,7 @@ struct ReadRequest {
   int64_t max_record_bytes = 64 << 20;  // a longer record is a violation (rule "length") that keeps its first 64 KiB
   // One for each column of schema(), or none at all: texts may come as dictionary arrays. Null: this column's may not.
   std::vector<std::shared_ptr<contract::TextDictionary>> dictionaries;
+  std::string* content_hash = nullptr;  // as OpenBytes has it; formats that do not read from the first byte to the last leave it
   // The contract's columns (all nullable: rules are checked later), then `extra`.
   contract::Schema schema() const;
 };

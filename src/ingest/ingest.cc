@@ -19,6 +19,7 @@ namespace {
 // One pass over the files with one contract.
 struct Attempt {
   PipelineInput input;
+  std::vector<std::string> hashes;  // of the files' contents, as they are read
   std::vector<contract::Field> extra;
 };
 
@@ -59,10 +60,12 @@ Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const con
     SLUICE_TRY(input.layout.rules, tables::RulesOf(before.protocol, before.metadata, &input.layout.table));
   }
   read.dictionaries = Dictionaries(request, contract, input);
-  input.open = [&request, read](size_t file) mutable {
+  attempt->hashes.resize(request.files.size());
+  input.open = [&request, read, &hashes = attempt->hashes](size_t file) mutable {
     const InputFile& one = request.files[file];
     read.key = one.object.key;
     read.compression = one.compression;
+    read.content_hash = &hashes[file];
     return OpenFile(request.source->read.format, read, one.csv);
   };
   return attempt;
@@ -76,7 +79,7 @@ StagedTable StagedBronze(const IngestRequest& request, const Layout& layout, std
   staged.schema_changed = layout.schema_changed;
   staged.widened = layout.widened;
   staged.files = std::move(files);
-  if (request.replaces != Replaces::kNothing && request.bronze.snapshot != nullptr) {
+  if (request.replaces > Replaces::kFiles && request.bronze.snapshot != nullptr) {
     staged.overwrite = true;
     staged.replaces_schema = request.replaces == Replaces::kTable;
     staged.removed = request.bronze.snapshot->files.ToVector();
@@ -91,7 +94,8 @@ Result<Superseded> SupersedeOpen(const IngestRequest& request, const Environment
   SLUICE_TRY(const auto connection, environment.db->Connect());
   const bool snapshot = request.source->load == project::Load::kFull && request.source->keep == project::Keep::kLatest;
   if (snapshot) return Supersede(*connection, environment, request.quarantine, request.batch, nullptr);
-  std::vector<std::string> names;
+  std::vector<std::string> names = request.replaced;
+  if (request.replaces == Replaces::kFiles) return Supersede(*connection, environment, request.quarantine, request.batch, &names);
   for (const InputFile& file : request.files) names.push_back(file.name.empty() ? file.object.key : file.name);
   return Supersede(*connection, environment, request.quarantine, request.batch, &names);
 }
@@ -130,6 +134,7 @@ Result<IngestResult> Finish(const IngestRequest& request, const Environment& env
   IngestResult result;
   result.total = tally.total();
   result.files = tally.files();
+  for (size_t i = 0; i < result.files.size(); ++i) result.files[i].content_hash = attempt.hashes[i];
   result.rules = tally.rules();
   auto refusal = GateRefusal(*attempt.input.contract, tally);
   if (refusal) {

@@ -75,6 +75,7 @@ struct Environment {
 // What of the tables as they stand the batch takes the place of.
 enum class Replaces {
   kNothing,
+  kFiles,  // files that changed (on_changed_file: replace): the rows of `replaced`; those of bronze are the caller's to take out
   kRows,   // a snapshot in the place of the one before (keep: latest): bronze's rows go
   kTable,  // a reload: bronze's columns and partitioning too are made anew
 };
@@ -86,8 +87,9 @@ struct IngestRequest {
   Target quarantine;
   BatchIdentity batch;
   // With rows of bronze their refused fellows are superseded: of a reload the open quarantine rows of the files that are read
-  // again, of a snapshot all open ones. A later replay brings none of them into bronze beside what is read now.
+  // again, of `replaced` theirs, of a snapshot all open ones. A later replay brings none of them into bronze beside what is read now.
   Replaces replaces = Replaces::kNothing;
+  std::vector<std::string> replaced;  // kFiles: their names, as _file has them
 
   // Bronze as far as this batch keeps to it.
   const delta::Snapshot* kept_bronze() const { return replaces == Replaces::kTable ? nullptr : bronze.snapshot; }
@@ -101,7 +103,8 @@ struct StagedTable {
   bool schema_changed = false;       // or the table is new
   std::vector<std::string> widened;  // columns whose type grew (on_type_change: widen)
   std::vector<tables::StagedFile> files;
-  std::vector<delta::Add> removed;  // files of the snapshot that go
+  std::vector<delta::Add> removed;          // files of the snapshot that go
+  std::vector<tables::StagedFile> carried;   // rows of `removed` that stay
   bool overwrite = false;           // `removed` is the whole table …
   bool replaces_schema = false;     // … and `schema` and `partition_columns` need not follow from what it had
   bool changes() const { return schema_changed || !files.empty() || !removed.empty(); }
@@ -132,6 +135,7 @@ struct RuleCount {
 struct FileCounts {
   std::string file;
   Counts counts;
+  std::string content_hash = {};  // formats/content_hash.h; "" where the format is not read from the first byte to the last
 };
 
 struct IngestResult {

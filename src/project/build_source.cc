@@ -60,6 +60,15 @@ void RefuseCsvKeys(const ReadSpec& spec, Diagnostics& diagnostics) {
                           .Hint("remove it, or write format: csv"));
 }
 
+std::string MarkerOf(const std::optional<PlacedText>& text, Diagnostics& diagnostics) {
+  if (!text) return "";
+  if (!text->value.empty() && !text->value.starts_with('/') && text->value.find("..") == std::string::npos) return text->value;
+  diagnostics.Add(UserError("bad-marker", fmt::format("\"done_marker\" must be a name beside the file, found \"{}\"", text->value))
+                      .At(text->where)
+                      .Hint("write \"{name}.done\", \"{stem}.ok\" or _SUCCESS: {name} is the file's name, {stem} that without its ending"));
+  return "";
+}
+
 bool RefuseTable(const ReadSpec& spec, Diagnostics& diagnostics) {
   if (const GivenKey* table = FindGiven(spec.given, "table"); table && !table->inherited) {
     diagnostics.Add(UserError("key-of-another-load", "\"table\" is of load: external")
@@ -90,6 +99,11 @@ sources::Read BuildRead(const ReadSpec& spec, Diagnostics& diagnostics) {
   read.csv.header = spec.header;
   if (spec.skip) read.csv.skip = static_cast<int>(*spec.skip);
   read.on_changed_file = spec.on_changed_file;
+  read.on_renamed_file = spec.on_renamed_file;
+  read.on_copied_file = spec.on_copied_file;
+  read.order = spec.order;
+  read.settle_micros = spec.settle;
+  read.done_marker = MarkerOf(spec.done_marker, diagnostics);
   if (read.format != FileFormat::kCsv) RefuseCsvKeys(spec, diagnostics);
   return read;
 }

@@ -33,6 +33,8 @@ class Canonical {
   std::string text_;
 };
 
+using sources::Read;
+
 void AddRead(const sources::Read& read, Canonical& out) {
   out.Add(read.files);
   out.Choice(read.format);
@@ -41,6 +43,9 @@ void AddRead(const sources::Read& read, Canonical& out) {
   out.Flag(read.csv.header);
   out.Add(read.csv.skip ? std::optional<int64_t>(*read.csv.skip) : std::nullopt);
   out.Choice(read.on_changed_file);
+  if (read.on_renamed_file != Read{}.on_renamed_file) out.Add("on_renamed_file");
+  if (read.on_copied_file != Read{}.on_copied_file) out.Add("on_copied_file");
+  if (read.order != Read{}.order) out.Add("order");
 }
 
 void AddColumn(const contract::ColumnContract& column, Canonical& out) {

@@ -120,6 +120,10 @@ struct ReadSpec {
   std::optional<bool> header;
   std::optional<int64_t> skip;
   sources::OnChangedFile on_changed_file = sources::OnChangedFile::kFail;
+  sources::OnKnownContents on_renamed_file = sources::OnKnownContents::kSkip, on_copied_file = sources::OnKnownContents::kIngest;
+  sources::FileOrder order = sources::FileOrder::kName;
+  int64_t settle = 0;  // microseconds
+  std::optional<PlacedText> done_marker;
   config::GivenKeys given;
   Location where;
 };

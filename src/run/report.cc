@@ -206,9 +206,9 @@ std::string EscapeXml(std::string_view text) {
   return out;
 }
 
-// Something that a check of an up-to-date node has to say.
+// Something that an up-to-date node has to say.
 bool HasFindings(const NodeReport& node) {
-  return std::any_of(node.checks.begin(), node.checks.end(),
+  return node.noteworthy || std::any_of(node.checks.begin(), node.checks.end(),
                      [](const auto& check) { return check.status == CheckStatus::kWarned || check.status == CheckStatus::kFailed; });
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/counted.h"
 #include "core/text.h"
@@ -29,9 +30,13 @@ std::string CountsJson(const ingest::Counts& counts) {
       .dump();
 }
 
-std::vector<state::LedgerEntry> EntriesOf(const std::vector<sources::InputFile>& files, int64_t batch) {
+// What a batch takes, as the ledger keeps it; files that were skipped for their contents are noted with it, so that they are not read again.
+std::vector<state::LedgerEntry> EntriesOf(const sources::Offer& offer, const std::vector<ingest::FileCounts>& read) {
   std::vector<state::LedgerEntry> entries;
-  for (const auto& file : files) entries.push_back({file.object.key, file.object.size, file.object.etag, batch});
+  entries.reserve(offer.files.size() + offer.known.size());
+  for (const auto& file : offer.files) entries.push_back({file.object.key, file.object.size, file.object.etag});
+  for (size_t i = 0; i < read.size(); ++i) entries[i].hash = read[i].content_hash;
+  for (const auto& [key, seen] : offer.known) entries.push_back({key, seen.size, seen.etag, 0, seen.hash, seen.rows_of});
   return entries;
 }
 
@@ -118,23 +123,22 @@ class SourceBatch {
   Result<bool> FindInput() {
     SLUICE_TRY(input_, OpenInput(source_));
     SLUICE_TRY(const state::FileLedger ledger, state::LoadLedger(session_.lake(), node_.table, state_));
-    sources::Ledger seen;
-    for (const auto& [path, entry] : ledger.files) seen[path] = {entry.size, entry.etag};
+    const sources::Ledger seen = SeenBy(ledger);
     reload_ = context_.full_refresh && context_.reload_sources && state_.last_done > 0;
     SLUICE_TRY(offer_, input_->Look(reload_ ? sources::Ledger{} : seen, session_.clock().Now()));
     const bool snapshot_moved = source_.load == Load::kFull && (!offer_.files.empty() || (!offer_.gone.empty() && offer_.unchanged > 0));
     if (snapshot_moved && !seen.empty() && !reload_) {
       SLUICE_TRY(offer_, input_->Look({}, session_.clock().Now()));  // a snapshot is all its files
     }
-    for (const auto& skipped : offer_.skipped) report_.notes.push_back(fmt::format("left out {}: {}", skipped.key, skipped.why));
-    for (const Error& warning : offer_.warnings) report_.notes.push_back(warning.message);
+    for (std::string& note : NotesOf(offer_)) report_.notes.push_back(std::move(note));
+    report_.noteworthy = offer_.waiting > 0 || !offer_.known.empty();
+    if (source_.load == Load::kFull || reload_) WaitForAll();
     if (offer_.files.empty()) {
-      const bool emptied = reload_ && !seen.empty();
+      const bool emptied = reload_ && !seen.empty() && offer_.waiting == 0;
       report_.status = recovered_ || emptied ? NodeStatus::kOk : NodeStatus::kSkipped;
-      report_.why = recovered_                              ? "finished an interrupted batch"
-                    : emptied                               ? "the source has no files now: nothing is reloaded"
-                    : state_.last_done == 0 && seen.empty() ? fmt::format("no files match {}", source_.read.files)
-                                                            : "no new files";
+      report_.why = recovered_ ? "finished an interrupted batch"
+                    : emptied  ? "the source has no files now: nothing is reloaded"
+                               : WhyNothing(offer_, source_.read.files, state_.last_done == 0 && seen.empty());
       return false;
     }
     if (reload_ && !seen.empty()) NoteGone(seen);
@@ -143,20 +147,25 @@ class SourceBatch {
     return true;
   }
 
+  // A snapshot, and a reload, is all files or none.
+  void WaitForAll() {
+    if (offer_.waiting > 0) offer_.files.clear();
+  }
+
   // A full reload says what the source no longer has: those rows go.
   void NoteGone(const sources::Ledger& seen) {
+    std::set<std::string_view> there;
+    for (const auto& file : offer_.files) there.insert(file.object.key);
     for (const auto& [path, was] : seen) {
-      const bool there = std::any_of(offer_.files.begin(), offer_.files.end(), [&](const auto& file) { return file.object.key == path; });
-      if (!there) report_.notes.push_back(fmt::format("the source no longer has {}: its rows are not reloaded", path));
+      if (!there.contains(path)) report_.notes.push_back(fmt::format("the source no longer has {}: its rows are not reloaded", path));
     }
   }
 
   Status Stage() {
-    const auto entries = EntriesOf(offer_.files, 0);
     SLUICE_CHECK(context_.before_writing());
     state::OpenRequest open;
     open.kind = reload_ ? state::kFullRefreshKind : "write";
-    open.inputs = state::InputsOfFiles(entries, ReplacesLedger());
+    open.inputs = state::InputsOfFiles(EntriesOf(offer_, {}), ReplacesLedger());
     open.fingerprint = source_.fingerprint;
     open.outputs = {{QuarantineTable(source_), quarantine_.get()}, {node_.table, bronze_.get()}};
     SLUICE_TRY(open_, log_.Open(state_, open));
@@ -164,6 +173,7 @@ class SourceBatch {
     effective_ = source_;
     ingest::IngestRequest request;
     request.replaces = WhatItReplaces();
+    request.replaced = offer_.replaced;
     request.bronze = {Session::RootOf(node_.table), bronze_.get()};
     std::vector<contract::Field> detected;
     if (!source_.contract.declared && request.kept_bronze() == nullptr) {
@@ -177,18 +187,35 @@ class SourceBatch {
     request.batch = BatchOf(node_, open_, context_);
     SLUICE_TRY(engines::DuckDb * db, session_.db());
     ingest::Environment environment = IngestEnvironment(session_, node_, context_, open_.clock, &input_->store(), db);
-    Profile profile;
-    if (context_.profiled) environment.profile = &profile;
+    if (context_.profiled) environment.profile = &profile_;
     SLUICE_TRY(result_, ingest::Ingest(request, environment));
     Report(result_, report_);
-    if (!context_.profiled) return Ok();
-    report_.profile = {0, environment.budget.threads, profile.times()};
-    for (const auto& file : request.files) report_.profile->bytes += file.object.size;
+    if (context_.profiled) KeepProfile(request.files, environment.budget.threads);
+    return TakeOutReplaced(request.batch.file_prefix());
+  }
+
+  void KeepProfile(const std::vector<ingest::InputFile>& files, int threads) {
+    const int64_t before = report_.profile ? report_.profile->bytes : 0;
+    report_.profile = {before, threads, profile_.times()};
+    for (const auto& file : files) report_.profile->bytes += file.object.size;
+  }
+
+  // on_changed_file: replace. What these files brought before goes in the same commit.
+  Status TakeOutReplaced(const std::string& file_prefix) {
+    if (offer_.replaced.empty() || bronze_ == nullptr) return Ok();
+    const auto rows = TakeOutRows(session_, node_, offer_.replaced, *bronze_, file_prefix, &result_.bronze);
+    if (!rows) {
+      DropAttempt(session_, open_, node_.table, RootsOf(node_));
+      return Fail(rows.error());
+    }
+    report_.notes.push_back(Counted(*rows, "row") + " that " + (offer_.replaced.size() == 1 ? "this file" : "these files") +
+                            " brought before: replaced");
     return Ok();
   }
 
   ingest::Replaces WhatItReplaces() const {
     if (reload_) return ingest::Replaces::kTable;
+    if (!offer_.replaced.empty()) return ingest::Replaces::kFiles;
     const bool snapshot = source_.load == Load::kFull && source_.keep == project::Keep::kLatest;
     return snapshot ? ingest::Replaces::kRows : ingest::Replaces::kNothing;
   }
@@ -218,7 +245,7 @@ class SourceBatch {
       return Fail(std::move(changes).error());
     }
     ready.changes = *std::move(changes);
-    ready.inputs = state::InputsOfFiles(EntriesOf(offer_.files, open_.n), ReplacesLedger());
+    ready.inputs = state::InputsOfFiles(EntriesOf(offer_, result_.files), ReplacesLedger());
     ready.counts = CountsJson(result_.total);
     ready.fingerprint = source_.fingerprint;
     SLUICE_TRY(const state::Decision decision, DecideOrDrop(session_, log_, state_, open_, ready, RootsOf(node_)));
@@ -264,20 +291,11 @@ class SourceBatch {
   sources::Offer offer_;
   project::Source effective_;
   ingest::IngestResult result_;
+  Profile profile_;
   bool reload_ = false, recovered_ = false;
 };
 
 }  // namespace
-
-Result<std::unique_ptr<sources::Source>> OpenInput(const project::Source& source) {
-  sources::SourceSpec spec;
-  spec.connection_type = source.connection.type;
-  spec.location = source.connection.path;
-  spec.read = source.read;
-  if (source.load == Load::kFull) spec.read.on_changed_file = sources::OnChangedFile::kIngest;  // a snapshot's file is expected to change
-  spec.contract = source.contract.declared ? &source.contract : nullptr;
-  return sources::OpenSource(spec);
-}
 
 NodeReport RunSource(Session& session, const plan::Node& node, const RunContext& context) {
   return Reported(node, [&](NodeReport& report) { return SourceBatch(session, node, context, report).Run(); });

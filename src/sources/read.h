@@ -9,7 +9,9 @@
 namespace sluice::sources {
 
 enum class FileFormat { kCsv, kNdjson, kParquet };
-enum class OnChangedFile { kFail, kIngest, kIgnore };  // a file already ingested whose size or etag differs since
+enum class OnChangedFile { kFail, kIngest, kIgnore, kReplace };  // a file already ingested that has other contents since
+enum class OnKnownContents { kSkip, kIngest };                   // a new name with the contents of a file already ingested
+enum class FileOrder { kName, kModified };
 
 struct CsvPins {  // only what the project pins; the rest is detected
   std::optional<std::string> delimiter, quote, escape, comment;
@@ -23,7 +25,11 @@ struct Read {
   std::string compression = "auto";  // auto | none | gzip | zstd
   CsvPins csv;
   OnChangedFile on_changed_file = OnChangedFile::kFail;
-  int64_t settle_micros = 0;  // files modified within this time are left for the next run
+  OnKnownContents on_renamed_file = OnKnownContents::kSkip;   // the old name is gone from the folder
+  OnKnownContents on_copied_file = OnKnownContents::kIngest;  // the old name is still there, or there never was another
+  FileOrder order = FileOrder::kName;                         // of the files in a batch
+  int64_t settle_micros = 0;                                  // files modified within this time are left for the next run
+  std::string done_marker;  // "{name}.done", "_SUCCESS": a file is left until this one stands beside it; "" = none is needed
   Location where;
 };
 

@@ -8,6 +8,7 @@
 
 #include "core/text.h"
 #include "formats/bytes.h"
+#include "formats/content_hash.h"
 #include "sources/files/dialect.h"
 #include "sources/files/listing.h"
 #include "sources/profile.h"
@@ -31,14 +32,15 @@ class FilesSource : public Source {
   }
 
   Result<Offer> Look(const Ledger& ingested, Instant now) override {
-    SLUICE_TRY(const auto listed, store_->List(GlobPrefix(spec_.read.files)));
-    SLUICE_TRY(Offer offer, Select(listed, spec_.read, ingested, now));
+    SLUICE_TRY(const auto listed, store_->List(ListPrefix()));
+    const HashOf hash_of = [this](const store::ObjectMeta& object) { return formats::HashObject(*store_, object.key); };
+    SLUICE_TRY(Offer offer, Select(listed, spec_.read, ingested, now, hash_of));
     Diagnostics wrong;
     std::optional<KnownDialect> known;
     for (InputFile& file : offer.files)
       if (Status inspected = Inspect(&file, &known); !inspected) wrong.Add(std::move(inspected).error());
     if (!wrong.ok()) return Fail(std::move(wrong).Take());
-    if (offer.files.empty() && offer.unchanged == 0) offer.warnings.push_back(NothingMatches(offer));
+    if (offer.files.empty() && offer.unchanged == 0 && offer.waiting == 0 && offer.known.empty()) offer.warnings.push_back(NothingMatches(offer));
     return offer;
   }
 
@@ -49,6 +51,12 @@ class FilesSource : public Source {
   store::ObjectStore& store() override { return *store_; }
 
  private:
+  // A done marker stands beside its file, so that where the glob is a name without a wildcard the folder is listed.
+  std::string ListPrefix() const {
+    const std::string prefix = GlobPrefix(spec_.read.files);
+    return spec_.read.done_marker.empty() ? prefix : prefix.substr(0, prefix.rfind('/') + 1);
+  }
+
   Status Inspect(InputFile* file, std::optional<KnownDialect>* known) {
     SLUICE_TRY(file->compression, CompressionOf(file->object.key));
     if (spec_.read.format == FileFormat::kParquet) return CheckParquet(*file);
