@@ -41,6 +41,8 @@ class ObjectBytes : public ByteSource {
     return n;
   }
 
+  std::optional<int64_t> size_left() const override { return meta_.size - offset_ + static_cast<int64_t>(range_.size() - at_); }
+
  private:
   Status NextRange() {
     const int64_t length = std::min(offset_ == 0 ? kFirstRange : kRangeBytes, meta_.size - offset_);
@@ -264,19 +266,29 @@ std::unique_ptr<ByteSource> Decompress(std::unique_ptr<ByteSource> source, Compr
   return source;
 }
 
-Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression,
-                                              std::string* content_hash) {
-  SLUICE_TRY(store::ObjectMeta meta, store.Head(key));
-  return Decompress(std::make_unique<ObjectBytes>(store, std::move(meta), content_hash), compression, store.Uri(key));
+Result<std::unique_ptr<ByteSource>> OpenBytes(const ReadRequest& request) {
+  store::ObjectStore& store = *request.store;
+  store::ObjectMeta meta;
+  if (request.object != nullptr) {
+    meta = *request.object;
+  } else {
+    SLUICE_TRY(meta, store.Head(request.key));
+  }
+  return Decompress(std::make_unique<ObjectBytes>(store, std::move(meta), request.content_hash), request.compression,
+                    store.Uri(request.key));
+}
+
+Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression) {
+  return OpenBytes(ReadRequest{.store = &store, .key = key, .compression = compression});
 }
 
 Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Compression compression, size_t limit) {
   SLUICE_TRY(const auto source, OpenBytes(store, key, compression));
   Sample sample;
-  sample.bytes.resize(limit);
   size_t have = 0;
   while (have < limit) {
-    Result<size_t> n = source->Read(sample.bytes.data() + have, limit - have);
+    if (have == sample.bytes.size()) sample.bytes.resize(std::min(limit, std::max<size_t>(2 * have, 16 << 10)));
+    Result<size_t> n = source->Read(sample.bytes.data() + have, sample.bytes.size() - have);
     if (!n && have == 0) return Fail(std::move(n).error());
     if (!n || *n == 0) {
       sample.whole = n.has_value();
@@ -288,9 +300,14 @@ Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Com
   return sample;
 }
 
-Result<Compression> DetectCompressionOf(store::ObjectStore& store, const std::string& key) {
-  SLUICE_TRY(const std::string first, store.GetRange(key, 0, 4));
-  return DetectCompression(key, first);
+Result<ObjectFront> ReadFront(store::ObjectStore& store, const store::ObjectMeta& object, std::optional<Compression> compression, size_t limit) {
+  ObjectFront front;
+  SLUICE_TRY(front.sample.bytes, store.GetRange(object.key, 0, static_cast<int64_t>(limit)));
+  front.compression = compression ? *compression : DetectCompression(object.key, front.sample.bytes);
+  front.sample.whole = front.sample.bytes.size() < limit || object.size == static_cast<int64_t>(limit);
+  if (front.compression == Compression::kNone) return front;
+  SLUICE_TRY(front.sample, ReadSample(store, object.key, front.compression, limit));
+  return front;
 }
 
 std::string_view ToString(Compression compression) {

@@ -25,7 +25,9 @@ std::string ContentHash::Text() const {
 
 Result<std::string> HashObject(store::ObjectStore& store, const std::string& key) {
   std::string hash, buffer(256 << 10, '\0');
-  SLUICE_TRY(const auto bytes, OpenBytes(store, key, Compression::kNone, &hash));
+  ReadRequest request{.store = &store, .key = key};
+  request.content_hash = &hash;
+  SLUICE_TRY(const auto bytes, OpenBytes(request));
   for (size_t n = 1; n > 0;) {
     SLUICE_TRY(n, bytes->Read(buffer.data(), buffer.size()));
   }

@@ -17,8 +17,11 @@ namespace {
 // The file's bytes, a window of them at a time: blocks are slices of it, and keep it alive.
 class CsvWindow {
  public:
+  // Of a small file there is one block, and no room is made for more than it.
   CsvWindow(std::unique_ptr<ByteSource> source, size_t block_bytes)
-      : source_(std::move(source)), block_bytes_(block_bytes), bytes_(CsvBytes::Make(0)) {}
+      : source_(std::move(source)),
+        block_bytes_(std::min(block_bytes, static_cast<size_t>(source_->size_left().value_or(INT64_MAX - 1)) + 1)),
+        bytes_(CsvBytes::Make(0)) {}
 
   // Afterwards `want` bytes are unread, or all that are left.
   Status Need(size_t want) {
@@ -242,19 +245,20 @@ std::vector<std::string> Trimmed(std::vector<std::string> names) {
 
 }  // namespace
 
-Result<std::unique_ptr<RecordReader>> OpenCsv(const ReadRequest& request, const CsvDialect& dialect) {
-  SLUICE_TRY(auto source, OpenBytes(*request.store, request.key, request.compression, request.content_hash));
+Result<std::unique_ptr<RecordReader>> OpenCsv(const ReadRequest& request, const CsvDialect& dialect, std::vector<std::string>* header) {
+  SLUICE_TRY(auto source, OpenBytes(request));
   CsvWindow window(std::move(source), static_cast<size_t>(request.block_bytes));
   SLUICE_TRY(Front front, CsvFront(window, request, dialect).Read());
   if (front.fields.empty()) return std::make_unique<NoRecords>();
   std::vector<std::string> names =
       dialect.header ? Trimmed(std::move(front.fields)) : Numbered(FieldsWithoutHeader(request, front.fields.size()));
+  if (header != nullptr && dialect.header) *header = names;
   SLUICE_TRY(auto file, MakeCsvFile(request, dialect, names));
   return std::make_unique<CsvReader>(std::move(window), std::move(file), static_cast<size_t>(request.max_record_bytes), front.records_at);
 }
 
 Result<std::vector<std::string>> ReadCsvHeader(const ReadRequest& request, const CsvDialect& dialect) {
-  SLUICE_TRY(auto source, OpenBytes(*request.store, request.key, request.compression));
+  SLUICE_TRY(auto source, OpenBytes(request));
   CsvWindow window(std::move(source), 64 << 10);
   SLUICE_TRY(Front front, CsvFront(window, request, dialect).Read());
   if (!dialect.header) return Numbered(front.fields.size());

@@ -82,7 +82,7 @@ Status CheckFirstLine(const ReadRequest& request, const LineBlock* block) {
 }
 
 Result<LineReader> OpenLines(const ReadRequest& request) {
-  SLUICE_TRY(auto bytes, OpenBytes(*request.store, request.key, request.compression, request.content_hash));
+  SLUICE_TRY(auto bytes, OpenBytes(request));
   return LineReader(std::move(bytes), request.block_bytes, request.max_record_bytes);
 }
 
@@ -100,9 +100,10 @@ Result<std::unique_ptr<RecordReader>> OpenNdjson(const ReadRequest& request) {
 Result<std::vector<contract::Field>> NewNdjsonColumns(const ReadRequest& request) {
   std::vector<contract::Field> fields;
   if (request.contract->on_new_column != contract::OnNewColumn::kEvolve) return fields;
+  const contract::Schema schema = request.schema();
   FieldShape known;
-  known.children.resize(request.schema().fields.size());
-  for (size_t i = 0; i < known.children.size(); ++i) known.children[i].name = request.schema().fields[i].name;
+  known.children.resize(schema.fields.size());
+  for (size_t i = 0; i < known.children.size(); ++i) known.children[i].name = schema.fields[i].name;
   IndexKeys(request, &known);
   SLUICE_TRY(LineReader lines, OpenLines(request));
   JsonKeys keys;
@@ -116,6 +117,7 @@ Result<std::vector<contract::Field>> NewNdjsonColumns(const ReadRequest& request
         if (name.empty() || contract::IsMetadataColumn(name) || known.Find(name) >= 0) continue;
         known.by_key.emplace(ToLower(name), 0);
         fields.push_back({name, contract::DataType::Of(contract::TypeKind::kString), true, {}});
+        if (schema.fields.size() + fields.size() > request.max_columns) return fields;
       }
     }
   }

@@ -12,7 +12,7 @@ namespace sluice::formats {
 
 LineReader::LineReader(std::unique_ptr<ByteSource> source, int64_t block_bytes, int64_t max_record_bytes)
     : source_(std::move(source)),
-      block_bytes_(static_cast<size_t>(std::max<int64_t>(block_bytes, 1))),
+      block_bytes_(static_cast<size_t>(std::clamp<int64_t>(source_->size_left().value_or(INT64_MAX - 1) + 1, 1, std::max<int64_t>(block_bytes, 1)))),
       max_record_bytes_(static_cast<size_t>(std::clamp<int64_t>(max_record_bytes, 1, 1 << 30))) {}
 
 Status LineReader::Fill() {

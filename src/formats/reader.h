@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,10 +49,10 @@ class ByteSource {
   virtual ~ByteSource() = default;
   // Fills `buffer`; 0 = end. Errors: "corrupt-archive", "truncated-archive" (after having given the bytes before the break).
   virtual Result<size_t> Read(char* buffer, size_t capacity) = 0;
+  // How many bytes are left, where that is known: so that nobody makes room for a large file to read a small one.
+  virtual std::optional<int64_t> size_left() const { return std::nullopt; }
 };
-// `content_hash`: null, or gets the hash of the object as it is stored (content_hash.h) once its end was read; must outlive the source.
-Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression,
-                                              std::string* content_hash = nullptr);
+Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression);
 
 // Whole records of one file, taken off it but not decoded yet.
 class RawBlock {
@@ -83,10 +84,16 @@ struct ReadRequest {
   int64_t max_record_bytes = 64 << 20;  // a longer record is a violation (rule "length") that keeps its first 64 KiB
   // One for each column of schema(), or none at all: texts may come as dictionary arrays. Null: this column's may not.
   std::vector<std::shared_ptr<contract::TextDictionary>> dictionaries;
-  std::string* content_hash = nullptr;  // as OpenBytes has it; formats that do not read from the first byte to the last leave it
+  const store::ObjectMeta* object = nullptr;  // as it was listed: no other is read (OpenBytes). Null: as it is now
+  size_t max_columns = 100'000;               // New…Columns gives no more than one beyond it: whoever asks refuses the file
+  std::string* content_hash = nullptr;        // as OpenBytes has it; formats that do not read from the first byte to the last leave it alone
   // The contract's columns (all nullable: rules are checked later), then `extra`.
   contract::Schema schema() const;
 };
+// The bytes of the request's object. Errors: beside those of ByteSource "file-changed-while-read", also where it is not `object` any more.
+// `content_hash` gets the hash of the object as it is stored (content_hash.h) once its end was read; it must outlive the source.
+Result<std::unique_ptr<ByteSource>> OpenBytes(const ReadRequest& request);
+
 // Beside each Open… stands New…Columns(request) → Result<std::vector<contract::Field>>: columns of the file that request.schema()
 // does not have, matched as the reader would, in file order. Text formats without types give string.
 

@@ -40,7 +40,7 @@ std::vector<std::shared_ptr<contract::TextDictionary>> Dictionaries(const Ingest
 }
 
 Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const contract::Contract& contract, store::ObjectStore& store,
-                                         int64_t max_record_bytes) {
+                                         const Budget& budget) {
   auto attempt = std::make_unique<Attempt>();
   PipelineInput& input = attempt->input;
   input.source = request.source;
@@ -49,10 +49,11 @@ Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const con
   input.batch = request.batch;
   input.bronze_root = request.bronze.root;
   input.quarantine_root = request.quarantine.root;
-  SLUICE_TRY(attempt->extra, ExtraColumns(request, contract, store, max_record_bytes));
+  SLUICE_TRY(attempt->extra, ExtraColumns(request, contract, store, budget));
   formats::ReadRequest read{&store, "", formats::Compression::kNone, &contract, attempt->extra};
-  read.max_record_bytes = max_record_bytes;
+  read.max_record_bytes = budget.max_record_bytes();
   input.rows = read.schema();
+  SLUICE_CHECK(CheckColumns(input.rows.fields.size(), budget, request.source->read.files, contract.where));
   SLUICE_TRY(input.layout, PlanLayout(request.batch.node, contract, input.rows, request.source->partition_by, request.kept_bronze()));
   if (request.bronze.snapshot != nullptr && request.kept_bronze() == nullptr) {  // made anew in its place: properties stay
     const delta::Snapshot& before = *request.bronze.snapshot;
@@ -64,6 +65,7 @@ Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const con
   input.open = [&request, read, &hashes = attempt->hashes](size_t file) mutable {
     const InputFile& one = request.files[file];
     read.key = one.object.key;
+    read.object = &one.object;
     read.compression = one.compression;
     read.content_hash = &hashes[file];
     return OpenFile(request.source->read.format, read, one.csv);
@@ -149,7 +151,7 @@ Result<IngestResult> Finish(const IngestRequest& request, const Environment& env
 Result<IngestResult> IngestWith(const IngestRequest& request, const Environment& environment, contract::Contract contract) {
   // Each round widens at least one column by at least one step: integers have three, decimals are joined over all values.
   for (int round = 0; round < 8; ++round) {
-    SLUICE_TRY(const auto attempt, Prepare(request, contract, *environment.input, environment.budget.max_record_bytes()));
+    SLUICE_TRY(const auto attempt, Prepare(request, contract, *environment.input, environment.budget));
     Tally tally(contract, request.files);
     SLUICE_TRY(auto output, RunPipeline(attempt->input, environment, &tally));
     auto widened = Widened(contract, tally);
@@ -163,6 +165,7 @@ Result<IngestResult> IngestWith(const IngestRequest& request, const Environment&
 
 }  // namespace
 
+size_t Budget::max_columns() const { return static_cast<size_t>(std::clamp<int64_t>(memory_bytes / (32 << 10), 1000, 100'000)); }
 int64_t Budget::max_record_bytes() const { return std::clamp<int64_t>(memory_bytes / 16, 1 << 20, 64 << 20); }
 
 Result<IngestResult> Ingest(const IngestRequest& request, const Environment& environment) {

@@ -27,7 +27,8 @@ struct InputFile {
   store::ObjectMeta object;  // key in IngestRequest::input
   std::string name;          // what _file and messages say; "" = the key
   formats::Compression compression = formats::Compression::kNone;
-  formats::CsvDialect csv;  // read.format == kCsv only
+  formats::CsvDialect csv;   // read.format == kCsv only
+  bool same_header = false;  // as a file before it has it
 };
 
 // A table as it stood when the batch was planned.
@@ -53,6 +54,8 @@ struct Budget {
   std::string scratch_dir;  // a local folder that exists
   // A longer record is refused: a sixteenth of the memory, for on its way a record is held several times; 1 MiB to 64 MiB.
   int64_t max_record_bytes() const;
+  // A file with more columns is refused: each takes some buffers of its own on its way into Parquet.
+  size_t max_columns() const;
 };
 
 struct Progress {
@@ -150,7 +153,7 @@ struct IngestResult {
 // Reads the files once and stages. On any error the staged files of this attempt are deleted (best effort). Errors:
 // kData "too-many-quarantined" (the violations then lie under RefusedKey), "contract-violated" (on_violation: fail, or a rule
 // with on_fail: block; the message has the first violations), "missing-column", "duplicate-header", "unsupported-encoding";
-// kUser "bad-rule" (a literal, pattern or predicate of the contract that does not hold for its column); kCancelled; store errors.
+// "too-many-columns"; kUser "bad-rule" (a literal, pattern or predicate of the contract that does not hold for its column); kCancelled; store errors.
 Result<IngestResult> Ingest(const IngestRequest& request, const Environment& environment);
 
 // The contract to ingest with. Declared: as it is, plus the table's own types where a column was widened. Undeclared: the

@@ -1,5 +1,8 @@
 #include "ingest/open_reader.h"
 
+#include <fmt/format.h>
+
+#include "core/text.h"
 #include "formats/ndjson.h"
 #include "formats/parquet.h"
 #include "ingest/quarantine.h"
@@ -30,9 +33,7 @@ Result<OpenedFile> OpenFile(FileFormat format, const formats::ReadRequest& reque
   std::vector<std::string> header;
   switch (format) {
     case FileFormat::kCsv: {
-      SLUICE_TRY(opened.reader, formats::OpenCsv(request, dialect));
-      if (!dialect.header) break;
-      SLUICE_TRY(header, formats::ReadCsvHeader(request, dialect));
+      SLUICE_TRY(opened.reader, formats::OpenCsv(request, dialect, &header));
       break;
     }
     case FileFormat::kNdjson: {
@@ -48,12 +49,23 @@ Result<OpenedFile> OpenFile(FileFormat format, const formats::ReadRequest& reque
   return opened;
 }
 
+Status CheckColumns(size_t columns, const Budget& budget, const std::string& what, const Location& where) {
+  if (columns <= budget.max_columns()) return Ok();
+  return Fail(DataError("too-many-columns", fmt::format("{} needs a table of more than {} columns, as many as {} of memory bear", what,
+                                                        FormatCount(static_cast<int64_t>(budget.max_columns())),
+                                                        FormatBytes(budget.memory_bytes)))
+                  .At(where)
+                  .Hint("give --memory more (32 KiB a column and node), or leave columns out: on_new_column: freeze, and the wanted ones in the "
+                        "contract"));
+}
+
 Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
-                                                  store::ObjectStore& input, int64_t max_record_bytes) {
+                                                  store::ObjectStore& input, const Budget& budget) {
   std::vector<contract::Field> extra;
   if (contract.on_new_column != contract::OnNewColumn::kEvolve) return extra;
   formats::ReadRequest read{&input, "", formats::Compression::kNone, &contract, {}};
-  read.max_record_bytes = max_record_bytes;
+  read.max_record_bytes = budget.max_record_bytes();
+  read.max_columns = budget.max_columns();
   if (const delta::Snapshot* bronze = request.kept_bronze(); bronze != nullptr) {
     for (const contract::Field& field : bronze->schema.fields) {
       if (tables::IsGenerated(field) || contract::IsMetadataColumn(field.name) || read.schema().Find(field.name) != nullptr) continue;
@@ -61,10 +73,13 @@ Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, 
     }
   }
   for (const InputFile& file : request.files) {
+    if (file.same_header) continue;
     read.key = file.object.key;
+    read.object = &file.object;
     read.compression = file.compression;
     SLUICE_TRY(auto fields, NewColumns(request.source->read.format, read, file.csv));
     read.extra.insert(read.extra.end(), std::make_move_iterator(fields.begin()), std::make_move_iterator(fields.end()));
+    SLUICE_CHECK(CheckColumns(contract.columns.size() + read.extra.size(), budget, input.Uri(file.object.key), contract.where));
   }
   return read.extra;
 }

@@ -182,7 +182,7 @@ class SourceBatch {
     effective_.contract = ingest::EffectiveContract(source_.contract, request.kept_bronze(), detected);
     SLUICE_CHECK(ExpandContractSql(session_, &effective_.contract));
     request.source = &effective_;
-    for (const auto& file : offer_.files) request.files.push_back({file.object, file.name, file.compression, file.csv});
+    for (const auto& file : offer_.files) request.files.push_back({file.object, file.name, file.compression, file.csv, file.same_header});
     request.quarantine = {Session::RootOf(QuarantineTable(source_)), quarantine_.get()};
     request.batch = BatchOf(node_, open_, context_);
     SLUICE_TRY(engines::DuckDb * db, session_.db());

@@ -33,7 +33,8 @@ struct InputFile {
   store::ObjectMeta object;  // key under the connection's path
   std::string name;          // what _file and messages say; "" = the key
   formats::Compression compression = formats::Compression::kNone;
-  formats::CsvDialect csv;  // format csv only
+  formats::CsvDialect csv;   // format csv only
+  bool same_header = false;  // it begins as a file before it, header included
 };
 
 struct Skipped {

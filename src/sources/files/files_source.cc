@@ -58,13 +58,16 @@ class FilesSource : public Source {
   }
 
   Status Inspect(InputFile* file, std::optional<KnownDialect>* known) {
-    SLUICE_TRY(file->compression, CompressionOf(file->object.key));
-    if (spec_.read.format == FileFormat::kParquet) return CheckParquet(*file);
-    SLUICE_TRY(formats::Sample sample, formats::ReadSample(*store_, file->object.key, file->compression, kSampleBytes));
+    const bool parquet = spec_.read.format == FileFormat::kParquet;
+    SLUICE_TRY(formats::ObjectFront front, formats::ReadFront(*store_, file->object, PinnedCompression(), parquet ? 4 : kSampleBytes));
+    file->compression = front.compression;
+    if (parquet) return CheckParquet(*file);
+    formats::Sample& sample = front.sample;
     SLUICE_CHECK(CheckEncoding(sample.bytes, store_->Uri(file->object.key)));
     if (spec_.read.format != FileFormat::kCsv) return Ok();
     if (*known && SameHead((*known)->dialect, (*known)->sample, sample.bytes)) {
       file->csv = (*known)->dialect;
+      file->same_header = true;
       return Ok();
     }
     DialectRequest request{sample.bytes, sample.whole, spec_.read.csv, ExpectedNames(), store_->Uri(file->object.key)};
@@ -75,12 +78,12 @@ class FilesSource : public Source {
     return Ok();
   }
 
-  Result<formats::Compression> CompressionOf(const std::string& key) {
+  std::optional<formats::Compression> PinnedCompression() const {
     const std::string& pinned = spec_.read.compression;
     if (pinned == "none") return formats::Compression::kNone;
     if (pinned == "gzip") return formats::Compression::kGzip;
     if (pinned == "zstd") return formats::Compression::kZstd;
-    return formats::DetectCompressionOf(*store_, key);
+    return std::nullopt;
   }
 
   Status CheckParquet(const InputFile& file) {
