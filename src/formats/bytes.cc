@@ -300,7 +300,8 @@ Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Com
   return sample;
 }
 
-Result<ObjectFront> ReadFront(store::ObjectStore& store, const store::ObjectMeta& object, std::optional<Compression> compression, size_t limit) {
+Result<ObjectFront> ReadFront(store::ObjectStore& store, const store::ObjectMeta& object, std::optional<Compression> compression,
+                              size_t limit) {
   ObjectFront front;
   SLUICE_TRY(front.sample.bytes, store.GetRange(object.key, 0, static_cast<int64_t>(limit)));
   front.compression = compression ? *compression : DetectCompression(object.key, front.sample.bytes);

@@ -30,7 +30,8 @@ struct ObjectFront {
   Compression compression = Compression::kNone;
   Sample sample;
 };
-Result<ObjectFront> ReadFront(store::ObjectStore& store, const store::ObjectMeta& object, std::optional<Compression> compression, size_t limit);
+Result<ObjectFront> ReadFront(store::ObjectStore& store, const store::ObjectMeta& object, std::optional<Compression> compression,
+                              size_t limit);
 
 std::string_view ToString(Compression compression);  // "none", "gzip", "zstd"
 

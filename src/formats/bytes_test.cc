@@ -4,8 +4,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "formats/content_hash.h"
 #include "core/clock.h"
+#include "formats/content_hash.h"
 
 namespace sluice::formats {
 namespace {

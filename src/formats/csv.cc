@@ -102,9 +102,9 @@ class CsvFront {
     for (;;) {
       const std::string_view text = window_.unread();
       const size_t end = text.find_first_of("\r\n", *at);
+      if (std::min(end, text.size()) - *at > MaxRecord()) return Fail(BadHeader("a line before the table is longer than a record may be"));
       if (end == std::string_view::npos || (text[end] == '\r' && end + 1 == text.size())) {
         if (!window_.ended()) {
-          if (text.size() - *at > MaxRecord()) return Fail(BadHeader("a line before the table is longer than a record may be"));
           SLUICE_CHECK(window_.Grow());
           continue;
         }

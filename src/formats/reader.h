@@ -86,7 +86,7 @@ struct ReadRequest {
   std::vector<std::shared_ptr<contract::TextDictionary>> dictionaries;
   const store::ObjectMeta* object = nullptr;  // as it was listed: no other is read (OpenBytes). Null: as it is now
   size_t max_columns = 100'000;               // New…Columns gives no more than one beyond it: whoever asks refuses the file
-  std::string* content_hash = nullptr;        // as OpenBytes has it; formats that do not read from the first byte to the last leave it alone
+  std::string* content_hash = nullptr;  // as OpenBytes has it; formats that do not read from the first byte to the last leave it alone
   // The contract's columns (all nullable: rules are checked later), then `extra`.
   contract::Schema schema() const;
 };

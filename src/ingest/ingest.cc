@@ -166,6 +166,7 @@ Result<IngestResult> IngestWith(const IngestRequest& request, const Environment&
 }  // namespace
 
 size_t Budget::max_columns() const { return static_cast<size_t>(std::clamp<int64_t>(memory_bytes / (32 << 10), 1000, 100'000)); }
+uint32_t Budget::max_partitions() const { return static_cast<uint32_t>(std::clamp<int64_t>(memory_bytes / 4096, 10'000, 1'000'000)); }
 int64_t Budget::max_record_bytes() const { return std::clamp<int64_t>(memory_bytes / 16, 1 << 20, 64 << 20); }
 
 Result<IngestResult> Ingest(const IngestRequest& request, const Environment& environment) {

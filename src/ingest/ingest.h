@@ -56,6 +56,8 @@ struct Budget {
   int64_t max_record_bytes() const;
   // A file with more columns is refused: each takes some buffers of its own on its way into Parquet.
   size_t max_columns() const;
+  // Of one batch: each is a file, its statistics and its place in a commit.
+  uint32_t max_partitions() const;
 };
 
 struct Progress {
@@ -107,9 +109,9 @@ struct StagedTable {
   std::vector<std::string> widened;  // columns whose type grew (on_type_change: widen)
   std::vector<tables::StagedFile> files;
   std::vector<delta::Add> removed;          // files of the snapshot that go
-  std::vector<tables::StagedFile> carried;   // rows of `removed` that stay
-  bool overwrite = false;           // `removed` is the whole table …
-  bool replaces_schema = false;     // … and `schema` and `partition_columns` need not follow from what it had
+  std::vector<tables::StagedFile> carried;  // rows of `removed` that stay
+  bool overwrite = false;                   // `removed` is the whole table …
+  bool replaces_schema = false;             // … and `schema` and `partition_columns` need not follow from what it had
   bool changes() const { return schema_changed || !files.empty() || !removed.empty(); }
 };
 
@@ -153,7 +155,8 @@ struct IngestResult {
 // Reads the files once and stages. On any error the staged files of this attempt are deleted (best effort). Errors:
 // kData "too-many-quarantined" (the violations then lie under RefusedKey), "contract-violated" (on_violation: fail, or a rule
 // with on_fail: block; the message has the first violations), "missing-column", "duplicate-header", "unsupported-encoding";
-// "too-many-columns"; kUser "bad-rule" (a literal, pattern or predicate of the contract that does not hold for its column); kCancelled; store errors.
+// "too-many-columns", "too-many-partitions"; kUser "bad-rule" (a literal, pattern or predicate of the contract that does not hold for its
+// column); kCancelled; store errors.
 Result<IngestResult> Ingest(const IngestRequest& request, const Environment& environment);
 
 // The contract to ingest with. Declared: as it is, plus the table's own types where a column was widened. Undeclared: the

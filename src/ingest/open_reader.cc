@@ -51,12 +51,12 @@ Result<OpenedFile> OpenFile(FileFormat format, const formats::ReadRequest& reque
 
 Status CheckColumns(size_t columns, const Budget& budget, const std::string& what, const Location& where) {
   if (columns <= budget.max_columns()) return Ok();
-  return Fail(DataError("too-many-columns", fmt::format("{} needs a table of more than {} columns, as many as {} of memory bear", what,
-                                                        FormatCount(static_cast<int64_t>(budget.max_columns())),
-                                                        FormatBytes(budget.memory_bytes)))
-                  .At(where)
-                  .Hint("give --memory more (32 KiB a column and node), or leave columns out: on_new_column: freeze, and the wanted ones in the "
-                        "contract"));
+  return Fail(
+      DataError("too-many-columns", fmt::format("{} needs a table of more than {} columns, as many as {} of memory bear", what,
+                                                FormatCount(static_cast<int64_t>(budget.max_columns())), FormatBytes(budget.memory_bytes)))
+          .At(where)
+          .Hint("give --memory more (32 KiB a column and node), or leave columns out: on_new_column: freeze, and the wanted ones in the "
+                "contract"));
 }
 
 Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,

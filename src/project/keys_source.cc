@@ -56,9 +56,10 @@ config::Type<ReadSpec> ReadType() {
                 Enum<OnKnownContents>({{"skip", OnKnownContents::kSkip, "its rows are there already"},
                                        {"ingest", OnKnownContents::kIngest, "it is a file like any other"}}),
                 "ingest", "What happens when a new file has the contents of another one that is still there.")
-      .Optional("order", &R::order,
-                Enum<FileOrder>({{"name", FileOrder::kName, "bytewise"}, {"modified", FileOrder::kModified, "the oldest first, then by name"}}),
-                "name", "In which order the files of a batch are read: it decides which row is the last one for `deduplicate`.")
+      .Optional(
+          "order", &R::order,
+          Enum<FileOrder>({{"name", FileOrder::kName, "bytewise"}, {"modified", FileOrder::kModified, "the oldest first, then by name"}}),
+          "name", "In which order the files of a batch are read: it decides which row is the last one for `deduplicate`.")
       .Optional("settle", &R::settle, config::Duration(), "0s", "A file is left for a later run until it was last modified so long ago.")
       .Optional("done_marker", &R::done_marker, config::PlacedTextOf("name", "\"{name}.done\""), "",
                 "A file is left for a later run until this one stands beside it. `{name}` is its name, `{stem}` that without its ending; a "

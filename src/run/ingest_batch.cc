@@ -95,7 +95,7 @@ Result<tables::StagedChange> ChangeOf(Session& session, const plan::Node& node, 
   std::vector<tables::StagedFile> files = staged.files;
   files.insert(files.end(), staged.carried.begin(), staged.carried.end());
   return tables::StageFiles(target, std::move(files), staged.overwrite, OptionsFor(session), connection.get(), std::nullopt,
-                                staged.overwrite ? std::vector<delta::Add>() : staged.removed);
+                            staged.overwrite ? std::vector<delta::Add>() : staged.removed);
 }
 
 Result<std::vector<state::TableChange>> ChangesOf(Session& session, const plan::Node& node, const RunContext& context,
@@ -112,8 +112,8 @@ Result<std::vector<state::TableChange>> ChangesOf(Session& session, const plan::
   return changes;
 }
 
-Result<int64_t> TakeOutRows(Session& session, const plan::Node& node, const std::vector<std::string>& files, const delta::Snapshot& snapshot,
-                            const std::string& file_prefix, ingest::StagedTable* staged) {
+Result<int64_t> TakeOutRows(Session& session, const plan::Node& node, const std::vector<std::string>& files,
+                            const delta::Snapshot& snapshot, const std::string& file_prefix, ingest::StagedTable* staged) {
   if (!staged->widened.empty())
     return Fail(UserError("replace-and-widen", fmt::format("{} cannot replace the rows of {} and make {} wider in one batch", node.table,
                                                            Join(files, ", "), Join(staged->widened, ", ")))

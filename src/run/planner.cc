@@ -131,9 +131,10 @@ class Planner {
     if (node.source->external) return PlanExternal(node, planned);
     SLUICE_TRY(const state::NodeState state, StateOf(node, planned));
     SLUICE_TRY(const auto input, OpenInput(*node.source));
-    SLUICE_TRY(const state::FileLedger ledger, state::LoadLedger(session_.lake(), node.table, state));
+    SLUICE_TRY(state::FileLedger ledger, state::LoadLedger(session_.lake(), node.table, state));
+    const bool nothing_before = ledger.files.empty();
     const bool reload = full_refresh_ && reload_sources_;
-    SLUICE_TRY(const sources::Offer offer, input->Look(reload ? sources::Ledger() : SeenBy(ledger), session_.clock().Now()));
+    SLUICE_TRY(const sources::Offer offer, input->Look(reload ? sources::Ledger() : SeenBy(std::move(ledger)), session_.clock().Now()));
     for (const auto& file : offer.files) {
       planned.files.push_back(
           {file.name.empty() ? file.object.key : file.name, file.object.size, file.object.etag, DialectText(*node.source, file)});
@@ -142,7 +143,7 @@ class Planner {
     planned.notes = NotesOf(offer);
     planned.noteworthy = offer.waiting > 0 || !offer.known.empty();
     planned.action = offer.files.empty() && !state.pending ? PlanAction::kSkip : PlanAction::kRun;
-    planned.why = offer.files.empty() ? WhyNothing(offer, node.source->read.files, ledger.files.empty())
+    planned.why = offer.files.empty() ? WhyNothing(offer, node.source->read.files, nothing_before)
                                       : Counted(static_cast<int64_t>(offer.files.size()), reload ? "file" : "new file");
     if (reload && !offer.files.empty() && state.last_done > 0) planned.why += ", the table is made anew from them";
     return offer.files.empty() ? Ok() : BronzeChanges(node, reload, planned);

@@ -208,8 +208,9 @@ std::string EscapeXml(std::string_view text) {
 
 // Something that an up-to-date node has to say.
 bool HasFindings(const NodeReport& node) {
-  return node.noteworthy || std::any_of(node.checks.begin(), node.checks.end(),
-                     [](const auto& check) { return check.status == CheckStatus::kWarned || check.status == CheckStatus::kFailed; });
+  return node.noteworthy || std::any_of(node.checks.begin(), node.checks.end(), [](const auto& check) {
+           return check.status == CheckStatus::kWarned || check.status == CheckStatus::kFailed;
+         });
 }
 
 bool Bad(NodeStatus status) { return status == NodeStatus::kFailed || status == NodeStatus::kRefused || status == NodeStatus::kCancelled; }

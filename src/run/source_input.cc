@@ -48,9 +48,12 @@ Result<std::unique_ptr<sources::Source>> OpenInput(const project::Source& source
   return sources::OpenSource(spec);
 }
 
-sources::Ledger SeenBy(const state::FileLedger& ledger) {
+sources::Ledger SeenBy(state::FileLedger ledger) {
   sources::Ledger seen;
-  for (const auto& [path, entry] : ledger.files) seen.emplace_hint(seen.end(), path, sources::Seen{entry.size, entry.etag, entry.hash, entry.rows_of});
+  for (auto at = ledger.files.begin(); at != ledger.files.end(); at = ledger.files.erase(at)) {  // a million of them stand in memory once
+    auto& [path, size, etag, batch, hash, rows_of] = at->second;
+    seen.emplace_hint(seen.end(), std::move(path), sources::Seen{size, std::move(etag), std::move(hash), std::move(rows_of)});
+  }
   return seen;
 }
 
@@ -59,7 +62,8 @@ std::vector<std::string> NotesOf(const sources::Offer& offer) {
   for (const auto& one : offer.skipped) skipped.Add(fmt::format("left out {}: {}", one.key, one.why));
   for (const auto& one : offer.known) {
     const bool own = one.seen.rows_of.empty() || one.seen.rows_of == one.key;
-    known.Add(fmt::format("skipped {}: {}", one.key, own ? "it was sent again with the same contents" : "it has the contents of " + one.seen.rows_of));
+    known.Add(fmt::format("skipped {}: {}", one.key,
+                          own ? "it was sent again with the same contents" : "it has the contents of " + one.seen.rows_of));
   }
   std::vector<std::string> notes = skipped.Take("are left out");
   Append(known.Take("are skipped: their contents are there already"), &notes);

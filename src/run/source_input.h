@@ -13,7 +13,7 @@ namespace sluice::run {
 Result<std::unique_ptr<sources::Source>> OpenInput(const project::Source& source);
 
 // What the batches of a source have taken, as its connector wants it.
-sources::Ledger SeenBy(const state::FileLedger& ledger);
+sources::Ledger SeenBy(state::FileLedger ledger);
 
 // What an offer left out and why, for people: each file by name as long as these are few.
 std::vector<std::string> NotesOf(const sources::Offer& offer);

@@ -21,6 +21,16 @@ namespace {
 
 using project::Load;
 
+constexpr size_t kMostFiles = 20'000;  // of a batch that appends: what is kept of a file while it lasts are some KiB
+
+std::string ShortList(std::vector<std::string> names) {
+  constexpr size_t kShown = 5;
+  if (names.size() <= kShown) return Join(names, ", ");
+  const auto more = static_cast<int64_t>(names.size() - kShown);
+  names.resize(kShown);
+  return Join(names, ", ") + " and " + Counted(more, "more file");
+}
+
 std::string CountsJson(const ingest::Counts& counts) {
   return nlohmann::json{{"read", counts.read},
                         {"written", counts.written},
@@ -30,7 +40,8 @@ std::string CountsJson(const ingest::Counts& counts) {
       .dump();
 }
 
-// What a batch takes, as the ledger keeps it; files that were skipped for their contents are noted with it, so that they are not read again.
+// What a batch takes, as the ledger keeps it; files that were skipped for their contents are noted with it, so that they are not read
+// again.
 std::vector<state::LedgerEntry> EntriesOf(const sources::Offer& offer, const std::vector<ingest::FileCounts>& read) {
   std::vector<state::LedgerEntry> entries;
   entries.reserve(offer.files.size() + offer.known.size());
@@ -65,10 +76,20 @@ Result<OwnRelations> BronzeAfter(Session& session, const plan::Node& node, const
   return own;
 }
 
-void Report(const ingest::IngestResult& result, NodeReport& report) {
-  report.rows.in = result.total.read;
-  report.rows.terms = {{"new", result.total.written}, {"quarantined", result.total.quarantined}, {"duplicate", result.total.deduplicated}};
-  report.rules = result.rules;
+// Adds one rule's violations to those of the batches before.
+void AddRule(const ingest::RuleCount& rule, std::vector<ingest::RuleCount>* rules) {
+  const auto same = std::find_if(rules->begin(), rules->end(), [&](const ingest::RuleCount& known) {
+    return known.column == rule.column && known.rule == rule.rule && known.warn == rule.warn;
+  });
+  if (same == rules->end()) return rules->push_back(rule);
+  same->rows += rule.rows;
+}
+
+// `total`: of all batches of this run.
+void Report(const ingest::IngestResult& result, const ingest::Counts& total, NodeReport& report) {
+  report.rows.in = total.read;
+  report.rows.terms = {{"new", total.written}, {"quarantined", total.quarantined}, {"duplicate", total.deduplicated}};
+  for (const auto& rule : result.rules) AddRule(rule, &report.rules);
   if (result.superseded > 0)
     report.notes.push_back(Counted(result.superseded, "open record of an earlier batch is", "open records of earlier batches are") +
                            " superseded: what came of them now counts");
@@ -89,12 +110,13 @@ class SourceBatch {
 
   Status Run() {
     SLUICE_CHECK(Recover());
-    SLUICE_TRY(const bool due, FindInput());
-    if (due) {
+    SLUICE_TRY(bool due, FindInput());
+    while (due) {
       SLUICE_CHECK(Stage());
       SLUICE_TRY(const bool good, Check());
       if (!good) return Ok();
       SLUICE_CHECK(Commit());
+      SLUICE_TRY(due, TakeRest());
     }
     LookAtFreshness();
     return Ok();
@@ -122,8 +144,8 @@ class SourceBatch {
 
   Result<bool> FindInput() {
     SLUICE_TRY(input_, OpenInput(source_));
-    SLUICE_TRY(const state::FileLedger ledger, state::LoadLedger(session_.lake(), node_.table, state_));
-    const sources::Ledger seen = SeenBy(ledger);
+    SLUICE_TRY(state::FileLedger ledger, state::LoadLedger(session_.lake(), node_.table, state_));
+    const sources::Ledger seen = SeenBy(std::move(ledger));
     reload_ = context_.full_refresh && context_.reload_sources && state_.last_done > 0;
     SLUICE_TRY(offer_, input_->Look(reload_ ? sources::Ledger{} : seen, session_.clock().Now()));
     const bool snapshot_moved = source_.load == Load::kFull && (!offer_.files.empty() || (!offer_.gone.empty() && offer_.unchanged > 0));
@@ -143,7 +165,31 @@ class SourceBatch {
     }
     if (reload_ && !seen.empty()) NoteGone(seen);
     report_.why = Counted(offer_.files.size(), reload_ ? "file" : "new file");
-    if (!offer_.changed.empty()) report_.why += ", changed since: " + Join(offer_.changed, ", ");
+    if (!offer_.changed.empty()) report_.why += ", changed since: " + ShortList(offer_.changed);
+    if (source_.load == Load::kAppend && !reload_ && offer_.replaced.empty()) {
+      rest_ = std::move(offer_.files);
+      CutBatch();
+      if (taken_ < rest_.size()) report_.why += fmt::format(", {} at a time", FormatCount(static_cast<int64_t>(kMostFiles)));
+    }
+    return true;
+  }
+
+  // The first files of the rest become the offer.
+  void CutBatch() {
+    offer_.files.clear();
+    for (; taken_ < rest_.size() && offer_.files.size() < kMostFiles; ++taken_) offer_.files.push_back(std::move(rest_[taken_]));
+    offer_.files.front().same_header = false;  // the file that it resembles may be of another batch
+  }
+
+  // After a batch: the next of the same listing, if files are left.
+  Result<bool> TakeRest() {
+    if (taken_ == rest_.size()) return false;
+    if (const auto* cancel = session_.cancel_flag(); cancel != nullptr && *cancel) return Fail(CancelledError());
+    CutBatch();
+    offer_.known.clear();
+    SLUICE_TRY(state_, log_.Load());
+    SLUICE_TRY(bronze_, session_.Repin(node_.table));
+    SLUICE_TRY(quarantine_, session_.Repin(QuarantineTable(source_)));
     return true;
   }
 
@@ -189,7 +235,8 @@ class SourceBatch {
     ingest::Environment environment = IngestEnvironment(session_, node_, context_, open_.clock, &input_->store(), db);
     if (context_.profiled) environment.profile = &profile_;
     SLUICE_TRY(result_, ingest::Ingest(request, environment));
-    Report(result_, report_);
+    total_ += result_.total;
+    Report(result_, total_, report_);
     if (context_.profiled) KeepProfile(request.files, environment.budget.threads);
     return TakeOutReplaced(request.batch.file_prefix());
   }
@@ -290,8 +337,11 @@ class SourceBatch {
   std::unique_ptr<sources::Source> input_;
   sources::Offer offer_;
   project::Source effective_;
+  std::vector<sources::InputFile> rest_;  // all files that this run takes, where they may be of several batches …
+  size_t taken_ = 0;                      // … and how many of them were offered to one
   ingest::IngestResult result_;
   Profile profile_;
+  ingest::Counts total_;
   bool reload_ = false, recovered_ = false;
 };
 

@@ -49,14 +49,14 @@ struct Known {
 
 // What there is to ingest now.
 struct Offer {
-  std::vector<InputFile> files;      // in the order that decides which row is "first": as `order` says
-  std::vector<std::string> changed;  // keys among `files` that were ingested before, with other contents
+  std::vector<InputFile> files;       // in the order that decides which row is "first": as `order` says
+  std::vector<std::string> changed;   // keys among `files` that were ingested before, with other contents
   std::vector<std::string> replaced;  // on_changed_file: replace: what _file says of the rows that go for them
-  int64_t unchanged = 0;             // ingested before and the same
-  std::vector<Skipped> skipped;      // matched the glob but are left out, and why; not those of `known`
-  int64_t waiting = 0;               // of these, those that a later run may take: not settled, no done marker
-  std::vector<Known> known;          // skipped for their contents
-  std::vector<std::string> gone;     // keys of the ledger that are not there any more
+  int64_t unchanged = 0;              // ingested before and the same
+  std::vector<Skipped> skipped;       // matched the glob but are left out, and why; not those of `known`
+  int64_t waiting = 0;                // of these, those that a later run may take: not settled, no done marker
+  std::vector<Known> known;           // skipped for their contents
+  std::vector<std::string> gone;      // keys of the ledger that are not there any more
   std::vector<Error> warnings;
 };
 

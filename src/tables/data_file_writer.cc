@@ -99,6 +99,13 @@ class ScatteringWriter : public DataFileWriter {
   int64_t rows_written() const override { return rows_; }
 
  private:
+  Error TooManyPartitions() const {
+    return DataError("too-many-partitions",
+                     fmt::format("{} would get more than {} partitions at once, as many as the memory bears (by {})", root_,
+                                 FormatCount(options_.max_partitions), Join(options_.partition_columns, ", ")))
+        .Hint("partition by fewer values, month(…) or year(…) of a date; or give --memory more");
+  }
+
   // `dropped`: where rows of the batch wait to be scattered; these are left out then.
   Status Take(const arrow::RecordBatch& batch, Brought brought, Dropped dropped) {
     const bool kept = brought == Brought::kKept && !generated_.empty();
@@ -236,6 +243,7 @@ class ScatteringWriter : public DataFileWriter {
       const std::lock_guard lock(index_mutex_);
       SLUICE_CHECK(index_->Number(*waiting.input, pending.kept, &part.partition_of));
       partitions = index_->size();
+      if (partitions > options_.max_partitions) return Fail(TooManyPartitions());
       waiting.input.reset();
       parts.push_back(std::move(part));
     }

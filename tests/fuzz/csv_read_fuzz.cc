@@ -7,7 +7,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Settings settings(data, size);
   const formats::CsvDialect dialect = DialectOf(settings.Next(kDialects));
   const unsigned contract = settings.Next(File::kContracts);
-  const int64_t block = 1 + settings.Next(200), limits[] = {1 << 20, 64, 300};
+  const int64_t block = 16 + settings.Next(200), limits[] = {1 << 20, 64, 300};
   const int64_t max = limits[settings.Next(3)];
   const File file(settings.text(), contract == 2 ? 3 : contract);
   const std::string whole = Transcript(formats::OpenCsv(file.Request(1 << 20, max), dialect));

@@ -1,7 +1,5 @@
 // The decoders of texts against references that are slow and plain: digits one by one in wide integers, the calendar and the doubles of the
 // standard library.
-#include "contract/decode.h"
-
 #include <algorithm>
 #include <bit>
 #include <chrono>
@@ -9,6 +7,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include "contract/decode.h"
 #include "contract/time_format.h"
 #include "contract/zone.h"
 #include "input.h"
@@ -65,7 +64,8 @@ std::optional<Int128> Exactly(const Number& number, int scale, int most_digits) 
 void CheckIntegers(std::string_view text) {
   const Number number = ReadNumber(text, false);
   const auto value = Exactly(number, 0, 30);
-  for (const auto kind : {contract::TypeKind::kTinyint, contract::TypeKind::kSmallint, contract::TypeKind::kInteger, contract::TypeKind::kBigint}) {
+  for (const auto kind :
+       {contract::TypeKind::kTinyint, contract::TypeKind::kSmallint, contract::TypeKind::kInteger, contract::TypeKind::kBigint}) {
     const auto range = contract::RangeOf(kind);
     int64_t out = 77;
     const Decoded decoded = contract::DecodeInteger(text, range.min, range.max, &out);

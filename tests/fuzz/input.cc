@@ -22,7 +22,11 @@ std::string TextOf(formats::RawBlock& block) {
   for (int64_t row = 0; row < batch->rows->num_rows(); ++row) {
     const auto place = batch->place(row);
     Require(place.row == batch->first_row + row, "rows are counted");
-    text += fmt::format("{} line {} at {} [{}]", place.row, place.line, place.offset, batch->raw(row));
+    // Of a record beyond the limit so much is kept as was at hand, at least the limit: in blocks of another size another part.
+    const bool cut =
+        violation < batch->violations.size() && batch->violations[violation].row == row && batch->violations[violation].rule == "length";
+    text +=
+        fmt::format("{} line {} at {} [{}]", place.row, place.line, place.offset, batch->raw(row).substr(0, cut ? 40 : std::string::npos));
     for (const auto& column : batch->rows->columns()) text += " | " + (*column->GetScalar(row))->ToString();
     for (; violation < batch->violations.size() && batch->violations[violation].row == row; ++violation)
       text += fmt::format(" !{}:{}:{}", batch->violations[violation].column, batch->violations[violation].rule,

@@ -33,7 +33,8 @@ class Settings {
 // Ends the process where `good` is false, so that the fuzzer keeps the input.
 inline void Require(bool good, const char* what, std::string_view detail = "") {
   if (good) return;
-  std::fprintf(stderr, "broken: %s: %.*s\n", what, static_cast<int>(detail.size()), detail.data());
+  std::fprintf(stderr, "broken: %s: ", what);
+  (void)std::fwrite(detail.data(), 1, detail.size(), stderr);
   std::abort();
 }
 

@@ -40,7 +40,8 @@ class FilesSource : public Source {
     for (InputFile& file : offer.files)
       if (Status inspected = Inspect(&file, &known); !inspected) wrong.Add(std::move(inspected).error());
     if (!wrong.ok()) return Fail(std::move(wrong).Take());
-    if (offer.files.empty() && offer.unchanged == 0 && offer.waiting == 0 && offer.known.empty()) offer.warnings.push_back(NothingMatches(offer));
+    if (offer.files.empty() && offer.unchanged == 0 && offer.waiting == 0 && offer.known.empty())
+      offer.warnings.push_back(NothingMatches(offer));
     return offer;
   }
 

@@ -23,8 +23,9 @@ Error ChangedFiles(const std::vector<std::string>& keys, const Location& where) 
   return DataError("changed-file", fmt::format("{} changed since {} ingested: {}", keys.size() == 1 ? "a file" : "files",
                                                keys.size() == 1 ? "it was" : "they were", Join(shown, ", ")))
       .At(where)
-      .Hint("set read.on_changed_file: replace (its rows take the place of those before), ingest (they are appended once more, as a new "
-            "batch) or ignore (the old rows stay)");
+      .Hint(
+          "set read.on_changed_file: replace (its rows take the place of those before), ingest (they are appended once more, as a new "
+          "batch) or ignore (the old rows stay)");
 }
 
 bool ByKey(const store::ObjectMeta& object, std::string_view key) { return object.key < key; }

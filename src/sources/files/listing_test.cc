@@ -1,7 +1,11 @@
 #include "sources/files/listing.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <fstream>
+#include <iostream>
 #include <map>
 
 namespace sluice::sources {
@@ -193,6 +197,47 @@ TEST(Select, OrdersByTimeWhereTold) {
   EXPECT_EQ(Keys(*Select(listed, read, {}, Instant{})), (std::vector<std::string>{"a.csv", "b.csv", "c.csv"}));
   read.order = FileOrder::kModified;
   EXPECT_EQ(Keys(*Select(listed, read, {}, Instant{})), (std::vector<std::string>{"b.csv", "c.csv", "a.csv"}));
+}
+
+int64_t ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  int64_t pages = 0, resident = 0;
+  statm >> pages >> resident;
+  return resident * 4096;
+}
+
+// What is compared per file is a few hundred bytes, and no step looks at files once more for each other file.
+TEST(Select, AMillionFilesAreDecidedWithinSeconds) {
+  const int count = 1'000'000;
+  const auto key = [](int i) { return fmt::format("landing/day={:03}/part-{:07}.csv", i / 4000, i); };
+  std::vector<store::ObjectMeta> listed;
+  Ledger ingested;
+  const int64_t before = ResidentBytes();
+  for (int i = 0; i < count; ++i) {
+    const std::string etag = fmt::format("65b{:05x}.{:x}-2710-{:x}", i, i * 7, i);
+    listed.push_back(Object(key(i), 10000, etag, i));
+    if (i % 4 == 0) continue;  // new; of those the ledger has, a third was touched, and another one is gone
+    ingested.emplace_hint(ingested.end(),
+                          i % 4 == 1   ? key(i)
+                          : i % 4 == 2 ? key(i) + ".gone"
+                                       : key(i),
+                          Seen{10000, i % 4 == 3 ? "other" : etag, fmt::format("xxh3:{:032x}", i)});
+  }
+  const int64_t held = ResidentBytes();
+  Read read = Reading("landing/**/*.csv");
+  read.on_copied_file = OnKnownContents::kSkip;
+  const auto start = std::chrono::steady_clock::now();
+  const auto offer = sources::Select(listed, read, ingested, Instant{}, [](const store::ObjectMeta& object) -> Result<std::string> {
+    return fmt::format("xxh3:{:032x}", std::stoi(object.key.substr(object.key.size() - 11, 7)));
+  });
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  ASSERT_TRUE(offer) << offer.error().ToString();
+  std::cout << fmt::format("{:.1f} s; listing and ledger {} MiB, deciding {} MiB more\n", seconds, (held - before) >> 20,
+                           (ResidentBytes() - held) >> 20);
+  EXPECT_EQ(offer->files.size(), 500'000u);
+  EXPECT_EQ(offer->known.size(), 250'000u);
+  EXPECT_LT(seconds, 60);
+  EXPECT_LT(ResidentBytes() - before, int64_t{1500} << 20);
 }
 
 TEST(MarkerOf, StandsBesideTheFile) {
