@@ -39,6 +39,12 @@ test-random: ## operations by Sluice, Spark and delta-rs at random, as long as w
 	@scripts/build release sluice
 	@.deps/venv/bin/python tests/spark/random_ops.py --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
+.PHONY: fuzz
+fuzz: ## the fuzz targets, as long as wanted: make fuzz SECONDS=3600; what they find stays in build/fuzz/found
+	@scripts/setup test
+	@scripts/build fuzz fuzz_targets
+	@scripts/fuzz $(or $(SECONDS),600)
+
 .PHONY: check
 check: ## all that CI does
 	@.ci/run

@@ -41,6 +41,10 @@ add_library(sluice_simdjson STATIC ${SLUICE_DEPS}/src/simdjson.cpp)
 target_include_directories(sluice_simdjson SYSTEM PUBLIC ${SLUICE_DEPS}/include)
 target_compile_definitions(sluice_simdjson PUBLIC simdjson=sluice_simdjson)
 target_compile_options(sluice_simdjson PRIVATE -O2 -w)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # It has templates that nobody uses and that do not hold: they are looked at where they are used, as by GCC.
+  target_compile_options(sluice_simdjson PUBLIC -fdelayed-template-parsing -Wno-delayed-template-parsing-in-cxx20)
+endif()
 add_library(simdjson::simdjson ALIAS sluice_simdjson)
 
 # Headers of what src/net loads when it is first needed.
@@ -74,6 +78,10 @@ target_link_options(sluice_flags INTERFACE -fuse-ld=mold)
 if(SLUICE_SANITIZE)
   target_compile_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
+endif()
+if(SLUICE_FUZZ)
+  # -Werror is for the compiler of the product.
+  target_compile_options(sluice_flags INTERFACE -fsanitize=fuzzer-no-link -Wno-error -Wno-unknown-warning-option -Wno-deprecated-declarations)
 endif()
 if(SLUICE_COVERAGE)
   target_compile_options(sluice_flags INTERFACE --coverage -fprofile-update=atomic -O0)

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/text.h"
+#include "formats/content_hash.h"
 #include "formats/decoded_bytes.h"
 #include "formats/zip_archive.h"
 
@@ -23,7 +24,10 @@ constexpr size_t kMaxZstdWindowLog = 27;
 // batch could never be told apart later.
 class ObjectBytes : public ByteSource {
  public:
-  ObjectBytes(store::ObjectStore& store, store::ObjectMeta meta) : store_(store), meta_(std::move(meta)) {}
+  ObjectBytes(store::ObjectStore& store, store::ObjectMeta meta, std::string* content_hash)
+      : store_(store), meta_(std::move(meta)), content_hash_(content_hash) {
+    if (content_hash_ != nullptr) hash_.emplace();
+  }
 
   Result<size_t> Read(char* buffer, size_t capacity) override {
     if (capacity == 0 || done_) return size_t{0};
@@ -37,6 +41,8 @@ class ObjectBytes : public ByteSource {
     return n;
   }
 
+  std::optional<int64_t> size_left() const override { return meta_.size - offset_ + static_cast<int64_t>(range_.size() - at_); }
+
  private:
   Status NextRange() {
     const int64_t length = std::min(offset_ == 0 ? kFirstRange : kRangeBytes, meta_.size - offset_);
@@ -45,6 +51,7 @@ class ObjectBytes : public ByteSource {
     if (length <= 0) return Ok();
     SLUICE_TRY(range_, store_.GetRange(meta_.key, offset_, length));
     if (static_cast<int64_t>(range_.size()) < length) return Fail(Changed());
+    if (hash_) hash_->Add(range_);
     offset_ += length;
     return Ok();
   }
@@ -52,6 +59,7 @@ class ObjectBytes : public ByteSource {
   Result<size_t> Finish() {
     SLUICE_TRY(const store::ObjectMeta now, store_.Head(meta_.key));
     if (now.etag != meta_.etag || now.size != meta_.size) return Fail(Changed());
+    if (hash_) *content_hash_ = hash_->Text();
     done_ = true;
     return size_t{0};
   }
@@ -63,6 +71,8 @@ class ObjectBytes : public ByteSource {
 
   store::ObjectStore& store_;
   store::ObjectMeta meta_;
+  std::string* content_hash_;
+  std::optional<ContentHash> hash_;
   std::string range_;
   size_t at_ = 0;
   int64_t offset_ = 0;
@@ -241,24 +251,37 @@ std::unique_ptr<ByteSource> Decompress(std::unique_ptr<ByteSource> source, Compr
   return source;
 }
 
-Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression) {
-  SLUICE_TRY(store::ObjectMeta meta, store.Head(key));
-  return Decompress(std::make_unique<ObjectBytes>(store, std::move(meta)), compression, store.Uri(key));
+Result<std::unique_ptr<ByteSource>> OpenBytes(const ReadRequest& request) {
+  store::ObjectStore& store = *request.store;
+  if (request.member) {
+    SLUICE_TRY(auto bytes, OpenMember(store, request.key, request.member));
+    return Decompress(std::move(bytes), request.compression, store.Uri(request.key + "/" + request.member.path));
+  }
+  store::ObjectMeta meta;
+  if (request.object != nullptr) {
+    meta = *request.object;
+  } else {
+    SLUICE_TRY(meta, store.Head(request.key));
+  }
+  return Decompress(std::make_unique<ObjectBytes>(store, std::move(meta), request.content_hash), request.compression,
+                    store.Uri(request.key));
 }
 
-Result<std::unique_ptr<ByteSource>> OpenBytes(const ReadRequest& request) {
-  if (!request.member) return OpenBytes(*request.store, request.key, request.compression);
-  SLUICE_TRY(auto bytes, OpenMember(*request.store, request.key, request.member));
-  return Decompress(std::move(bytes), request.compression, request.store->Uri(request.key + "/" + request.member.path));
+Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression) {
+  ReadRequest request;
+  request.store = &store;
+  request.key = key;
+  request.compression = compression;
+  return OpenBytes(request);
 }
 
 Result<Sample> ReadSample(const ReadRequest& request, size_t limit) {
   SLUICE_TRY(const auto source, OpenBytes(request));
   Sample sample;
-  sample.bytes.resize(limit);
   size_t have = 0;
   while (have < limit) {
-    Result<size_t> n = source->Read(sample.bytes.data() + have, limit - have);
+    if (have == sample.bytes.size()) sample.bytes.resize(std::min(limit, std::max<size_t>(2 * have, 16 << 10)));
+    Result<size_t> n = source->Read(sample.bytes.data() + have, sample.bytes.size() - have);
     if (!n && have == 0) return Fail(std::move(n).error());
     if (!n || *n == 0) {
       sample.whole = n.has_value();
@@ -278,9 +301,15 @@ Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Com
   return ReadSample(request, limit);
 }
 
-Result<Compression> DetectCompressionOf(store::ObjectStore& store, const std::string& key) {
-  SLUICE_TRY(const std::string first, store.GetRange(key, 0, kMagicBytes));
-  return DetectCompression(key, first);
+Result<ObjectFront> ReadFront(store::ObjectStore& store, const store::ObjectMeta& object, std::optional<Compression> compression,
+                              size_t limit) {
+  ObjectFront front;
+  SLUICE_TRY(front.sample.bytes, store.GetRange(object.key, 0, static_cast<int64_t>(limit)));
+  front.compression = compression ? *compression : DetectCompression(object.key, front.sample.bytes);
+  front.sample.whole = front.sample.bytes.size() < limit || object.size == static_cast<int64_t>(limit);
+  if (front.compression == Compression::kNone || front.compression == Compression::kZip) return front;
+  SLUICE_TRY(front.sample, ReadSample(store, object.key, front.compression, limit));
+  return front;
 }
 
 std::string_view ToString(Compression compression) {

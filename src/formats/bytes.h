@@ -1,6 +1,7 @@
 #pragma once
 // Objects as streams of decompressed bytes; the parts beside reader.h's OpenBytes.
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,8 +26,14 @@ struct Sample {
 Result<Sample> ReadSample(const ReadRequest& request, size_t limit);
 Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Compression compression, size_t limit);
 
-// What the first bytes and the name of `key` say.
-Result<Compression> DetectCompressionOf(store::ObjectStore& store, const std::string& key);
+// How an object is compressed (by its first bytes and its name, where it is not said) and the first `limit` bytes of its contents; of one
+// that is not compressed in a single request.
+struct ObjectFront {
+  Compression compression = Compression::kNone;
+  Sample sample;
+};
+Result<ObjectFront> ReadFront(store::ObjectStore& store, const store::ObjectMeta& object, std::optional<Compression> compression,
+                              size_t limit);
 
 // What a name's ending says, and how long that is: {kNone, 0} where it says nothing.
 std::pair<Compression, size_t> CompressionOfEnding(std::string_view file_name);

@@ -5,6 +5,7 @@
 #include <zstd.h>
 
 #include "core/clock.h"
+#include "formats/content_hash.h"
 
 namespace sluice::formats {
 namespace {
@@ -161,6 +162,35 @@ TEST_F(ObjectBytesTest, NoticesAnObjectThatIsReplacedWhileItIsRead) {
   EXPECT_EQ(Drain(**source).code, "file-changed-while-read");
 }
 
+TEST_F(ObjectBytesTest, ReadsNoOtherObjectThanTheOneThatWasListed) {
+  ASSERT_TRUE(store_->Put("a.csv", "id\n1\n"));
+  const store::ObjectMeta listed = *store_->Head("a.csv");
+  ASSERT_TRUE(store_->Put("a.csv", "id\n1\n2\n"));
+  ReadRequest request{.store = store_.get(), .key = "a.csv"};
+  request.object = &listed;
+  EXPECT_EQ(Drain(**OpenBytes(request)).code, "file-changed-while-read");
+}
+
+TEST_F(ObjectBytesTest, HashesWhatIsStoredWhileItIsRead) {
+  const std::string text = Text(9 << 20);
+  ASSERT_TRUE(store_->Put("a.csv", text));
+  ASSERT_TRUE(store_->Put("b.csv", text));
+  ASSERT_TRUE(store_->Put("a.csv.gz", Gzip(text)));
+  ASSERT_TRUE(store_->Put("empty", ""));
+  const auto hash_of = [&](const char* key, Compression compression) {
+    std::string hash;
+    ReadRequest request{.store = store_.get(), .key = key, .compression = compression};
+    request.content_hash = &hash;
+    EXPECT_EQ(Drain(**OpenBytes(request), 1000).code, "");
+    EXPECT_EQ(hash, *HashObject(*store_, key));
+    return hash;
+  };
+  const std::string hash = hash_of("a.csv", Compression::kNone);
+  EXPECT_EQ(hash, hash_of("b.csv", Compression::kNone));
+  EXPECT_NE(hash, hash_of("a.csv.gz", Compression::kGzip));
+  EXPECT_EQ(hash_of("empty", Compression::kNone), "xxh3:99aa06d3014798d86001c324468d497f");
+}
+
 TEST_F(ObjectBytesTest, ReportsAMissingObject) {
   EXPECT_EQ(OpenBytes(*store_, "none.csv", Compression::kNone).error().kind, ErrorKind::kNotFound);
 }
@@ -168,7 +198,9 @@ TEST_F(ObjectBytesTest, ReportsAMissingObject) {
 TEST_F(ObjectBytesTest, SamplesTheDecompressedBeginning) {
   const std::string text = Text(100000);
   ASSERT_TRUE(store_->Put("a.csv.gz", Gzip(text)));
-  EXPECT_EQ(*DetectCompressionOf(*store_, "a.csv.gz"), Compression::kGzip);
+  const auto front = ReadFront(*store_, *store_->Head("a.csv.gz"), std::nullopt, 5000);
+  EXPECT_EQ(front->compression, Compression::kGzip);
+  EXPECT_EQ(front->sample.bytes.size(), 5000u);
   auto some = ReadSample(*store_, "a.csv.gz", Compression::kGzip, 5000);
   ASSERT_TRUE(some);
   EXPECT_EQ(some->bytes, text.substr(0, 5000));

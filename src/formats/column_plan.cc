@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/text.h"
 #include "formats/reader.h"
@@ -81,16 +82,16 @@ Result<ColumnPlan> PlanColumns(const ReadRequest& request, const std::vector<std
 }
 
 std::vector<std::string> NewColumnNames(const ReadRequest& request, const std::vector<std::string>& file_names) {
+  std::set<std::string> known;
+  for (const ColumnContract& column : request.contract->columns) known.insert(ToLower(Trim(column.from)));
+  const contract::Schema schema = request.schema();
+  for (const contract::Field& field : schema.fields) known.insert(ToLower(field.name));
   std::vector<std::string> names;
   for (const std::string& raw : file_names) {
     const std::string name(Trim(raw));
-    const auto named = [&](const ColumnContract& c) {
-      return EqualsIgnoreCase(c.name, name) || (!c.from.empty() && EqualsIgnoreCase(Trim(c.from), name));
-    };
-    if (name.empty() || contract::IsMetadataColumn(name)) continue;
-    if (std::any_of(request.contract->columns.begin(), request.contract->columns.end(), named)) continue;
-    if (request.schema().Find(name) != nullptr || Position(names, name) >= 0) continue;
+    if (name.empty() || contract::IsMetadataColumn(name) || !known.insert(ToLower(name)).second) continue;
     names.push_back(name);
+    if (schema.fields.size() + names.size() > request.max_columns) break;
   }
   return names;
 }

@@ -19,8 +19,11 @@ namespace {
 // The file's bytes, a window of them at a time: blocks are slices of it, and keep it alive.
 class CsvWindow {
  public:
+  // Of a small file there is one block, and no room is made for more than it.
   CsvWindow(std::unique_ptr<ByteSource> source, size_t block_bytes)
-      : source_(std::move(source)), block_bytes_(block_bytes), bytes_(CsvBytes::Make(0)) {}
+      : source_(std::move(source)),
+        block_bytes_(std::min(block_bytes, static_cast<size_t>(source_->size_left().value_or(INT64_MAX - 1)) + 1)),
+        bytes_(CsvBytes::Make(0)) {}
 
   // Afterwards `want` bytes are unread, or all that are left.
   Status Need(size_t want) {
@@ -101,9 +104,9 @@ class CsvFront {
     for (;;) {
       const std::string_view text = window_.unread();
       const size_t end = text.find_first_of("\r\n", *at);
+      if (std::min(end, text.size()) - *at > MaxRecord()) return Fail(BadHeader("a line before the table is longer than a record may be"));
       if (end == std::string_view::npos || (text[end] == '\r' && end + 1 == text.size())) {
         if (!window_.ended()) {
-          if (text.size() - *at > MaxRecord()) return Fail(BadHeader("a line before the table is longer than a record may be"));
           SLUICE_CHECK(window_.Grow());
           continue;
         }
@@ -246,11 +249,12 @@ Result<CsvWindow> OpenWindow(const ReadRequest& request, const CsvDialect& diale
 
 }  // namespace
 
-Result<std::unique_ptr<RecordReader>> OpenCsv(const ReadRequest& request, const CsvDialect& dialect) {
+Result<std::unique_ptr<RecordReader>> OpenCsv(const ReadRequest& request, const CsvDialect& dialect, std::vector<std::string>* header) {
   SLUICE_TRY(CsvWindow window, OpenWindow(request, dialect, static_cast<size_t>(request.block_bytes)));
   SLUICE_TRY(Front front, CsvFront(window, request, dialect).Read());
   if (front.fields.empty()) return std::make_unique<NoRecords>();
   std::vector<std::string> names = dialect.header ? std::move(front.fields) : Numbered(FieldsWithoutHeader(request, front.fields.size()));
+  if (header != nullptr && dialect.header) *header = names;
   SLUICE_TRY(auto file, MakeCsvFile(request, dialect, names));
   return std::make_unique<CsvReader>(std::move(window), std::move(file), static_cast<size_t>(request.max_record_bytes), front.records_at);
 }

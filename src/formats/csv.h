@@ -40,7 +40,9 @@ struct CsvDialect {
 };
 
 // Errors: those of PlanColumns; kData "bad-header"; kUser "encoding-not-installed". "empty-file" is none: no rows.
-Result<std::unique_ptr<RecordReader>> OpenCsv(const ReadRequest& request, const CsvDialect& dialect);
+// `header` gets what ReadCsvHeader gives, of a file that has one.
+Result<std::unique_ptr<RecordReader>> OpenCsv(const ReadRequest& request, const CsvDialect& dialect,
+                                              std::vector<std::string>* header = nullptr);
 
 // Records that each stand alone, in one block: record i is row i, whatever quotes it holds. `header`: the file's, where it had one.
 Result<std::unique_ptr<RecordReader>> OpenCsvRecords(const ReadRequest& request, const CsvDialect& dialect,

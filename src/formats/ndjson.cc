@@ -72,6 +72,7 @@ Result<std::vector<contract::Field>> NewNdjsonColumns(const ReadRequest& request
     SLUICE_TRY(const auto block, lines.Next());
     if (block == nullptr) return std::move(fields).Take();
     fields.Look(*block);
+    if (fields.full()) return std::move(fields).Take();
   }
 }
 

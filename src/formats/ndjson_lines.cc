@@ -13,7 +13,8 @@ namespace sluice::formats {
 
 LineReader::LineReader(std::unique_ptr<ByteSource> source, int64_t block_bytes, int64_t max_record_bytes, std::string encoding)
     : source_(std::move(source)),
-      block_bytes_(static_cast<size_t>(std::max<int64_t>(block_bytes, 1))),
+      block_bytes_(
+          static_cast<size_t>(std::clamp<int64_t>(source_->size_left().value_or(INT64_MAX - 1) + 1, 1, std::max<int64_t>(block_bytes, 1)))),
       max_record_bytes_(static_cast<size_t>(std::clamp<int64_t>(max_record_bytes, 1, 1 << 30))),
       encoding_(std::move(encoding)) {}
 
@@ -44,9 +45,9 @@ Status LineReader::Fill() {
 Result<std::unique_ptr<LineBlock>> LineReader::Next() {
   while (true) {
     const size_t newline = pending_.find('\n', searched_);
-    const bool enough = newline != std::string::npos && pending_.size() >= std::min(block_bytes_, max_record_bytes_);
+    const bool enough = newline != std::string::npos && !first_ && pending_.size() >= std::min(block_bytes_, max_record_bytes_);
     if (enough) return Cut(pending_.rfind('\n') + 1, false);
-    if (newline == std::string::npos && pending_.size() > max_record_bytes_) {
+    if (newline == std::string::npos && pending_.size() > max_record_bytes_ + 1) {  // a CR at the end is not the line's
       auto block = Cut(pending_.size(), true);
       SLUICE_CHECK(DiscardLine());
       return block;

@@ -4,7 +4,7 @@
 
 namespace sluice::formats {
 
-NewJsonFields::NewJsonFields(const ReadRequest& request) {
+NewJsonFields::NewJsonFields(const ReadRequest& request) : max_columns_(request.max_columns) {
   const contract::Schema schema = request.schema();
   known_.children.resize(schema.fields.size());
   for (size_t i = 0; i < known_.children.size(); ++i) known_.children[i].name = schema.fields[i].name;
@@ -12,7 +12,7 @@ NewJsonFields::NewJsonFields(const ReadRequest& request) {
 }
 
 void NewJsonFields::Look(const LineBlock& block) {
-  for (size_t i = 0; i < block.lines.size(); ++i) {
+  for (size_t i = 0; i < block.lines.size() && !full(); ++i) {
     if (block.lines[i].cut || block.lines[i].wrong >= 0) continue;
     for (const std::string& key : keys_.Of(block.text(i))) Add(key);
   }
@@ -20,7 +20,7 @@ void NewJsonFields::Look(const LineBlock& block) {
 
 void NewJsonFields::Add(const std::string& key) {
   const std::string name(Trim(key));
-  if (name.empty() || contract::IsMetadataColumn(name) || known_.Find(name) >= 0) return;
+  if (full() || name.empty() || contract::IsMetadataColumn(name) || known_.Find(name) >= 0) return;
   known_.by_key.emplace(ToLower(name), 0);
   fields_.push_back({name, contract::DataType::Of(contract::TypeKind::kString), true, {}});
 }

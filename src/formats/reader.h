@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,8 @@ class ByteSource {
   virtual ~ByteSource() = default;
   // Fills `buffer`; 0 = end. Errors: "corrupt-archive", "truncated-archive" (after having given the bytes before the break).
   virtual Result<size_t> Read(char* buffer, size_t capacity) = 0;
+  // How many bytes are left, where that is known: so that nobody makes room for a large file to read a small one.
+  virtual std::optional<int64_t> size_left() const { return std::nullopt; }
 };
 Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression);
 
@@ -92,12 +95,18 @@ struct ReadRequest {
   std::string encoding;  // of text formats, canonical (encoding.h); "" = UTF-8
   ArchiveMember member;  // of the object at `key`; `compression` is then the member's own
   FormatOptions options;
-  std::string scratch_dir;  // for what must be unpacked to be read at any place; "" = the system's
+  std::string scratch_dir;                    // for what must be unpacked to be read at any place; "" = the system's
+  const store::ObjectMeta* object = nullptr;  // as it was listed: no other is read (OpenBytes). Null: as it is now
+  size_t max_columns = 100'000;               // New…Columns gives no more than one beyond it: whoever asks refuses the file
+  std::string* content_hash = nullptr;  // as OpenBytes has it; formats that do not read from the first byte to the last leave it alone
   // The contract's columns (all nullable: rules are checked later), then `extra`.
   contract::Schema schema() const;
 };
-// The file's bytes, of a member or of the object itself, decompressed.
+// The file's bytes, of a member or of the object itself, decompressed. Errors: beside those of ByteSource "file-changed-while-read", also
+// where it is not `object` any more. `content_hash` gets the hash of the object as it is stored (content_hash.h) once its end was read, and
+// nothing of a member; it must outlive the source.
 Result<std::unique_ptr<ByteSource>> OpenBytes(const ReadRequest& request);
+
 // Beside each Open… stands New…Columns(request) → Result<std::vector<contract::Field>>: columns of the file that request.schema()
 // does not have, matched as the reader would, in file order. Text formats without types give string.
 

@@ -19,6 +19,7 @@ namespace {
 // One pass over the files with one contract.
 struct Attempt {
   PipelineInput input;
+  std::vector<std::string> hashes;  // of the files' contents, as they are read
   std::vector<contract::Field> extra;
 };
 
@@ -48,12 +49,13 @@ Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const con
   input.batch = request.batch;
   input.bronze_root = request.bronze.root;
   input.quarantine_root = request.quarantine.root;
-  SLUICE_TRY(attempt->extra, ExtraColumns(request, contract, store, budget.max_record_bytes(), budget.scratch_dir));
+  SLUICE_TRY(attempt->extra, ExtraColumns(request, contract, store, budget));
   formats::ReadRequest read{&store, "", formats::Compression::kNone, &contract, attempt->extra};
   read.max_record_bytes = budget.max_record_bytes();
   read.options = request.source->read.options;
   read.scratch_dir = budget.scratch_dir;
   input.rows = read.schema();
+  SLUICE_CHECK(CheckColumns(input.rows.fields.size(), budget, request.source->read.files, contract.where));
   SLUICE_TRY(input.layout, PlanLayout(request.batch.node, contract, input.rows, request.source->partition_by, request.kept_bronze()));
   if (request.bronze.snapshot != nullptr && request.kept_bronze() == nullptr) {  // made anew in its place: properties stay
     const delta::Snapshot& before = *request.bronze.snapshot;
@@ -61,12 +63,15 @@ Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const con
     SLUICE_TRY(input.layout.rules, tables::RulesOf(before.protocol, before.metadata, &input.layout.table));
   }
   read.dictionaries = Dictionaries(request, contract, input);
-  input.open = [&request, read](size_t file) mutable {
+  attempt->hashes.resize(request.files.size());
+  input.open = [&request, read, &hashes = attempt->hashes](size_t file) mutable {
     const InputFile& one = request.files[file];
     read.key = one.object.key;
+    read.object = &one.object;
     read.compression = one.compression;
     read.encoding = one.encoding;
     read.member = one.member;
+    read.content_hash = &hashes[file];
     return OpenFile(request.source->read.format, read, one.csv);
   };
   return attempt;
@@ -80,7 +85,7 @@ StagedTable StagedBronze(const IngestRequest& request, const Layout& layout, std
   staged.schema_changed = layout.schema_changed;
   staged.widened = layout.widened;
   staged.files = std::move(files);
-  if (request.replaces != Replaces::kNothing && request.bronze.snapshot != nullptr) {
+  if (request.replaces > Replaces::kFiles && request.bronze.snapshot != nullptr) {
     staged.overwrite = true;
     staged.replaces_schema = request.replaces == Replaces::kTable;
     staged.removed = request.bronze.snapshot->files.ToVector();
@@ -95,7 +100,8 @@ Result<Superseded> SupersedeOpen(const IngestRequest& request, const Environment
   SLUICE_TRY(const auto connection, environment.db->Connect());
   const bool snapshot = request.source->load == project::Load::kFull && request.source->keep == project::Keep::kLatest;
   if (snapshot) return Supersede(*connection, environment, request.quarantine, request.batch, nullptr);
-  std::vector<std::string> names;
+  std::vector<std::string> names = request.replaced;
+  if (request.replaces == Replaces::kFiles) return Supersede(*connection, environment, request.quarantine, request.batch, &names);
   for (const InputFile& file : request.files) names.push_back(file.name.empty() ? file.object.key : file.name);
   return Supersede(*connection, environment, request.quarantine, request.batch, &names);
 }
@@ -134,6 +140,7 @@ Result<IngestResult> Finish(const IngestRequest& request, const Environment& env
   IngestResult result;
   result.total = tally.total();
   result.files = tally.files();
+  for (size_t i = 0; i < result.files.size(); ++i) result.files[i].content_hash = attempt.hashes[i];
   result.rules = tally.rules();
   auto refusal = GateRefusal(*attempt.input.contract, tally);
   if (refusal) {
@@ -162,6 +169,8 @@ Result<IngestResult> IngestWith(const IngestRequest& request, const Environment&
 
 }  // namespace
 
+size_t Budget::max_columns() const { return static_cast<size_t>(std::clamp<int64_t>(memory_bytes / (32 << 10), 1000, 100'000)); }
+uint32_t Budget::max_partitions() const { return static_cast<uint32_t>(std::clamp<int64_t>(memory_bytes / 4096, 10'000, 1'000'000)); }
 int64_t Budget::max_record_bytes() const { return std::clamp<int64_t>(memory_bytes / 16, 1 << 20, 64 << 20); }
 
 Result<IngestResult> Ingest(const IngestRequest& request, const Environment& environment) {

@@ -28,6 +28,7 @@ struct InputFile {
   std::string name;          // what _file and messages say; "" = the key
   formats::Compression compression = formats::Compression::kNone;
   formats::CsvDialect csv;        // read.format == kCsv only
+  bool same_header = false;       // as a file before it has it
   std::string encoding;           // of text; "" = UTF-8
   formats::ArchiveMember member;  // of the object; without one, the object is the file
 };
@@ -55,6 +56,10 @@ struct Budget {
   std::string scratch_dir;  // a local folder that exists
   // A longer record is refused: a sixteenth of the memory, for on its way a record is held several times; 1 MiB to 64 MiB.
   int64_t max_record_bytes() const;
+  // A file with more columns is refused: each takes some buffers of its own on its way into Parquet.
+  size_t max_columns() const;
+  // Of one batch: each is a file, its statistics and its place in a commit.
+  uint32_t max_partitions() const;
 };
 
 struct Progress {
@@ -77,6 +82,7 @@ struct Environment {
 // What of the tables as they stand the batch takes the place of.
 enum class Replaces {
   kNothing,
+  kFiles,  // files that changed (on_changed_file: replace): the rows of `replaced`; those of bronze are the caller's to take out
   kRows,   // a snapshot in the place of the one before (keep: latest): bronze's rows go
   kTable,  // a reload: bronze's columns and partitioning too are made anew
 };
@@ -88,8 +94,9 @@ struct IngestRequest {
   Target quarantine;
   BatchIdentity batch;
   // With rows of bronze their refused fellows are superseded: of a reload the open quarantine rows of the files that are read
-  // again, of a snapshot all open ones. A later replay brings none of them into bronze beside what is read now.
+  // again, of `replaced` theirs, of a snapshot all open ones. A later replay brings none of them into bronze beside what is read now.
   Replaces replaces = Replaces::kNothing;
+  std::vector<std::string> replaced;  // kFiles: their names, as _file has them
 
   // Bronze as far as this batch keeps to it.
   const delta::Snapshot* kept_bronze() const { return replaces == Replaces::kTable ? nullptr : bronze.snapshot; }
@@ -103,9 +110,10 @@ struct StagedTable {
   bool schema_changed = false;       // or the table is new
   std::vector<std::string> widened;  // columns whose type grew (on_type_change: widen)
   std::vector<tables::StagedFile> files;
-  std::vector<delta::Add> removed;  // files of the snapshot that go
-  bool overwrite = false;           // `removed` is the whole table …
-  bool replaces_schema = false;     // … and `schema` and `partition_columns` need not follow from what it had
+  std::vector<delta::Add> removed;          // files of the snapshot that go
+  std::vector<tables::StagedFile> carried;  // rows of `removed` that stay
+  bool overwrite = false;                   // `removed` is the whole table …
+  bool replaces_schema = false;             // … and `schema` and `partition_columns` need not follow from what it had
   bool changes() const { return schema_changed || !files.empty() || !removed.empty(); }
 };
 
@@ -134,6 +142,7 @@ struct RuleCount {
 struct FileCounts {
   std::string file;
   Counts counts;
+  std::string content_hash = {};  // formats/content_hash.h; "" where the format is not read from the first byte to the last
 };
 
 struct IngestResult {
@@ -147,8 +156,9 @@ struct IngestResult {
 
 // Reads the files once and stages. On any error the staged files of this attempt are deleted (best effort). Errors:
 // kData "too-many-quarantined" (the violations then lie under RefusedKey), "contract-violated" (on_violation: fail, or a rule
-// with on_fail: block; the message has the first violations), "missing-column", "duplicate-header";
-// kUser "bad-rule" (a literal, pattern or predicate of the contract that does not hold for its column); kCancelled; store errors.
+// with on_fail: block; the message has the first violations), "missing-column", "duplicate-header", "too-many-columns",
+// "too-many-partitions"; kUser "bad-rule" (a literal, pattern or predicate of the contract that does not hold for its column); kCancelled;
+// store errors.
 Result<IngestResult> Ingest(const IngestRequest& request, const Environment& environment);
 
 // The contract to ingest with. Declared: as it is, plus the table's own types where a column was widened. Undeclared: the

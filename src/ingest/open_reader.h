@@ -11,7 +11,11 @@ namespace sluice::ingest {
 Result<OpenedFile> OpenFile(sources::FileFormat format, const formats::ReadRequest& request, const formats::CsvDialect& dialect);
 
 // Columns beyond the contract that the batch's rows carry: those of the table (evolved earlier), then those new in any of the files.
+// Error kData "too-many-columns" of the file that brings them.
 Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
-                                                  store::ObjectStore& input, int64_t max_record_bytes, const std::string& scratch_dir);
+                                                  store::ObjectStore& input, const Budget& budget);
+
+// Error kData "too-many-columns": `what` has more than the budget bears.
+Status CheckColumns(size_t columns, const Budget& budget, const std::string& what, const Location& where);
 
 }  // namespace sluice::ingest

@@ -219,6 +219,7 @@ class Pipeline {
                                environment_.random, 1};
     options.writer.schema = input_.layout.table;
     options.writer.partition_columns = input_.layout.partition_columns;
+    options.writer.max_partitions = environment_.budget.max_partitions();
     options.writer.rules = input_.layout.rules;
     if (input_.layout.partition_columns.empty())
       options.slots = threads_;  // a file for each thread

@@ -108,13 +108,12 @@ void Tally::Widen(const Violation& violation) {
 void Tally::AddCounts(size_t file, const Counts& counts) {
   const std::lock_guard lock(mutex_);
   files_[file].counts += counts;
+  total_ += counts;
 }
 
 Counts Tally::total() const {
   const std::lock_guard lock(mutex_);
-  Counts total;
-  for (const FileCounts& file : files_) total += file.counts;
-  return total;
+  return total_;
 }
 
 std::vector<FileCounts> Tally::files() const {

@@ -42,6 +42,7 @@ class Tally {
   std::set<std::string> blocking_columns_, blocking_rules_;  // those with on_fail: block
   mutable std::mutex mutex_;
   std::vector<FileCounts> files_;
+  Counts total_;
   std::map<std::pair<std::string, std::string>, Stat> stats_;
   std::map<std::string, contract::DataType> wider_;
   int64_t blocking_ = 0, type_violations_ = 0;

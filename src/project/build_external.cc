@@ -35,8 +35,10 @@ void RefuseIngestKeys(const SourceSpec& spec, Diagnostics& diagnostics) {
   };
   for (const NotHere& key : kOfSource) Refuse(spec.given, key, diagnostics);
   if (!spec.read) return;
-  for (const char* key :
-       {"compression", "encoding", "delimiter", "quote", "escape", "comment", "header", "skip", "footer", "on_changed_file"})
+  for (const char* key : {"compression", "members", "encoding",    "delimiter",       "quote",           "escape",
+                          "comment",     "header",  "skip",        "footer",          "sheet",           "range",
+                          "widths",      "record",  "short_lines", "on_changed_file", "on_renamed_file", "on_copied_file",
+                          "order",       "settle",  "done_marker"})
     Refuse(spec.read->given, {key, "it says how files are ingested", "remove it"}, diagnostics);
 }
 

@@ -118,6 +118,15 @@ void BuildFormatOptions(const ReadSpec& spec, sources::Read* read, Diagnostics& 
         UserError("missing-key", "format: xml lacks \"record\"").At(spec.where).Hint("say which element is a record: record: order"));
 }
 
+std::string MarkerOf(const std::optional<PlacedText>& text, Diagnostics& diagnostics) {
+  if (!text) return "";
+  if (!text->value.empty() && !text->value.starts_with('/') && text->value.find("..") == std::string::npos) return text->value;
+  diagnostics.Add(UserError("bad-marker", fmt::format("\"done_marker\" must be a name beside the file, found \"{}\"", text->value))
+                      .At(text->where)
+                      .Hint("write \"{name}.done\", \"{stem}.ok\" or _SUCCESS: {name} is the file's name, {stem} that without its ending"));
+  return "";
+}
+
 bool RefuseTable(const ReadSpec& spec, Diagnostics& diagnostics) {
   if (const GivenKey* table = FindGiven(spec.given, "table"); table && !table->inherited) {
     diagnostics.Add(UserError("key-of-another-load", "\"table\" is of load: external")
@@ -151,6 +160,11 @@ sources::Read BuildRead(const ReadSpec& spec, Diagnostics& diagnostics) {
   if (spec.skip) read.csv.skip = static_cast<int>(*spec.skip);
   read.csv.footer = static_cast<int>(spec.footer.value_or(0));
   read.on_changed_file = spec.on_changed_file;
+  read.on_renamed_file = spec.on_renamed_file;
+  read.on_copied_file = spec.on_copied_file;
+  read.order = spec.order;
+  read.settle_micros = spec.settle;
+  read.done_marker = MarkerOf(spec.done_marker, diagnostics);
   BuildFormatOptions(spec, &read, diagnostics);
   RefuseOtherKeys(spec, read.format, diagnostics);
   return read;

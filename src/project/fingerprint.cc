@@ -37,6 +37,7 @@ class Canonical {
   std::string text_;
 };
 
+using sources::Read;
 // Nothing where they are not used, so that fingerprints of before they were there hold.
 void AddOptions(const sources::Read& read, Canonical& out) {
   const formats::FormatOptions& options = read.options;
@@ -67,6 +68,9 @@ void AddRead(const sources::Read& read, Canonical& out) {
   out.AddIf(read.csv.header_rows > 1, "header_rows", std::to_string(read.csv.header_rows));
   out.AddIf(read.csv.footer > 0, "footer", std::to_string(read.csv.footer));
   AddOptions(read, out);
+  if (read.on_renamed_file != Read{}.on_renamed_file) out.Add("on_renamed_file");
+  if (read.on_copied_file != Read{}.on_copied_file) out.Add("on_copied_file");
+  if (read.order != Read{}.order) out.Add("order");
 }
 
 void AddStyle(const contract::GivenStyle& style, Canonical& out) {

@@ -8,7 +8,9 @@ using config::Integer;
 using config::ListOf;
 using config::MapOf;
 using config::Object;
+using sources::FileOrder;
 using sources::OnChangedFile;
+using sources::OnKnownContents;
 
 namespace {
 
@@ -86,8 +88,25 @@ config::Type<ReadSpec> ReadType() {
       .Optional("on_changed_file", &R::on_changed_file,
                 Enum<OnChangedFile>({{"fail", OnChangedFile::kFail, "the batch stops and names it"},
                                      {"ingest", OnChangedFile::kIngest, "it is read again, whole, as another file"},
+                                     {"replace", OnChangedFile::kReplace, "its rows take the place of those that it brought before"},
                                      {"ignore", OnChangedFile::kIgnore, "it stays as it was read"}}),
-                "fail", "What happens when a file already read has changed since.")
+                "fail", "What happens when a file already read has other contents since.")
+      .Optional("on_renamed_file", &R::on_renamed_file,
+                Enum<OnKnownContents>({{"skip", OnKnownContents::kSkip, "its rows are there already"},
+                                       {"ingest", OnKnownContents::kIngest, "it is a file like any other"}}),
+                "skip", "What happens when a new file has the contents of one already read that is gone from the folder.")
+      .Optional("on_copied_file", &R::on_copied_file,
+                Enum<OnKnownContents>({{"skip", OnKnownContents::kSkip, "its rows are there already"},
+                                       {"ingest", OnKnownContents::kIngest, "it is a file like any other"}}),
+                "ingest", "What happens when a new file has the contents of another one that is still there.")
+      .Optional(
+          "order", &R::order,
+          Enum<FileOrder>({{"name", FileOrder::kName, "bytewise"}, {"modified", FileOrder::kModified, "the oldest first, then by name"}}),
+          "name", "In which order the files of a batch are read: it decides which row is the last one for `deduplicate`.")
+      .Optional("settle", &R::settle, config::Duration(), "0s", "A file is left for a later run until it was last modified so long ago.")
+      .Optional("done_marker", &R::done_marker, config::PlacedTextOf("name", "\"{name}.done\""), "",
+                "A file is left for a later run until this one stands beside it. `{name}` is its name, `{stem}` that without its ending; a "
+                "name without either, as `_SUCCESS`, is for the whole folder.")
       .Place(&R::where)
       .Given(&R::given)
       .Slip("path", "write files: \"FOLDER/*.csv\", or table: FOLDER with load: external; relative to the connection's path")

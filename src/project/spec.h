@@ -124,6 +124,10 @@ struct ReadSpec {
   std::vector<int64_t> widths;
   bool pads_short_lines = false;
   sources::OnChangedFile on_changed_file = sources::OnChangedFile::kFail;
+  sources::OnKnownContents on_renamed_file = sources::OnKnownContents::kSkip, on_copied_file = sources::OnKnownContents::kIngest;
+  sources::FileOrder order = sources::FileOrder::kName;
+  int64_t settle = 0;  // microseconds
+  std::optional<PlacedText> done_marker;
   config::GivenKeys given;
   Location where;
 };

@@ -109,7 +109,8 @@ std::optional<Feed> BronzeMadeAnew(const plan::Node* node, const Pinned& pinned,
   if (node == nullptr || node->source == nullptr || node->source->external) return std::nullopt;
   const auto replaced = std::find_if(commits.begin(), commits.end(), TakesRows);
   if (replaced == commits.end()) return std::nullopt;
-  Feed feed = Whole(pinned, fmt::format("its version {} replaced rows (a reload, or a column that grew wider)", replaced->version));
+  Feed feed = Whole(pinned, fmt::format("its version {} replaced rows (a reload, a file that was replaced, or a column that grew wider)",
+                                        replaced->version));
   if (node->source->load == project::Load::kFull && node->source->keep == project::Keep::kLatest) {
     feed.whole_because = "its source keeps only the latest snapshot";
     feed.snapshots = true;

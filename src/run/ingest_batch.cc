@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <set>
 
 #include "core/text.h"
+#include "tables/dml.h"
 #include "tables/generated.h"
 
 namespace sluice::run {
@@ -34,17 +37,6 @@ tables::StageOptions OptionsFor(Session& session) {
   options.clock = &session.clock();
   options.random = &session.random();
   return options;
-}
-
-delta::Remove RemoveOf(const delta::Add& add, Instant now) {
-  delta::Remove remove;
-  remove.path = add.path;
-  remove.deletion_timestamp = now.millis();
-  remove.extended_file_metadata = true;
-  remove.partition_values = add.partition_values;
-  remove.size = add.size;
-  remove.deletion_vector = add.deletion_vector;
-  return remove;
 }
 
 std::vector<tables::StagedFile> FilesIn(const delta::PreparedCommit& commit) {
@@ -100,18 +92,10 @@ Result<tables::StagedChange> ChangeOf(Session& session, const plan::Node& node, 
     SLUICE_TRY(engines::DuckDb * db, session.db());
     SLUICE_TRY(connection, db->Connect());
   }
-  SLUICE_TRY(tables::StagedChange change,
-             tables::StageFiles(target, staged.files, staged.overwrite, OptionsFor(session), connection.get()));
-  if (!staged.overwrite && !staged.removed.empty()) {
-    for (const auto& add : staged.removed) {
-      change.commit.actions.push_back(RemoveOf(add, session.clock().Now()));
-      change.removed_paths.push_back(add.path);
-    }
-    change.commit.reads = delta::ReadScope::kWholeTable;
-    change.commit.operation = "UPDATE";
-    change.empty = false;
-  }
-  return change;
+  std::vector<tables::StagedFile> files = staged.files;
+  files.insert(files.end(), staged.carried.begin(), staged.carried.end());
+  return tables::StageFiles(target, std::move(files), staged.overwrite, OptionsFor(session), connection.get(), std::nullopt,
+                            staged.overwrite ? std::vector<delta::Add>() : staged.removed);
 }
 
 Result<std::vector<state::TableChange>> ChangesOf(Session& session, const plan::Node& node, const RunContext& context,
@@ -126,6 +110,29 @@ Result<std::vector<state::TableChange>> ChangesOf(Session& session, const plan::
     changes.push_back(state::MakeChange(identity, table, Session::RootOf(table), std::move(change.commit), snapshot));
   }
   return changes;
+}
+
+Result<int64_t> TakeOutRows(Session& session, const plan::Node& node, const std::vector<std::string>& files,
+                            const delta::Snapshot& snapshot, const std::string& file_prefix, ingest::StagedTable* staged) {
+  if (!staged->widened.empty())
+    return Fail(UserError("replace-and-widen", fmt::format("{} cannot replace the rows of {} and make {} wider in one batch", node.table,
+                                                           Join(files, ", "), Join(staged->widened, ", ")))
+                    .At(node.source->read.where)
+                    .Hint(fmt::format("make the table anew: sluice run -s {} --full-refresh --reload-sources", node.table)));
+  tables::TableTarget target = TargetFor(session, node, staged->root, snapshot.schema, &snapshot);
+  target.snapshot->metadata.configuration.erase("delta.enableChangeDataFeed");  // of a commit that also appends, change files would be half
+  tables::StageOptions options = OptionsFor(session);
+  options.file_prefix = file_prefix;
+  std::vector<std::string> names;
+  for (const std::string& file : files) names.push_back(QuoteLiteral(file));
+  SLUICE_TRY(engines::DuckDb * db, session.db());
+  SLUICE_TRY(const auto connection, db->Connect());
+  SLUICE_TRY(tables::StagedChange gone, tables::StageDelete(target, *connection, "_file IN (" + Join(names, ", ") + ")", options));
+  const std::set<std::string> paths(gone.removed_paths.begin(), gone.removed_paths.end());
+  std::copy_if(snapshot.files.begin(), snapshot.files.end(), std::back_inserter(staged->removed),
+               [&](const delta::Add& add) { return paths.contains(add.path); });
+  staged->carried = std::move(gone.added);
+  return gone.counts.deleted;
 }
 
 state::Reprepare IngestReprepare(Session& session, const plan::Node& node, const RunContext& context) {

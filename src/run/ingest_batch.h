@@ -22,6 +22,10 @@ Result<std::vector<state::TableChange>> ChangesOf(Session& session, const plan::
                                                   const ingest::StagedTable& quarantine, const delta::Snapshot* quarantine_snapshot,
                                                   const ingest::StagedTable& bronze, const delta::Snapshot* bronze_snapshot);
 
+// Takes the rows of `files` (what _file says) out of bronze as it stands in `snapshot`, in the same change. Gives how many those are.
+Result<int64_t> TakeOutRows(Session& session, const plan::Node& node, const std::vector<std::string>& files,
+                            const delta::Snapshot& snapshot, const std::string& file_prefix, ingest::StagedTable* staged);
+
 // A voided change of an ingest is prepared again from the files already staged, never from the source. One that rewrote
 // files (a replay, superseded rows, a widened column) or gave the table a new layout is abandoned instead.
 state::Reprepare IngestReprepare(Session& session, const plan::Node& node, const RunContext& context);

@@ -135,20 +135,19 @@ class Planner {
     if (node.source->external) return PlanExternal(node, planned);
     SLUICE_TRY(const state::NodeState state, StateOf(node, planned));
     SLUICE_TRY(const auto input, OpenInput(*node.source));
-    SLUICE_TRY(const state::FileLedger ledger, state::LoadLedger(session_.lake(), node.table, state));
-    sources::Ledger seen;
+    SLUICE_TRY(state::FileLedger ledger, state::LoadLedger(session_.lake(), node.table, state));
+    const bool nothing_before = ledger.files.empty();
     const bool reload = full_refresh_ && reload_sources_;
-    if (!reload)
-      for (const auto& [path, entry] : ledger.files) seen[path] = {entry.size, entry.etag};
-    SLUICE_TRY(const sources::Offer offer, input->Look(seen, session_.clock().Now()));
+    SLUICE_TRY(const sources::Offer offer, input->Look(reload ? sources::Ledger() : SeenBy(std::move(ledger)), session_.clock().Now()));
     for (const auto& file : offer.files) {
       planned.files.push_back(
           {file.name.empty() ? file.object.key : file.name, file.object.size, file.object.etag, DialectText(*node.source, file)});
       planned.estimated_bytes += file.object.size;
     }
-    for (const auto& skipped : offer.skipped) planned.notes.push_back(fmt::format("left out {}: {}", skipped.key, skipped.why));
+    planned.notes = NotesOf(offer);
+    planned.noteworthy = offer.waiting > 0 || !offer.known.empty();
     planned.action = offer.files.empty() && !state.pending ? PlanAction::kSkip : PlanAction::kRun;
-    planned.why = offer.files.empty() ? (ledger.files.empty() ? "no files match " + node.source->read.files : "no new files")
+    planned.why = offer.files.empty() ? WhyNothing(offer, node.source->read.files, nothing_before)
                                       : Counted(static_cast<int64_t>(offer.files.size()), reload ? "file" : "new file");
     if (reload && !offer.files.empty() && state.last_done > 0) planned.why += ", the table is made anew from them";
     return offer.files.empty() ? Ok() : BronzeChanges(node, reload, planned);
@@ -273,7 +272,7 @@ std::string RenderPlan(const RunPlan& plan, bool verbose) {
   for (const auto& node : plan.nodes) {
     ++counts[node.action];
     maintained += !node.maintenance.empty();
-    if (node.action == PlanAction::kSkip && node.maintenance.empty() && !verbose) continue;
+    if (node.action == PlanAction::kSkip && node.maintenance.empty() && !node.noteworthy && !verbose) continue;
     std::string why = node.why;  // of a blocked node an error, over several lines
     for (size_t at = why.find('\n'); at != std::string::npos; at = why.find('\n', at + 5)) why.insert(at + 1, "    ");
     out += fmt::format("  {:<{}}  {:<8} {}", node.table, width, Name(node.action), why);

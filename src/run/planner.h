@@ -26,6 +26,7 @@ struct PlannedNode {
   std::vector<std::string> windows;       // "2024-01-01 … 2024-02-01"
   std::vector<std::string> schema_changes;
   std::vector<std::string> notes;
+  bool noteworthy = false;               // they are told though there is nothing to do
   std::vector<std::string> maintenance;  // what is due beside the batch, and why
   int64_t estimated_bytes = 0;           // read
   std::string fingerprint;

@@ -206,10 +206,11 @@ std::string EscapeXml(std::string_view text) {
   return out;
 }
 
-// Something that a check of an up-to-date node has to say.
+// Something that an up-to-date node has to say.
 bool HasFindings(const NodeReport& node) {
-  return std::any_of(node.checks.begin(), node.checks.end(),
-                     [](const auto& check) { return check.status == CheckStatus::kWarned || check.status == CheckStatus::kFailed; });
+  return node.noteworthy || std::any_of(node.checks.begin(), node.checks.end(), [](const auto& check) {
+           return check.status == CheckStatus::kWarned || check.status == CheckStatus::kFailed;
+         });
 }
 
 bool Bad(NodeStatus status) { return status == NodeStatus::kFailed || status == NodeStatus::kRefused || status == NodeStatus::kCancelled; }

@@ -49,6 +49,7 @@ struct NodeReport {
   std::vector<CheckOutcome> checks;
   std::vector<ingest::RuleCount> rules;  // violations at ingest
   std::vector<std::string> notes;        // recovered batch, schema change, full reads, windows …
+  bool noteworthy = false;               // its notes are told though there was nothing to do
   std::optional<Error> error;
   std::vector<std::string> blocked_by;
   std::optional<IngestProfile> profile;  // with --profile

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/counted.h"
 #include "core/text.h"
@@ -20,6 +21,16 @@ namespace {
 
 using project::Load;
 
+constexpr size_t kMostFiles = 20'000;  // of a batch that appends: what is kept of a file while it lasts are some KiB
+
+std::string ShortList(std::vector<std::string> names) {
+  constexpr size_t kShown = 5;
+  if (names.size() <= kShown) return Join(names, ", ");
+  const auto more = static_cast<int64_t>(names.size() - kShown);
+  names.resize(kShown);
+  return Join(names, ", ") + " and " + Counted(more, "more file");
+}
+
 std::string CountsJson(const ingest::Counts& counts) {
   return nlohmann::json{{"read", counts.read},
                         {"written", counts.written},
@@ -29,11 +40,17 @@ std::string CountsJson(const ingest::Counts& counts) {
       .dump();
 }
 
-std::vector<state::LedgerEntry> EntriesOf(const std::vector<sources::InputFile>& files, int64_t batch) {
+// What a batch takes, as the ledger keeps it; files that were skipped for their contents are noted with it, so that they are not read
+// again.
+std::vector<state::LedgerEntry> EntriesOf(const sources::Offer& offer, const std::vector<ingest::FileCounts>& read) {
   std::vector<state::LedgerEntry> entries;
-  for (const auto& file : files)  // an archive's members stand together
-    if (entries.empty() || entries.back().path != file.object.key)
-      entries.push_back({file.object.key, file.object.size, file.object.etag, batch});
+  for (size_t i = 0; i < offer.files.size(); ++i) {
+    const store::ObjectMeta& object = offer.files[i].object;
+    if (!entries.empty() && entries.back().path == object.key) continue;  // an archive's members stand together
+    entries.push_back({object.key, object.size, object.etag});
+    if (i < read.size()) entries.back().hash = read[i].content_hash;
+  }
+  for (const auto& [key, seen] : offer.known) entries.push_back({key, seen.size, seen.etag, 0, seen.hash, seen.rows_of});
   return entries;
 }
 
@@ -62,10 +79,20 @@ Result<OwnRelations> BronzeAfter(Session& session, const plan::Node& node, const
   return own;
 }
 
-void Report(const ingest::IngestResult& result, NodeReport& report) {
-  report.rows.in = result.total.read;
-  report.rows.terms = {{"new", result.total.written}, {"quarantined", result.total.quarantined}, {"duplicate", result.total.deduplicated}};
-  report.rules = result.rules;
+// Adds one rule's violations to those of the batches before.
+void AddRule(const ingest::RuleCount& rule, std::vector<ingest::RuleCount>* rules) {
+  const auto same = std::find_if(rules->begin(), rules->end(), [&](const ingest::RuleCount& known) {
+    return known.column == rule.column && known.rule == rule.rule && known.warn == rule.warn;
+  });
+  if (same == rules->end()) return rules->push_back(rule);
+  same->rows += rule.rows;
+}
+
+// `total`: of all batches of this run.
+void Report(const ingest::IngestResult& result, const ingest::Counts& total, NodeReport& report) {
+  report.rows.in = total.read;
+  report.rows.terms = {{"new", total.written}, {"quarantined", total.quarantined}, {"duplicate", total.deduplicated}};
+  for (const auto& rule : result.rules) AddRule(rule, &report.rules);
   if (result.superseded > 0)
     report.notes.push_back(Counted(result.superseded, "open record of an earlier batch is", "open records of earlier batches are") +
                            " superseded: what came of them now counts");
@@ -86,12 +113,13 @@ class SourceBatch {
 
   Status Run() {
     SLUICE_CHECK(Recover());
-    SLUICE_TRY(const bool due, FindInput());
-    if (due) {
+    SLUICE_TRY(bool due, FindInput());
+    while (due) {
       SLUICE_CHECK(Stage());
       SLUICE_TRY(const bool good, Check());
       if (!good) return Ok();
       SLUICE_CHECK(Commit());
+      SLUICE_TRY(due, TakeRest());
     }
     LookAtFreshness();
     return Ok();
@@ -119,46 +147,74 @@ class SourceBatch {
 
   Result<bool> FindInput() {
     SLUICE_TRY(input_, OpenInput(source_));
-    SLUICE_TRY(const state::FileLedger ledger, state::LoadLedger(session_.lake(), node_.table, state_));
-    sources::Ledger seen;
-    for (const auto& [path, entry] : ledger.files) seen[path] = {entry.size, entry.etag};
+    SLUICE_TRY(state::FileLedger ledger, state::LoadLedger(session_.lake(), node_.table, state_));
+    const sources::Ledger seen = SeenBy(std::move(ledger));
     reload_ = context_.full_refresh && context_.reload_sources && state_.last_done > 0;
     SLUICE_TRY(offer_, input_->Look(reload_ ? sources::Ledger{} : seen, session_.clock().Now()));
     const bool snapshot_moved = source_.load == Load::kFull && (!offer_.files.empty() || (!offer_.gone.empty() && offer_.unchanged > 0));
     if (snapshot_moved && !seen.empty() && !reload_) {
       SLUICE_TRY(offer_, input_->Look({}, session_.clock().Now()));  // a snapshot is all its files
     }
-    for (const auto& skipped : offer_.skipped) report_.notes.push_back(fmt::format("left out {}: {}", skipped.key, skipped.why));
-    for (const Error& warning : offer_.warnings) report_.notes.push_back(warning.message);
+    for (std::string& note : NotesOf(offer_)) report_.notes.push_back(std::move(note));
+    report_.noteworthy = offer_.waiting > 0 || !offer_.known.empty();
+    if (source_.load == Load::kFull || reload_) WaitForAll();
     if (offer_.files.empty()) {
-      const bool emptied = reload_ && !seen.empty();
+      const bool emptied = reload_ && !seen.empty() && offer_.waiting == 0;
       report_.status = recovered_ || emptied ? NodeStatus::kOk : NodeStatus::kSkipped;
-      report_.why = recovered_                              ? "finished an interrupted batch"
-                    : emptied                               ? "the source has no files now: nothing is reloaded"
-                    : state_.last_done == 0 && seen.empty() ? fmt::format("no files match {}", source_.read.files)
-                                                            : "no new files";
+      report_.why = recovered_ ? "finished an interrupted batch"
+                    : emptied  ? "the source has no files now: nothing is reloaded"
+                               : WhyNothing(offer_, source_.read.files, state_.last_done == 0 && seen.empty());
       return false;
     }
     if (reload_ && !seen.empty()) NoteGone(seen);
     report_.why = Counted(offer_.files.size(), reload_ ? "file" : "new file");
-    if (!offer_.changed.empty()) report_.why += ", changed since: " + Join(offer_.changed, ", ");
+    if (!offer_.changed.empty()) report_.why += ", changed since: " + ShortList(offer_.changed);
+    if (source_.load == Load::kAppend && !reload_ && offer_.replaced.empty()) {
+      rest_ = std::move(offer_.files);
+      CutBatch();
+      if (taken_ < rest_.size()) report_.why += fmt::format(", {} at a time", FormatCount(static_cast<int64_t>(kMostFiles)));
+    }
     return true;
+  }
+
+  // The first files of the rest become the offer.
+  void CutBatch() {
+    offer_.files.clear();
+    for (; taken_ < rest_.size() && offer_.files.size() < kMostFiles; ++taken_) offer_.files.push_back(std::move(rest_[taken_]));
+    offer_.files.front().same_header = false;  // the file that it resembles may be of another batch
+  }
+
+  // After a batch: the next of the same listing, if files are left.
+  Result<bool> TakeRest() {
+    if (taken_ == rest_.size()) return false;
+    if (const auto* cancel = session_.cancel_flag(); cancel != nullptr && *cancel) return Fail(CancelledError());
+    CutBatch();
+    offer_.known.clear();
+    SLUICE_TRY(state_, log_.Load());
+    SLUICE_TRY(bronze_, session_.Repin(node_.table));
+    SLUICE_TRY(quarantine_, session_.Repin(QuarantineTable(source_)));
+    return true;
+  }
+
+  // A snapshot, and a reload, is all files or none.
+  void WaitForAll() {
+    if (offer_.waiting > 0) offer_.files.clear();
   }
 
   // A full reload says what the source no longer has: those rows go.
   void NoteGone(const sources::Ledger& seen) {
+    std::set<std::string_view> there;
+    for (const auto& file : offer_.files) there.insert(file.object.key);
     for (const auto& [path, was] : seen) {
-      const bool there = std::any_of(offer_.files.begin(), offer_.files.end(), [&](const auto& file) { return file.object.key == path; });
-      if (!there) report_.notes.push_back(fmt::format("the source no longer has {}: its rows are not reloaded", path));
+      if (!there.contains(path)) report_.notes.push_back(fmt::format("the source no longer has {}: its rows are not reloaded", path));
     }
   }
 
   Status Stage() {
-    const auto entries = EntriesOf(offer_.files, 0);
     SLUICE_CHECK(context_.before_writing());
     state::OpenRequest open;
     open.kind = reload_ ? state::kFullRefreshKind : "write";
-    open.inputs = state::InputsOfFiles(entries, ReplacesLedger());
+    open.inputs = state::InputsOfFiles(EntriesOf(offer_, {}), ReplacesLedger());
     open.fingerprint = source_.fingerprint;
     open.outputs = {{QuarantineTable(source_), quarantine_.get()}, {node_.table, bronze_.get()}};
     SLUICE_TRY(open_, log_.Open(state_, open));
@@ -166,6 +222,7 @@ class SourceBatch {
     effective_ = source_;
     ingest::IngestRequest request;
     request.replaces = WhatItReplaces();
+    request.replaced = offer_.replaced;
     request.bronze = {Session::RootOf(node_.table), bronze_.get()};
     std::vector<contract::Field> detected;
     if (!source_.contract.declared && request.kept_bronze() == nullptr) {
@@ -175,23 +232,41 @@ class SourceBatch {
     SLUICE_CHECK(ExpandContractSql(session_, &effective_.contract));
     request.source = &effective_;
     for (const auto& file : offer_.files)
-      request.files.push_back({file.object, file.name, file.compression, file.csv, file.encoding, file.member});
+      request.files.push_back({file.object, file.name, file.compression, file.csv, file.same_header, file.encoding, file.member});
     request.quarantine = {Session::RootOf(QuarantineTable(source_)), quarantine_.get()};
     request.batch = BatchOf(node_, open_, context_);
     SLUICE_TRY(engines::DuckDb * db, session_.db());
     ingest::Environment environment = IngestEnvironment(session_, node_, context_, open_.clock, &input_->store(), db);
-    Profile profile;
-    if (context_.profiled) environment.profile = &profile;
+    if (context_.profiled) environment.profile = &profile_;
     SLUICE_TRY(result_, ingest::Ingest(request, environment));
-    Report(result_, report_);
-    if (!context_.profiled) return Ok();
-    report_.profile = {0, environment.budget.threads, profile.times()};
-    for (const auto& file : request.files) report_.profile->bytes += file.object.size;
+    total_ += result_.total;
+    Report(result_, total_, report_);
+    if (context_.profiled) KeepProfile(request.files, environment.budget.threads);
+    return TakeOutReplaced(request.batch.file_prefix());
+  }
+
+  void KeepProfile(const std::vector<ingest::InputFile>& files, int threads) {
+    const int64_t before = report_.profile ? report_.profile->bytes : 0;
+    report_.profile = {before, threads, profile_.times()};
+    for (const auto& file : files) report_.profile->bytes += file.object.size;
+  }
+
+  // on_changed_file: replace. What these files brought before goes in the same commit.
+  Status TakeOutReplaced(const std::string& file_prefix) {
+    if (offer_.replaced.empty() || bronze_ == nullptr) return Ok();
+    const auto rows = TakeOutRows(session_, node_, offer_.replaced, *bronze_, file_prefix, &result_.bronze);
+    if (!rows) {
+      DropAttempt(session_, open_, node_.table, RootsOf(node_));
+      return Fail(rows.error());
+    }
+    report_.notes.push_back(Counted(*rows, "row") + " that " + (offer_.replaced.size() == 1 ? "this file" : "these files") +
+                            " brought before: replaced");
     return Ok();
   }
 
   ingest::Replaces WhatItReplaces() const {
     if (reload_) return ingest::Replaces::kTable;
+    if (!offer_.replaced.empty()) return ingest::Replaces::kFiles;
     const bool snapshot = source_.load == Load::kFull && source_.keep == project::Keep::kLatest;
     return snapshot ? ingest::Replaces::kRows : ingest::Replaces::kNothing;
   }
@@ -221,7 +296,7 @@ class SourceBatch {
       return Fail(std::move(changes).error());
     }
     ready.changes = *std::move(changes);
-    ready.inputs = state::InputsOfFiles(EntriesOf(offer_.files, open_.n), ReplacesLedger());
+    ready.inputs = state::InputsOfFiles(EntriesOf(offer_, result_.files), ReplacesLedger());
     ready.counts = CountsJson(result_.total);
     ready.fingerprint = source_.fingerprint;
     SLUICE_TRY(const state::Decision decision, DecideOrDrop(session_, log_, state_, open_, ready, RootsOf(node_)));
@@ -266,21 +341,15 @@ class SourceBatch {
   std::unique_ptr<sources::Source> input_;
   sources::Offer offer_;
   project::Source effective_;
+  std::vector<sources::InputFile> rest_;  // all files that this run takes, where they may be of several batches …
+  size_t taken_ = 0;                      // … and how many of them were offered to one
   ingest::IngestResult result_;
+  Profile profile_;
+  ingest::Counts total_;
   bool reload_ = false, recovered_ = false;
 };
 
 }  // namespace
-
-Result<std::unique_ptr<sources::Source>> OpenInput(const project::Source& source) {
-  sources::SourceSpec spec;
-  spec.connection_type = source.connection.type;
-  spec.location = source.connection.path;
-  spec.read = source.read;
-  if (source.load == Load::kFull) spec.read.on_changed_file = sources::OnChangedFile::kIngest;  // a snapshot's file is expected to change
-  spec.contract = source.contract.declared ? &source.contract : nullptr;
-  return sources::OpenSource(spec);
-}
 
 NodeReport RunSource(Session& session, const plan::Node& node, const RunContext& context) {
   return Reported(node, [&](NodeReport& report) { return SourceBatch(session, node, context, report).Run(); });

@@ -10,7 +10,9 @@
 namespace sluice::sources {
 
 using formats::FileFormat;
-enum class OnChangedFile { kFail, kIngest, kIgnore };  // a file already ingested whose size or etag differs since
+enum class OnChangedFile { kFail, kIngest, kIgnore, kReplace };  // a file already ingested that has other contents since
+enum class OnKnownContents { kSkip, kIngest };                   // a new name with the contents of a file already ingested
+enum class FileOrder { kName, kModified };
 
 struct CsvPins {  // only what the project pins; the rest is detected
   std::optional<std::string> delimiter, quote, escape, comment;
@@ -29,7 +31,11 @@ struct Read {
   CsvPins csv;
   formats::FormatOptions options;
   OnChangedFile on_changed_file = OnChangedFile::kFail;
-  int64_t settle_micros = 0;  // files modified within this time are left for the next run
+  OnKnownContents on_renamed_file = OnKnownContents::kSkip;   // the old name is gone from the folder
+  OnKnownContents on_copied_file = OnKnownContents::kIngest;  // the old name is still there, or there never was another
+  FileOrder order = FileOrder::kName;                         // of the files in a batch
+  int64_t settle_micros = 0;                                  // files modified within this time are left for the next run
+  std::string done_marker;  // "{name}.done", "_SUCCESS": a file is left until this one stands beside it; "" = none is needed
   Location where;
 };
 

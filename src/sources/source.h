@@ -22,6 +22,8 @@ namespace sluice::sources {
 struct Seen {
   int64_t size = 0;
   std::string etag;
+  std::string hash = {};     // of its contents (formats/content_hash.h); "" = not known
+  std::string rows_of = {};  // it was skipped for its contents, which were ingested under this name; "" = its own
   bool operator==(const Seen&) const = default;
 };
 using Ledger = std::map<std::string, Seen>;  // by key under the connection's path
@@ -32,6 +34,7 @@ struct InputFile {
   std::string name;          // what _file and messages say; "" = the key
   formats::Compression compression = formats::Compression::kNone;
   formats::CsvDialect csv;          // format csv only
+  bool same_header = false;         // it begins as a file before it, header included
   std::string encoding;             // of text, canonical; "" = UTF-8
   bool marked = false;              // its byte order mark says so
   std::vector<std::string> doubts;  // guesses that were accepted, and what is unsure about each
@@ -42,13 +45,22 @@ struct Skipped {
   std::string key, why;
 };
 
+// A file that brings nothing new: its contents were ingested before, at another time or under another name.
+struct Known {
+  std::string key;
+  Seen seen;  // as a ledger should have it from now on
+};
+
 // What there is to ingest now.
 struct Offer {
-  std::vector<InputFile> files;      // in the order that decides which row is "first": by key
-  std::vector<std::string> changed;  // keys among `files` that were ingested before, with other contents
-  int64_t unchanged = 0;             // ingested before and the same
-  std::vector<Skipped> skipped;      // matched the glob but are left out, and why
-  std::vector<std::string> gone;     // keys of the ledger that are not there any more
+  std::vector<InputFile> files;       // in the order that decides which row is "first": as `order` says
+  std::vector<std::string> changed;   // keys among `files` that were ingested before, with other contents
+  std::vector<std::string> replaced;  // on_changed_file: replace: what _file says of the rows that go for them
+  int64_t unchanged = 0;              // ingested before and the same
+  std::vector<Skipped> skipped;       // matched the glob but are left out, and why; not those of `known`
+  int64_t waiting = 0;                // of these, those that a later run may take: not settled, no done marker
+  std::vector<Known> known;           // skipped for their contents
+  std::vector<std::string> gone;      // keys of the ledger that are not there any more
   std::vector<Error> warnings;
 };
 

@@ -17,7 +17,8 @@ namespace {
 using nlohmann::json;
 
 // Two kinds of index objects: the files of one batch, and the whole ledger through a batch. Lines of tab-separated text:
-// path (percent-encoded), size, etag (percent-encoded), batch. The first line says the kind.
+// path (percent-encoded), size, etag (percent-encoded), batch; then, where there is one, hash and rows_of (percent-encoded). The first
+// line says the kind.
 constexpr std::string_view kAdds = "sluice-ledger 1 adds", kReplaces = "sluice-ledger 1 replaces";
 constexpr int64_t kJoinEvery = 32;  // batches
 
@@ -28,8 +29,13 @@ std::string LedgerKey(const std::string& node, int64_t n) { return LedgerPrefix(
 std::string RenderLines(bool replaces, const std::map<std::string, LedgerEntry>& files) {
   std::string text(replaces ? kReplaces : kAdds);
   text += '\n';
-  for (const auto& [path, entry] : files)
-    text += fmt::format("{}\t{}\t{}\t{}\n", PercentEncode(path, true), entry.size, PercentEncode(entry.etag, false), entry.batch);
+  for (const auto& [path, entry] : files) {
+    fmt::format_to(std::back_inserter(text), "{}\t{}\t{}\t{}", PercentEncode(path, true), entry.size, PercentEncode(entry.etag, false),
+                   entry.batch);
+    if (!entry.hash.empty() || !entry.rows_of.empty())
+      fmt::format_to(std::back_inserter(text), "\t{}\t{}", entry.hash, PercentEncode(entry.rows_of, true));
+    text += '\n';
+  }
   return text;
 }
 
@@ -53,9 +59,13 @@ bool ApplyLines(std::string_view text, std::map<std::string, LedgerEntry>& files
   while (!text.empty()) {
     const auto fields = Split(next(), '\t');
     LedgerEntry entry;
-    if (fields.size() != 4 || !ParseInto(fields[1], entry.size) || !ParseInto(fields[3], entry.batch)) return false;
+    if ((fields.size() != 4 && fields.size() != 6) || !ParseInto(fields[1], entry.size) || !ParseInto(fields[3], entry.batch)) return false;
     entry.path = PercentDecode(fields[0]);
     entry.etag = PercentDecode(fields[2]);
+    if (fields.size() == 6) {
+      entry.hash = fields[4];
+      entry.rows_of = PercentDecode(fields[5]);
+    }
     files[entry.path] = std::move(entry);
   }
   return true;
@@ -142,7 +152,8 @@ Result<std::vector<LedgerEntry>> FilesOf(const ReadyRecord& ready) {
   const json inputs = json::parse(ready.inputs, nullptr, false);
   if (!inputs.is_object() || !inputs.contains("files")) return files;
   try {
-    for (const json& file : inputs.at("files")) files.push_back({file.at("path"), file.at("size"), file.at("etag"), ready.n});
+    for (const json& file : inputs.at("files"))
+      files.push_back({file.at("path"), file.at("size"), file.at("etag"), ready.n, file.value("hash", ""), file.value("rows_of", "")});
   } catch (const json::exception& problem) {
     return Fail(UnsupportedError("bad-record", fmt::format("the inputs of batch {} cannot be read: {}", ready.n, problem.what())));
   }
@@ -151,7 +162,11 @@ Result<std::vector<LedgerEntry>> FilesOf(const ReadyRecord& ready) {
 
 std::string InputsOfFiles(const std::vector<LedgerEntry>& files, bool replaces_ledger) {
   json list = json::array();
-  for (const LedgerEntry& file : files) list.push_back({{"path", file.path}, {"size", file.size}, {"etag", file.etag}});
+  for (const LedgerEntry& file : files) {
+    json& one = list.emplace_back(json{{"path", file.path}, {"size", file.size}, {"etag", file.etag}});
+    if (!file.hash.empty()) one["hash"] = file.hash;
+    if (!file.rows_of.empty()) one["rows_of"] = file.rows_of;
+  }
   json inputs{{"files", std::move(list)}};
   if (replaces_ledger) inputs["replaces_ledger"] = true;
   return inputs.dump(-1, ' ', false, json::error_handler_t::replace);

@@ -2,9 +2,10 @@
 // Which input files went into which batch: an index over the decisions, kept so that a plan need not read them all.
 // Correctness comes from the records: an index that is missing or behind is made up from them, and `sluice state rebuild` makes
 // all of it again. A decision says what it consumed in its inputs:
-//   {"files": [{"path": "orders/1.csv", "size": 12, "etag": "…"}, …], "replaces_ledger": true}
-// with replaces_ledger where the batch took everything anew (a full refresh from the source). After a restore (restore.h) the ledger is
-// that of the batch that it goes back to.
+//   {"files": [{"path": "orders/1.csv", "size": 12, "etag": "…", "hash": "xxh3:…"}, …], "replaces_ledger": true}
+// "hash", of the contents, is left out where it is not known. A file that was skipped because its contents were there already, under
+// another name, has that one as "rows_of". with replaces_ledger where the batch took everything anew (a full refresh from the source).
+// After a restore (restore.h) the ledger is that of the batch that it goes back to.
 #include <map>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ struct LedgerEntry {
   int64_t size = 0;
   std::string etag;
   int64_t batch = 0;  // the latest that consumed it
+  std::string hash = {}, rows_of = {};
   bool operator==(const LedgerEntry&) const = default;
 };
 

@@ -57,6 +57,18 @@ TEST_F(LedgerTest, KeepsPathsWithAnyCharacter) {
   EXPECT_EQ(Ledger().files.at(odd.path).etag, odd.etag);
 }
 
+TEST_F(LedgerTest, KeepsWhatIsKnownOfTheContents) {
+  const LedgerEntry read{"a.csv", 1, "e", 1, "xxh3:1", ""}, renamed{"b.csv", 1, "e", 1, "xxh3:1", "a\t.csv"}, unknown{"c.csv", 1, "e", 1};
+  Batch({read, renamed, unknown});
+  const auto with = Ledger().files;
+  DropIndexes();
+  for (const auto& files : {with, Ledger().files}) {
+    EXPECT_EQ(files.at("a.csv"), read);
+    EXPECT_EQ(files.at("b.csv"), renamed);
+    EXPECT_EQ(files.at("c.csv"), unknown);
+  }
+}
+
 TEST_F(LedgerTest, IsTheSameWithAndWithoutItsIndexes) {
   for (int i = 0; i < 70; ++i) Batch({File(i), File(i / 2)});
   const FileLedger with = Ledger();

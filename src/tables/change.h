@@ -97,8 +97,10 @@ Result<StagedChange> StageOverwrite(const TableTarget& target, arrow::RecordBatc
 
 // Already staged files (ingest writes its own): append, or replace the whole table. Appended to a table whose columns must be
 // widened, its present files are rewritten, which needs `connection` (else "schema-change"). `domain`: of the change that staged them.
+// `gone`: files of the snapshot that go, appended to or not; not together with a widened column.
 Result<StagedChange> StageFiles(const TableTarget& target, std::vector<StagedFile> files, bool replace, const StageOptions& options,
-                                engines::Connection* connection = nullptr, std::optional<delta::DomainMetadata> domain = std::nullopt);
+                                engines::Connection* connection = nullptr, std::optional<delta::DomainMetadata> domain = std::nullopt,
+                                const std::vector<delta::Add>& gone = {});
 
 // Errors, kData, naming the key: "null-key", "ambiguous-sequence" (equal sequence, different values, within the batch or against
 // the table), "duplicate-key" (the table itself has a key twice). Metadata columns are not compared. NULL in sequence_by is the lowest.

@@ -99,6 +99,13 @@ class ScatteringWriter : public DataFileWriter {
   int64_t rows_written() const override { return rows_; }
 
  private:
+  Error TooManyPartitions() const {
+    return DataError("too-many-partitions",
+                     fmt::format("{} would get more than {} partitions at once, as many as the memory bears (by {})", root_,
+                                 FormatCount(options_.max_partitions), Join(options_.partition_columns, ", ")))
+        .Hint("partition by fewer values, month(…) or year(…) of a date; or give --memory more");
+  }
+
   // `dropped`: where rows of the batch wait to be scattered; these are left out then.
   Status Take(const arrow::RecordBatch& batch, Brought brought, Dropped dropped) {
     const bool kept = brought == Brought::kKept && !generated_.empty();
@@ -157,8 +164,9 @@ class ScatteringWriter : public DataFileWriter {
                                                       generated.source, generated.expression)));
       const auto given = BroughtColumn(batch, generated.column);
       if (given == nullptr) continue;
+      SLUICE_TRY(const auto dense, Dense(given));
       SLUICE_TRY(const auto typed,
-                 tables::Conform(given, whole_schema_->field(input_schema_->num_fields() + static_cast<int>(i))->type(), generated.column));
+                 tables::Conform(dense, whole_schema_->field(input_schema_->num_fields() + static_cast<int>(i))->type(), generated.column));
       SLUICE_CHECK(tables::CheckGenerated(generated, source, *typed, IsPartition(generated.column)));
     }
     return Ok();
@@ -236,6 +244,7 @@ class ScatteringWriter : public DataFileWriter {
       const std::lock_guard lock(index_mutex_);
       SLUICE_CHECK(index_->Number(*waiting.input, pending.kept, &part.partition_of));
       partitions = index_->size();
+      if (partitions > options_.max_partitions) return Fail(TooManyPartitions());
       waiting.input.reset();
       parts.push_back(std::move(part));
     }

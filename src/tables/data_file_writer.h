@@ -1,6 +1,7 @@
 #pragma once
 // The one writer of data files, whoever made the rows: Arrow batches in, Parquet files with Delta statistics out, scattered by
 // partition. Files are written through the ObjectStore under staged names (design section 6, "Staged files").
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -38,11 +39,12 @@ struct WriterOptions {
   std::string file_prefix;  // "bronze.orders-12.1": node, n, a; the writer adds a random part and a sequence number
   int64_t target_file_bytes = 256LL << 20;
   int64_t row_group_rows = 1 << 20;
-  int max_open_partitions = 64;        // beyond: row groups spill to one scratch file and are joined at the end
-  int64_t memory_bytes = 256LL << 20;  // of rows waiting or encoded; a batch given to Write comes on top
-  std::string scratch_dir;             // local folder for spilling; must exist
-  int threads = 1;                     // that write at once, and close files at the end
-  bool encode_behind = false;          // row groups are encoded on threads of the writer's own while rows go on coming
+  int max_open_partitions = 64;          // beyond: row groups spill to one scratch file and are joined at the end
+  uint32_t max_partitions = UINT32_MAX;  // more are kData "too-many-partitions"
+  int64_t memory_bytes = 256LL << 20;    // of rows waiting or encoded; a batch given to Write comes on top
+  std::string scratch_dir;               // local folder for spilling; must exist
+  int threads = 1;                       // that write at once, and close files at the end
+  bool encode_behind = false;            // row groups are encoded on threads of the writer's own while rows go on coming
   FileRules rules;
   Clock* clock = nullptr;  // of modification times; default: SystemClock
 };

@@ -158,7 +158,8 @@ Result<StagedChange> StageOverwrite(const TableTarget& target, arrow::RecordBatc
 }
 
 Result<StagedChange> StageFiles(const TableTarget& target, std::vector<StagedFile> files, bool replace, const StageOptions& options,
-                                engines::Connection* connection, std::optional<delta::DomainMetadata> domain) {
+                                engines::Connection* connection, std::optional<delta::DomainMetadata> domain,
+                                const std::vector<delta::Add>& gone) {
   SLUICE_TRY(TablePlan plan, PlanTable(target, replace ? Freedom::kReplace : Freedom::kEvolve, options));
   const bool rewrite = !plan.widened.empty() && !target.snapshot->files.empty();
   if (rewrite && connection == nullptr) return Fail(NeedsConnection(target, plan.widened));
@@ -172,14 +173,16 @@ Result<StagedChange> StageFiles(const TableTarget& target, std::vector<StagedFil
     SLUICE_TRY(auto rewritten, writer->Finish());
     std::move(rewritten.begin(), rewritten.end(), std::back_inserter(parts.added));
   }
-  if (replace || rewrite) {
-    parts.removed = AllFiles(target);
+  if (rewrite && !gone.empty()) return Fail(BugError(target.name + ": files cannot go while all are rewritten"));
+  for (const delta::Add& add : gone) parts.removed.push_back(&add);
+  if (replace || rewrite) parts.removed = AllFiles(target);
+  if (!parts.removed.empty() || replace || rewrite) {
     parts.reads = delta::ReadScope::kWholeTable;
   }
   if (replace) parts.counts.removed = RowsIn(parts.removed);
   if (parts.added.empty() && parts.removed.empty() && !plan.schema_changed) return NoChange(plan, parts.counts);
-  parts.operation = "WRITE";
-  parts.parameters = WriteParameters(replace ? "Overwrite" : "Append", plan);
+  parts.operation = gone.empty() ? "WRITE" : "UPDATE";
+  if (gone.empty()) parts.parameters = WriteParameters(replace ? "Overwrite" : "Append", plan);
   parts.domain = std::move(domain);
   if (replace && !parts.domain) parts.domain = Forgotten(target);
   if (parts.domain) SLUICE_CHECK(RequireDomains(target, &plan));

@@ -92,6 +92,43 @@ def test_files_come_from_s3(local, gateway, tmp_path):
 ON_DISK_ONLY = {"commands.test", "damage.test", "external.test", "external_parquet.test", "restore_by_path.test", "running.test", "sql.test", "tables_by_path.test", "testing.test"}
 
 
+def test_files_on_s3_arrive_by_the_same_rules(gateway, tmp_path):
+    boto3 = pytest.importorskip("boto3")
+    env = gateway.environment
+    client = boto3.client("s3", endpoint_url=gateway.endpoint, aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="eu-test-1")
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sluice.yml").write_text("project: shop\nlake: ./lake\ntimezone: UTC\n"
+                                         "connections: { drop: { type: files, path: s3://lake/arrivals } }\n")
+    source = tmp_path / "sources/t.yml"
+    read = 'files: "t/*.csv", header: true, delimiter: ",", on_changed_file: replace'
+    contract = "contract: { columns: [ { name: id, type: bigint } ] }\n"
+
+    def put(name, text):
+        client.put_object(Bucket="lake", Key="arrivals/t/" + name, Body=text.encode())
+
+    def rows():
+        return sluice(tmp_path, "query", "select id, _file from bronze.t order by all", "--format", "csv", env=env).splitlines()[1:]
+
+    source.write_text(f"connection: drop\nread: {{ {read}, settle: 1h }}\n{contract}")
+    put("1.csv", "id\n1\n")
+    assert "1 file waits for a later run" in said(tmp_path, "run", env=env)
+    source.write_text(f'connection: drop\nread: {{ {read}, done_marker: "{{name}}.done" }}\n{contract}')
+    assert "its marker t/1.csv.done is not there" in said(tmp_path, "run", env=env)
+    put("1.csv.done", "")
+    sluice(tmp_path, "run", env=env)
+    assert rows() == ["1,t/1.csv"]
+
+    source.write_text(f"connection: drop\nread: {{ {read} }}\n{contract}")
+    client.copy_object(Bucket="lake", Key="arrivals/t/2.csv", CopySource={"Bucket": "lake", "Key": "arrivals/t/1.csv"})
+    client.delete_object(Bucket="lake", Key="arrivals/t/1.csv")
+    assert "skipped t/2.csv: it has the contents of t/1.csv" in said(tmp_path, "run", env=env)
+    put("3.csv", "id\n3\n")
+    sluice(tmp_path, "run", env=env)
+    put("2.csv", "id\n22\n")
+    sluice(tmp_path, "run", env=env)
+    assert rows() == ["22,t/2.csv", "3,t/3.csv"]
+
+
 def test_the_pipeline_suite_passes_on_s3(gateway):
     suite = sorted(str(path) for path in (REPO / "tests/pipelines").glob("*.test") if path.name not in ON_DISK_ONLY)
     assert " 0 failed" in said(REPO, "test", "--lakes", "s3://lake/suite", *suite, env=gateway.environment)

@@ -157,7 +157,16 @@ class Player {
     fs::create_directories((folder_ / path).parent_path());
     std::ofstream out(folder_ / path, append ? std::ios::binary | std::ios::app : std::ios::binary);
     out << text;
+    out.close();
     if (!out) throw std::runtime_error("can't write " + path);
+    Date(path);
+  }
+
+  // Where the clock stands still, files are of its time too.
+  void Date(const std::string& path) {
+    if (!fixed_clock_) return;
+    const std::chrono::sys_time<std::chrono::microseconds> now{std::chrono::microseconds(clock_.Now().micros)};
+    fs::last_write_time(folder_ / path, std::chrono::file_clock::from_sys(now));
   }
 
   void Step(const Section& s) {
@@ -218,6 +227,7 @@ class Player {
     if (out == nullptr || gzwrite(out, s.body.data(), static_cast<unsigned>(s.body.size())) != static_cast<int>(s.body.size()))
       Failed(s, "can't write " + s.argument);
     gzclose(out);
+    Date(s.argument);
   }
 
   void Zstd(const Section& s) { Pack(s, ZstdOf(s.body)); }

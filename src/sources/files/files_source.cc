@@ -9,6 +9,7 @@
 
 #include "core/text.h"
 #include "formats/bytes.h"
+#include "formats/content_hash.h"
 #include "formats/encoding.h"
 #include "formats/format.h"
 #include "formats/zip_archive.h"
@@ -21,6 +22,7 @@ namespace sluice::sources {
 namespace {
 
 constexpr size_t kSampleBytes = 256 << 10;
+constexpr size_t kMagicBytes = 16;  // say how a file is packed
 
 // Dialects of one look: files that begin alike are detected once.
 struct KnownDialect {
@@ -35,15 +37,18 @@ class FilesSource : public Source {
   }
 
   Result<Offer> Look(const Ledger& ingested, Instant now) override {
-    SLUICE_TRY(const auto listed, store_->List(GlobPrefix(spec_.read.files)));
-    SLUICE_TRY(Offer offer, Select(listed, spec_.read, ingested, now));
-    SLUICE_CHECK(OpenArchives(&offer));
+    SLUICE_TRY(const auto listed, store_->List(ListPrefix()));
+    const HashOf hash_of = [this](const store::ObjectMeta& object) { return formats::HashObject(*store_, object.key); };
+    SLUICE_TRY(Offer offer, Select(listed, spec_.read, ingested, now, hash_of));
     Diagnostics wrong;
     std::optional<KnownDialect> known;
+    std::vector<InputFile> files;
     for (InputFile& file : offer.files)
-      if (Status inspected = Inspect(&file, &known); !inspected) wrong.Add(std::move(inspected).error());
+      if (Status taken = Take(std::move(file), &offer, &files, &known); !taken) wrong.Add(std::move(taken).error());
+    offer.files = std::move(files);
     if (!wrong.ok()) return Fail(std::move(wrong).Take());
-    if (offer.files.empty() && offer.unchanged == 0) offer.warnings.push_back(NothingMatches(offer));
+    if (offer.files.empty() && offer.unchanged == 0 && offer.waiting == 0 && offer.known.empty())
+      offer.warnings.push_back(NothingMatches(offer));
     return offer;
   }
 
@@ -54,35 +59,42 @@ class FilesSource : public Source {
   store::ObjectStore& store() override { return *store_; }
 
  private:
-  // Told by their first bytes; an archive's members take its place.
-  Status OpenArchives(Offer* offer) {
-    std::vector<InputFile> files;
-    Diagnostics wrong;
-    for (InputFile& file : offer->files) {
-      Status opened = OpenArchive(&file, &files, &offer->skipped);
-      if (!opened) wrong.Add(std::move(opened).error());
+  // A done marker stands beside its file, so that where the glob is a name without a wildcard the folder is listed.
+  std::string ListPrefix() const {
+    const std::string prefix = GlobPrefix(spec_.read.files);
+    return spec_.read.done_marker.empty() ? prefix : prefix.substr(0, prefix.rfind('/') + 1);
+  }
+
+  // Its compression and dialect by its first bytes. The members of an archive take its place.
+  Status Take(InputFile file, Offer* offer, std::vector<InputFile>* out, std::optional<KnownDialect>* known) {
+    const bool text = formats::TraitsOf(spec_.read.format).text, workbook = spec_.read.format == FileFormat::kXlsx;
+    SLUICE_TRY(formats::ObjectFront front,
+               formats::ReadFront(*store_, file.object, PinnedCompression(), text ? kSampleBytes : kMagicBytes));
+    file.compression = front.compression;
+    if (workbook && ToLower(file.object.key).ends_with(".xlsx")) file.compression = formats::Compression::kNone;
+    if (file.compression == formats::Compression::kZip) {
+      SLUICE_TRY(formats::ArchiveListing listing, formats::ListArchive(*store_, file.object.key, spec_.read.members));
+      if (!workbook || !IsWorkbook(listing)) return TakeMembers(file, std::move(listing), offer, out, known);
+      file.compression = formats::Compression::kNone;
     }
-    if (!wrong.ok()) return Fail(std::move(wrong).Take());
-    offer->files = std::move(files);
+    SLUICE_CHECK(Inspect(&file, std::move(front.sample), known));
+    out->push_back(std::move(file));
     return Ok();
   }
 
-  Status OpenArchive(InputFile* file, std::vector<InputFile>* out, std::vector<Skipped>* skipped) {
-    SLUICE_TRY(file->compression, CompressionOf(file->object.key));
-    if (spec_.read.format == FileFormat::kXlsx && ToLower(file->object.key).ends_with(".xlsx"))
-      file->compression = formats::Compression::kNone;
-    if (file->compression != formats::Compression::kZip) return out->push_back(std::move(*file)), Ok();
-    SLUICE_TRY(formats::ArchiveListing listing, formats::ListArchive(*store_, file->object.key, spec_.read.members));
-    if (spec_.read.format == FileFormat::kXlsx && IsWorkbook(listing)) {
-      file->compression = formats::Compression::kNone;
-      return out->push_back(std::move(*file)), Ok();
-    }
-    if (listing.members.empty()) skipped->push_back({file->object.key, NoMembers(listing)});
+  Status TakeMembers(const InputFile& file, formats::ArchiveListing listing, Offer* offer, std::vector<InputFile>* out,
+                     std::optional<KnownDialect>* known) {
+    if (listing.members.empty()) offer->skipped.push_back({file.object.key, NoMembers(listing)});
     for (formats::ArchiveMember& member : listing.members) {
-      InputFile one = *file;
-      one.name = file->object.key + "/" + member.path;
+      InputFile one = file;
+      one.name = file.object.key + "/" + member.path;
       one.member = std::move(member);
       SLUICE_TRY(one.compression, CompressionIn(one));
+      formats::Sample sample;
+      if (formats::TraitsOf(spec_.read.format).text) {
+        SLUICE_TRY(sample, formats::ReadSample(RequestOf(one), kSampleBytes));
+      }
+      SLUICE_CHECK(Inspect(&one, std::move(sample), known));
       out->push_back(std::move(one));
     }
     return Ok();
@@ -121,11 +133,10 @@ class FilesSource : public Source {
     return request;
   }
 
-  Status Inspect(InputFile* file, std::optional<KnownDialect>* known) {
+  Status Inspect(InputFile* file, formats::Sample sample, std::optional<KnownDialect>* known) {
     const formats::FormatTraits& format = formats::TraitsOf(spec_.read.format);
     if (format.packs_itself) return CheckUnpacked(*file);
     if (!format.text) return Ok();
-    SLUICE_TRY(formats::Sample sample, formats::ReadSample(RequestOf(*file), kSampleBytes));
     std::vector<std::string>* doubts = spec_.accept_guesses ? &file->doubts : nullptr;
     const std::string uri = store_->Uri(file->name.empty() ? file->object.key : file->name);
     auto encoding = DetectEncoding({sample.bytes, sample.whole, spec_.read.encoding, uri, doubts});
@@ -136,6 +147,7 @@ class FilesSource : public Source {
     SLUICE_TRY(sample.bytes, formats::TranscodeText(sample.bytes, file->encoding, sample.whole));
     if (*known && SameHead((*known)->dialect, (*known)->sample, sample.bytes)) {
       file->csv = (*known)->dialect;
+      file->same_header = true;
       return Ok();
     }
     DialectRequest request{sample.bytes, sample.whole, spec_.read.csv, ExpectedNames(), uri, doubts};
@@ -146,10 +158,10 @@ class FilesSource : public Source {
     return Ok();
   }
 
-  Result<formats::Compression> CompressionOf(const std::string& key) {
+  std::optional<formats::Compression> PinnedCompression() const {
     const std::string& pinned = spec_.read.compression;
-    if (pinned != "auto") return formats::CompressionNamed(pinned);
-    return formats::DetectCompressionOf(*store_, key);
+    if (pinned == "auto") return std::nullopt;
+    return formats::CompressionNamed(pinned);
   }
 
   Status CheckUnpacked(const InputFile& file) {
