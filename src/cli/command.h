@@ -44,7 +44,8 @@ struct SelectArgs {
 
 struct RunArgs {
   SelectArgs selection;
-  bool full_refresh = false, reload_sources = false, force = false, fail_fast = false, resume = false, wait = false, yes = false, profile = false;
+  bool full_refresh = false, reload_sources = false, force = false, fail_fast = false, resume = false, wait = false, yes = false,
+       profile = false;
   std::string plan_file, report;
   std::string report_file;
   int parallel = 0;

@@ -20,7 +20,7 @@ struct RunOptions {
   bool fail_fast = false;
   bool wait = false;  // for another run on this lake
   bool profiled = false;
-  int parallel = 0;   // nodes at once; 0 = the number of threads, at most 4
+  int parallel = 0;  // nodes at once; 0 = the number of threads, at most 4
 };
 
 // Runs them. The lake's lease is taken when the first node has something to write, so that a run with nothing to do touches nothing.

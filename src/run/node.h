@@ -18,7 +18,7 @@ struct RunContext {
   bool forced = false;          // also where nothing is new
   int64_t memory_per_node = 256LL << 20;
   int threads_per_node = 2;
-  bool profiled = false;  // reports say where the time of ingest went
+  bool profiled = false;                                         // reports say where the time of ingest went
   std::function<Status()> before_writing = [] { return Ok(); };  // called before a batch is opened or an earlier one finished
 };
 

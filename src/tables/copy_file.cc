@@ -25,7 +25,7 @@ namespace sluice::tables {
 namespace {
 
 constexpr int64_t kReadBytes = int64_t{4} << 20;  // of one column at a time
-constexpr double kWorthCompressing = 0.9;  // of the bytes are left
+constexpr double kWorthCompressing = 0.9;         // of the bytes are left
 
 using Reader = std::unique_ptr<parquet::arrow::FileReader>;
 
