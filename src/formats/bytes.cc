@@ -178,7 +178,6 @@ class ZstdBytes : public DecodedBytes {
   size_t wanted_ = 1;  // 0: exactly between two frames. 1 at first: an archive without a frame is a truncated one
 };
 
-constexpr size_t kMagicBytes = 16;  // enough for every kind
 
 bool HasGzipMagic(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
 

@@ -216,7 +216,8 @@ TEST_F(DiscoverTest, WordsForNothingBecomeNullTokens) {
 
 TEST_F(DiscoverTest, SaysWhatCannotBeInspected) {
   EXPECT_EQ(InspectFile((folder_ / "none.csv").string()).error().code, "no-such-file");
-  EXPECT_EQ(InspectFile(Write("a.xlsx", "x")).error().code, "unknown-format");
+  EXPECT_EQ(InspectFile(Write("a.doc", "x")).error().code, "unknown-format");
+  EXPECT_EQ(InspectFile(Write("a.xlsx", "x")).error().code, "corrupt-file");
   EXPECT_EQ(InspectFile(Write("a.csv", std::string("i\0d\0\n\0001\0\n\0", 10))).error().code, "unsure-encoding");
 }
 
