@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "core/counted.h"
 #include "core/text.h"
@@ -248,7 +249,9 @@ class SourceBatch {
   void KeepProfile(const std::vector<ingest::InputFile>& files, int threads) {
     const int64_t before = report_.profile ? report_.profile->bytes : 0;
     report_.profile = {before, threads, profile_.times()};
-    for (const auto& file : files) report_.profile->bytes += file.object.size;
+    std::string last;  // an archive's members stand together
+    for (const auto& file : files)
+      if (std::exchange(last, file.object.key) != file.object.key) report_.profile->bytes += file.object.size;
   }
 
   // on_changed_file: replace. What these files brought before goes in the same commit.
