@@ -150,10 +150,10 @@ class Selection {
   // If `object` has contents that are known: their hash and whose rows they are. If not, they are known from now on.
   Result<std::optional<Known>> Find(const store::ObjectMeta& object, bool copies, BySize* known) const {
     const auto found = known->find(object.size);
-    if (object.size == 0 || (found == known->end() && !copies)) return std::optional<Known>();
+    if (object.size == 0 || (found == known->end() && !copies)) return std::nullopt;
     if (found == known->end()) {
       (*known)[object.size].unhashed = &object;
-      return std::optional<Known>();
+      return std::nullopt;
     }
     SameSize& same = found->second;
     if (same.unhashed != nullptr) {
@@ -165,7 +165,7 @@ class Selection {
     if (const auto contents = same.by_hash.find(hash); contents != same.by_hash.end())
       return std::optional(Known{object.key, {object.size, object.etag, hash, contents->second.key}});
     if (copies) same.by_hash[hash] = {object.key, false};
-    return std::optional<Known>();
+    return std::nullopt;
   }
 
   // New names of known contents, in the batch's order: the first of several copies is taken.
