@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "contract/decode_column.h"
 
@@ -20,8 +21,8 @@ size_t SeparatorAt(const std::string& separator, std::string_view text) {
   return 0;
 }
 
-// The whole part, off the front of *text.
-bool TakeWhole(const NumberStyle& style, std::string_view* text, std::string* plain) {
+// The whole part, off the front of *text; how many separators it has. nullopt: one stands where none may be.
+std::optional<size_t> TakeWhole(const NumberStyle& style, std::string_view* text, std::string* plain) {
   size_t group = 0, groups = 0;
   const bool zero = text->starts_with('0');
   while (!text->empty()) {
@@ -34,12 +35,13 @@ bool TakeWhole(const NumberStyle& style, std::string_view* text, std::string* pl
     const size_t separator = SeparatorAt(style.thousands, *text);
     if (separator == 0) break;
     const bool fits = groups == 0 ? group >= 1 && group <= 3 && !zero : group == 3;
-    if (!fits) return false;
+    if (!fits) return std::nullopt;
     ++groups;
     group = 0;
     text->remove_prefix(separator);
   }
-  return groups == 0 || group == 3;
+  if (groups > 0 && group != 3) return std::nullopt;
+  return groups;
 }
 
 }  // namespace
@@ -54,14 +56,16 @@ Decoded PlainNumber(const NumberStyle& style, std::string_view text, std::string
     *plain += text.front();
     text.remove_prefix(1);
   }
-  if (!TakeWhole(style, &text, plain)) return Decoded::kSyntax;
+  const std::optional<size_t> groups = TakeWhole(style, &text, plain);
+  if (!groups) return Decoded::kSyntax;
   if (text.starts_with(style.decimal)) {
     *plain += '.';
     text.remove_prefix(style.decimal.size());
   }
   for (; !text.empty() && IsDigit(text.front()); text.remove_prefix(1)) *plain += text.front();
-  // An exponent, which has its own meaning to floats alone; anything else has a point or a separator where none may be.
-  if (!text.empty() && text.front() != 'e' && text.front() != 'E') return Decoded::kSyntax;
+  // An exponent, which has its own meaning to floats alone, and none after groups: 1.234e3 is 1,234 times 1,000 or 1.234 times that.
+  // Anything else has a point or a separator where none may be.
+  if (!text.empty() && (*groups > 0 || (text.front() != 'e' && text.front() != 'E'))) return Decoded::kSyntax;
   if (text.find_first_of(".,") != std::string_view::npos) return Decoded::kSyntax;
   plain->append(text);
   return Decoded::kOk;

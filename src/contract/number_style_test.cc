@@ -41,7 +41,8 @@ TEST(NumberStyle, BringsNumbersToTheirPlainForm) {
 
 TEST(NumberStyle, RefusesMisplacedSeparators) {
   for (const char* text : {"1.23",  "12.34,5", "1234.567", ".123", "1..234", "1.234.", "0.123", "00.123",  "1,234.5", "1,2,3", "1,234,567",
-                           "1 234", "1.2345",  "1,5 ",     " 1,5", "1,5.0",  "--1",    "1-",    "1,5e1.0", "1,5e1,0", "€1",    "(1,5)"})
+                           "1 234", "1.2345",  "1,5 ",     " 1,5", "1,5.0",  "--1",    "1-",    "1,5e1.0", "1,5e1,0", "€1",    "(1,5)",
+                           "1.234e3", "1.234,5E3"})
     EXPECT_EQ(Plain(kGerman, text), "no") << text;
   EXPECT_EQ(Plain(kComma, "1.5"), "no");
   EXPECT_EQ(Plain(kComma, "1.234,5"), "no");

@@ -20,7 +20,7 @@ struct EntryVerdicts {
   std::mutex mutex;
   std::shared_ptr<arrow::Buffer> of;
   int64_t checked = 0;
-  std::vector<Violation> found;  // by place
+  std::shared_ptr<const std::vector<Violation>> found = std::make_shared<std::vector<Violation>>();  // by place; never changed, replaced
 };
 
 struct RowRules::ColumnRules {
@@ -238,22 +238,29 @@ void CheckPresent(const Rules& rules, const arrow::Array& array, ColumnCheck& ch
 
 // Of all texts of the dictionary, by place.
 template <typename Rules>
-std::vector<Violation> CheckEntries(const Rules& rules, const arrow::Array& texts) {
+std::shared_ptr<const std::vector<Violation>> CheckEntries(const Rules& rules, const arrow::Array& texts) {
   EntryVerdicts& known = *rules.entries;
   const std::lock_guard lock(known.mutex);
   const auto& memory = texts.data()->buffers[1];
-  if (known.of != memory || texts.length() < known.checked) {
+  if (known.of != memory) {
     known.of = memory;
     known.checked = 0;
-    known.found.clear();
+    known.found = std::make_shared<std::vector<Violation>>();
   }
   if (texts.length() > known.checked) {
     const auto news = texts.Slice(known.checked);
-    const auto before = static_cast<int64_t>(known.found.size());
-    ColumnCheck check(rules, *news, nullptr, &known.found);
+    std::vector<Violation> more;
+    ColumnCheck check(rules, *news, nullptr, &more);
     CheckPresent(rules, *news, check);
-    std::for_each(known.found.begin() + before, known.found.end(), [&](Violation& v) { v.row += known.checked; });
-    std::stable_sort(known.found.begin() + before, known.found.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
+    std::stable_sort(more.begin(), more.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
+    if (!more.empty()) {
+      auto all = std::make_shared<std::vector<Violation>>(*known.found);
+      for (Violation& violation : more) {
+        violation.row += known.checked;
+        all->push_back(std::move(violation));
+      }
+      known.found = std::move(all);
+    }
     known.checked = texts.length();
   }
   return known.found;
@@ -261,7 +268,8 @@ std::vector<Violation> CheckEntries(const Rules& rules, const arrow::Array& text
 
 template <typename Rules>
 void CheckDictionary(const Rules& rules, const arrow::DictionaryArray& array, ColumnCheck& check) {
-  const std::vector<Violation> found = CheckEntries(rules, *array.dictionary());
+  const auto entries = CheckEntries(rules, *array.dictionary());
+  const std::vector<Violation>& found = *entries;
   if (found.empty()) return;
   const auto& places = static_cast<const arrow::Int32Array&>(*array.indices());
   for (int64_t row = 0; row < array.length(); ++row) {

@@ -4,6 +4,7 @@
 #include <arrow/buffer.h>
 
 #include <cstring>
+#include <new>
 
 namespace sluice::contract {
 namespace {
@@ -39,9 +40,19 @@ uint64_t HashOf(std::string_view text) {
 
 }  // namespace
 
+namespace {
+
+std::shared_ptr<arrow::Buffer> Allocate(int64_t bytes) {
+  auto buffer = arrow::AllocateBuffer(bytes);
+  if (!buffer.ok()) throw std::bad_alloc();
+  return *std::move(buffer);
+}
+
+}  // namespace
+
 TextDictionary::TextDictionary()
-    : offsets_(arrow::AllocateBuffer((kMaxTexts + 1) * sizeof(int32_t)).ValueOrDie()),
-      bytes_(arrow::AllocateBuffer(kMaxBytes).ValueOrDie()),
+    : offsets_(Allocate((kMaxTexts + 1) * sizeof(int32_t))),
+      bytes_(Allocate(kMaxBytes)),
       slots_(std::make_unique<std::atomic<uint32_t>[]>(kSlots)) {
   reinterpret_cast<int32_t*>(offsets_->mutable_data())[0] = 0;
 }

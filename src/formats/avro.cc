@@ -10,6 +10,7 @@
 #include <map>
 #include <utility>
 
+#include "core/profile.h"
 #include "formats/avro_values.h"
 #include "formats/bytes.h"
 #include "formats/typed_rows.h"
@@ -27,6 +28,7 @@ class Input {
 
   Result<bool> AtEnd() {
     if (at_ < end_) return false;
+    const StageTimer timer(Stage::kRead);
     SLUICE_TRY(end_, source_->Read(buffer_.data(), buffer_.size()));
     at_ = 0;
     return end_ == 0;
@@ -98,6 +100,7 @@ Result<std::map<std::string, std::string>> ReadMetadata(Input& input, const Avro
     SLUICE_TRY(auto count, input.Long());
     if (!count) return Fail(file.Truncated());
     if (*count == 0) return metadata;
+    if (std::abs(static_cast<double>(*count)) > kMaxHeader) return Fail(file.Corrupt("its header is wrong"));
     if (*count < 0) SLUICE_CHECK(input.Long().map([](const auto&) {}));
     for (int64_t i = std::abs(*count); i > 0; --i) {
       SLUICE_TRY(const std::string key, text());
@@ -114,8 +117,7 @@ bool IsKnownCodec(const std::string& codec) {
 
 Result<AvroFile> ReadHead(const ReadRequest& request, Input& input) {
   AvroFile file;
-  file.uri = request.store->Uri(request.key);
-  if (request.member) file.uri += "/" + request.member.path;
+  file.uri = NameOf(request);
   file.max_block = std::max<int64_t>(4 * request.max_record_bytes, 16 << 20);
   SLUICE_TRY(const auto magic, input.Bytes(4));
   if (!magic || *magic != std::string_view("Obj\x01", 4)) return Fail(file.Corrupt("it does not begin as one"));
@@ -142,7 +144,8 @@ Result<std::string> Inflate(const std::string& packed, const AvroFile& file) {
   int code = Z_OK;
   while (code == Z_OK && static_cast<int64_t>(out.size()) <= file.max_block) {
     const size_t before = out.size();
-    out.resize(before + std::max<size_t>(4 * packed.size(), 64 << 10));
+    const auto room = static_cast<size_t>(file.max_block + 1) - before;
+    out.resize(before + std::min(room, std::max<size_t>(4 * packed.size(), 64 << 10)));
     stream.next_out = reinterpret_cast<Bytef*>(out.data() + before);
     stream.avail_out = static_cast<uInt>(out.size() - before);
     code = inflate(&stream, Z_NO_FLUSH);
@@ -197,7 +200,7 @@ struct PackedBlock {
   std::string bytes;
 };
 
-// Some blocks of the file: unpacked and decoded on any thread.
+// Blocks of the file, one if they are packed: unpacked and decoded on any thread.
 class AvroBlock : public RawBlock {
  public:
   AvroBlock(std::shared_ptr<const AvroFile> file, std::shared_ptr<const TypedPlan> plan, std::vector<PackedBlock> blocks, int64_t first_row)
@@ -231,7 +234,8 @@ class AvroReader : public RecordReader {
   Result<std::unique_ptr<RawBlock>> Next() override {
     std::vector<PackedBlock> blocks;
     const int64_t first = row_;
-    for (int64_t bytes = 0; bytes < block_bytes_ / (file_->codec == "null" ? 1 : 4);) {
+    const int64_t wanted = file_->codec == "null" ? block_bytes_ : 1;  // what a packed one unpacks to is not known
+    for (int64_t bytes = 0; bytes < wanted;) {
       SLUICE_TRY(const bool end, input_.AtEnd());
       if (end) break;
       SLUICE_TRY(PackedBlock block, Take());
@@ -249,7 +253,7 @@ class AvroReader : public RecordReader {
     SLUICE_TRY(const auto count, input_.Long());
     SLUICE_TRY(const auto size, input_.Long());
     if (!count || !size) return Fail(file_->Truncated());
-    if (*count < 0 || *size < 0) return Fail(file_->Corrupt("a block's size is wrong"));
+    if (*count < 0 || *count > INT32_MAX || *size < 0 || (*count == 0 && *size > 0)) return Fail(file_->Corrupt("a block's size is wrong"));
     if (*size > file_->max_block) return Fail(file_->Corrupt("a block is too large for the memory (--memory)"));
     block.count = *count;
     SLUICE_TRY(auto bytes, input_.Bytes(*size));

@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -14,6 +15,7 @@ using nlohmann::json;
 using Kind = AvroType::Kind;
 
 constexpr int kMaxDepth = 64;
+constexpr int64_t kMaxNodes = 100'000;
 
 Error Wrong(const std::string& why) { return DataError("corrupt-file", "its schema is wrong: " + why); }
 Error Unsupported(const std::string& what) { return UnsupportedError("unsupported-avro", what); }
@@ -56,6 +58,16 @@ class SchemaParser {
   }
 
  private:
+  // A schema of a few bytes can name types in types until they are more than there is memory for.
+  static Status AddChild(AvroType child, AvroType* out) {
+    out->nodes += child.nodes;
+    out->levels = std::max(out->levels, child.levels + 1);
+    if (out->levels > kMaxDepth || out->nodes > kMaxNodes)
+      return Fail(Unsupported(fmt::format("its schema has more than {} levels or {} types", kMaxDepth, kMaxNodes)));
+    out->children.push_back(std::move(child));
+    return Ok();
+  }
+
   Result<AvroType> Named(const std::string& name) {
     static const std::map<std::string, AvroType> kPrimitives = {
         {"null", Simple(Kind::kNull, arrow::null())},      {"boolean", Simple(Kind::kBoolean, arrow::boolean())},
@@ -94,7 +106,7 @@ class SchemaParser {
       SLUICE_TRY(AvroType type, Parse(field["type"], depth + 1));
       out.names.push_back(TextOf(field, "name"));
       arrow_fields.push_back(arrow::field(out.names.back(), type.arrow));
-      out.children.push_back(std::move(type));
+      SLUICE_CHECK(AddChild(std::move(type), &out));
     }
     open_.erase(name);
     out.arrow = arrow::struct_(arrow_fields);
@@ -130,7 +142,7 @@ class SchemaParser {
     if (!schema.contains("items")) return Fail(Wrong("an array without items"));
     SLUICE_TRY(AvroType item, Parse(schema["items"], depth + 1));
     AvroType out = Simple(Kind::kArray, arrow::list(item.arrow));
-    out.children.push_back(std::move(item));
+    SLUICE_CHECK(AddChild(std::move(item), &out));
     return out;
   }
 
@@ -138,7 +150,7 @@ class SchemaParser {
     if (!schema.contains("values")) return Fail(Wrong("a map without values"));
     SLUICE_TRY(AvroType item, Parse(schema["values"], depth + 1));
     AvroType out = Simple(Kind::kMap, arrow::map(arrow::utf8(), item.arrow));
-    out.children.push_back(std::move(item));
+    SLUICE_CHECK(AddChild(std::move(item), &out));
     return out;
   }
 
@@ -153,7 +165,7 @@ class SchemaParser {
         members.push_back(arrow::field(fmt::format("member{}", members.size()), type.arrow));
         types.push_back(type.arrow);
       }
-      out.children.push_back(std::move(type));
+      SLUICE_CHECK(AddChild(std::move(type), &out));
     }
     if (types.size() == 1) out.arrow = types[0];
     if (types.size() < 2) return out;

@@ -27,6 +27,8 @@ struct AvroType {
   bool decimal = false, uuid = false;
   int precision = 0, scale = 0;
   bool members = false;  // union: a struct of its branches
+  int64_t nodes = 1;     // of the type written out: a named type counts where it is used
+  int levels = 1;
 };
 
 // Errors: kData "corrupt-file", kUnsupported "unsupported-avro"; their messages say what of the schema is wrong.

@@ -12,7 +12,7 @@ namespace {
 
 using Kind = AvroType::Kind;
 
-constexpr int64_t kMaxEmptyItems = 1 << 20;  // items that take no bytes: a file of a few bytes must not name billions of them
+constexpr int64_t kMaxEmptyItems = 1 << 16;  // of a block, that take no bytes: a few bytes must not name billions of them
 
 arrow::Status Wrong(const std::string& why) { return arrow::Status::Invalid(why); }
 
@@ -168,7 +168,11 @@ class Decoder {
         ARROW_RETURN_NOT_OK(Long().status());
       }
       if (count > left() && count > kMaxEmptyItems) return Wrong("a list of more items than its block has bytes");
-      for (int64_t i = 0; i < count; ++i) ARROW_RETURN_NOT_OK(append());
+      for (int64_t i = 0; i < count; ++i) {
+        const char* before = at_;
+        ARROW_RETURN_NOT_OK(append());
+        if (at_ == before && ++empty_items_ > kMaxEmptyItems) return Wrong("too many items that take no bytes");
+      }
     }
   }
 
@@ -191,6 +195,7 @@ class Decoder {
 
   const char* at_;
   const char* end_;
+  int64_t empty_items_ = 0;
 };
 
 Error Corrupt(const arrow::Status& status) {

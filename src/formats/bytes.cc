@@ -57,8 +57,7 @@ class ObjectBytes : public ByteSource {
   }
 
   Result<size_t> Finish() {
-    SLUICE_TRY(const store::ObjectMeta now, store_.Head(meta_.key));
-    if (now.etag != meta_.etag || now.size != meta_.size) return Fail(Changed());
+    SLUICE_CHECK(CheckUnchanged(store_, meta_));
     if (hash_) *content_hash_ = hash_->Text();
     done_ = true;
     return size_t{0};
@@ -178,7 +177,6 @@ class ZstdBytes : public DecodedBytes {
   size_t wanted_ = 1;  // 0: exactly between two frames. 1 at first: an archive without a frame is a truncated one
 };
 
-
 bool HasGzipMagic(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
 
 bool HasZstdMagic(std::string_view bytes) {
@@ -252,18 +250,12 @@ std::unique_ptr<ByteSource> Decompress(std::unique_ptr<ByteSource> source, Compr
 
 Result<std::unique_ptr<ByteSource>> OpenBytes(const ReadRequest& request) {
   store::ObjectStore& store = *request.store;
+  SLUICE_TRY(store::ObjectMeta meta, ObjectOf(request));
   if (request.member) {
-    SLUICE_TRY(auto bytes, OpenMember(store, request.key, request.member));
-    return Decompress(std::move(bytes), request.compression, store.Uri(request.key + "/" + request.member.path));
+    SLUICE_TRY(auto bytes, OpenMember(store, meta, request.member));
+    return Decompress(std::move(bytes), request.compression, NameOf(request));
   }
-  store::ObjectMeta meta;
-  if (request.object != nullptr) {
-    meta = *request.object;
-  } else {
-    SLUICE_TRY(meta, store.Head(request.key));
-  }
-  return Decompress(std::make_unique<ObjectBytes>(store, std::move(meta), request.content_hash), request.compression,
-                    store.Uri(request.key));
+  return Decompress(std::make_unique<ObjectBytes>(store, std::move(meta), request.content_hash), request.compression, NameOf(request));
 }
 
 Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression) {

@@ -62,8 +62,11 @@ class FooterCut : public ByteSource {
   static constexpr size_t kPiece = 64 << 10;
   static constexpr size_t kMostHeld = 1 << 20;
 
+  static constexpr size_t kGiven = static_cast<size_t>(-1);  // a line's start that is no longer held
+
   size_t Givable() const {
-    const size_t footer = starts_.size() == lines_ ? starts_.front() : 0;
+    size_t footer = starts_.size() == lines_ ? starts_.front() : 0;
+    if (footer == kGiven) footer = ended_ ? held_.size() : 0;
     return held_.size() - footer > kMostHeld ? held_.size() - kMostHeld : footer;
   }
 
@@ -94,8 +97,8 @@ class FooterCut : public ByteSource {
   // Drops what was given.
   void Forget() {
     held_.erase(0, given_);
-    for (size_t& start : starts_) start -= std::min(start, given_);
-    line_start_ -= std::min(line_start_, given_);
+    for (size_t& start : starts_) start = start == kGiven || start < given_ ? kGiven : start - given_;
+    line_start_ = line_start_ == kGiven || line_start_ < given_ ? kGiven : line_start_ - given_;
     given_ = 0;
   }
 

@@ -112,7 +112,7 @@ class Transcoder {
   std::string_view Append(std::string_view in, bool last, std::string* out) {
     while (!in.empty()) {
       const size_t before = out->size();
-      size_t room = 2 * in.size() + 64;
+      size_t room = std::min<size_t>(2 * in.size(), 8192) + 64;  // a bad byte ends a run: no more is cleared for it
       out->resize(before + room);
       char* at = out->data() + before;
       const int code = conversion_.Run(&in, &at, &room);

@@ -86,7 +86,7 @@ class FixedBlock : public RawBlock {
     batch.first_row = lines_->first_row;
     batch.place = [lines = lines_](int64_t row) {
       const LineBlock::Line& line = lines->lines[static_cast<size_t>(row)];
-      return RecordPlace{lines->first_row + row, lines->first_line + line.number, lines->offset + line.begin};
+      return RecordPlace{lines->first_row + row, lines->first_line + line.number, lines->offset_of(line)};
     };
     batch.raw = [lines = lines_](int64_t row) { return std::string(lines->text(static_cast<size_t>(row))); };
     return batch;
@@ -170,7 +170,7 @@ Result<std::unique_ptr<RecordReader>> OpenFixed(const ReadRequest& request) {
   file->options = request.options.fixed;
   file->max_record_bytes = request.max_record_bytes;
   if (file->options.fields.empty())
-    return Fail(UserError("missing-key", fmt::format("where do the fields of {} stand?", request.store->Uri(request.key)))
+    return Fail(UserError("missing-key", fmt::format("where do the fields of {} stand?", NameOf(request)))
                     .Hint("say it in `read`: widths: [10, 8, 12], or give each column of the contract its start and width"));
   SLUICE_TRY(file->plan, PlanColumns(request, NamesOf(file->options)));
   for (const ColumnPlan::Column& column : file->plan.columns) {

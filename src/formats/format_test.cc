@@ -35,7 +35,7 @@ class FormatTest : public ReaderTest {
   ReadRequest Member(size_t i) {
     ReadRequest request = Request();
     request.scratch_dir = scratch_;
-    auto listing = ListArchive(*store_, "f", "");
+    auto listing = ListArchive(*store_, *store_->Head("f"), "");
     EXPECT_TRUE(listing) << listing.error().ToString();
     request.member = listing->members.at(i);
     return request;

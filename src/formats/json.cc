@@ -73,7 +73,6 @@ class JsonRecords {
     SLUICE_TRY(auto bytes, OpenText(request));
     std::string looked_at(kLookBytes, '\0');
     size_t have = 0;
-    std::optional<Error> broken;
     while (have < looked_at.size()) {
       const auto n = bytes->Read(looked_at.data() + have, looked_at.size() - have);
       if (!n && have == 0) return Fail(n.error());
@@ -81,11 +80,11 @@ class JsonRecords {
       have += *n;
     }
     looked_at.resize(have);
-    const std::string uri = request.store->Uri(request.key);
+    const std::string uri = NameOf(request);
     const bool lines = OneALine(looked_at);
     auto source = std::make_unique<LookedAtBytes>(std::move(looked_at), std::move(bytes));
     if (lines) return JsonRecords(LineReader(std::move(source), request.block_bytes, request.max_record_bytes, request.encoding));
-    return JsonRecords(DocumentReader(std::move(source), request.block_bytes, request.max_record_bytes, uri));
+    return JsonRecords(DocumentReader(std::move(source), request.block_bytes, request.max_record_bytes, uri, request.encoding));
   }
 
   // Null at the end; blocks have records.
@@ -134,6 +133,7 @@ Result<std::vector<contract::Field>> NewJsonColumns(const ReadRequest& request) 
     SLUICE_TRY(const auto block, records.Next());
     if (block == nullptr) return std::move(fields).Take();
     fields.Look(*block);
+    if (fields.full()) return std::move(fields).Take();
   }
 }
 

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/profile.h"
 #include "core/text.h"
 #include "formats/cut_record.h"
+#include "formats/encoding.h"
 
 namespace sluice::formats {
 namespace {
@@ -17,16 +19,25 @@ bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 }  // namespace
 
-DocumentReader::DocumentReader(std::unique_ptr<ByteSource> source, int64_t block_bytes, int64_t max_record_bytes, std::string uri)
+DocumentReader::DocumentReader(std::unique_ptr<ByteSource> source, int64_t block_bytes, int64_t max_record_bytes, std::string uri,
+                               std::string encoding)
     : source_(std::move(source)),
       block_bytes_(static_cast<size_t>(std::max<int64_t>(block_bytes, 1))),
       max_record_bytes_(static_cast<size_t>(std::clamp<int64_t>(max_record_bytes, 1, 1 << 30))),
-      uri_(std::move(uri)) {}
+      uri_(std::move(uri)),
+      encoding_(std::move(encoding)) {}
+
+int64_t DocumentReader::SourceSize(std::string_view text) const {
+  return encoding_.empty() ? static_cast<int64_t>(text.size()) : SourceBytes(text, encoding_);
+}
 
 Status DocumentReader::Fill() {
   const size_t before = pending_.size();
   pending_.resize(before + block_bytes_);
-  Result<size_t> n = source_->Read(pending_.data() + before, block_bytes_);
+  Result<size_t> n = [&] {
+    const StageTimer timer(Stage::kRead);
+    return source_->Read(pending_.data() + before, block_bytes_);
+  }();
   pending_.resize(before + n.value_or(0));
   if (!n) return Fail(std::move(n).error());
   ended_ = *n == 0;
@@ -98,7 +109,7 @@ bool DocumentReader::ScanBetween() {
       continue;
     }
     const bool opens = c == '{' || c == '[';
-    Begin(opens ? Mode::kDocument : Mode::kScalar);
+    Begin(opens ? Mode::kDocument : c == '"' ? Mode::kString : Mode::kScalar);
     if (opens) Push(c);
     if (c == ']' || c == '}') Break("a bracket closes what none opened");
     ++at_;
@@ -118,9 +129,18 @@ void DocumentReader::Begin(Mode mode) {
   cut_ = false;
 }
 
+// What was looked through once is not again, as long as positions grow: a line may be long.
+size_t DocumentReader::NewlineBefore(size_t position) {
+  if (position < looked_) return position == 0 ? std::string::npos : pending_.rfind('\n', position - 1);
+  const size_t found = std::string_view(pending_).substr(looked_, position - looked_).rfind('\n');
+  if (found != std::string_view::npos) newline_ = looked_ + found;
+  looked_ = position;
+  return newline_;
+}
+
 // Of the line that `position` stands in, up to there.
-DocumentReader::Indent DocumentReader::IndentAt(size_t position) const {
-  const size_t newline = position == 0 ? std::string::npos : pending_.rfind('\n', position - 1);
+DocumentReader::Indent DocumentReader::IndentAt(size_t position) {
+  const size_t newline = NewlineBefore(position);
   Indent indent = newline == std::string::npos ? before_block_ : Indent{};
   for (size_t at = newline == std::string::npos ? 0 : newline + 1; at < position && indent.goes_on; ++at) {
     indent.goes_on = pending_[at] == ' ' || pending_[at] == '\t';
@@ -207,6 +227,7 @@ bool DocumentReader::ScanString() {
   before_ = '"';
   ++at_;
   mode_ = Mode::kDocument;
+  if (depth_ == 0) EndRecord(at_);  // a string in the place of an object
   return true;
 }
 
@@ -267,6 +288,9 @@ void DocumentReader::EndRecord(size_t end) {
   LineBlock::Line line;
   line.number = LineOf(record_begin_);
   line.begin = static_cast<uint32_t>(record_begin_);
+  source_size_ += SourceSize(std::string_view(pending_).substr(sized_, record_begin_ - sized_));
+  sized_ = record_begin_;
+  line.source_begin = source_size_;
   line.cut = cut_ || length > max_record_bytes_;
   if (line.cut) length = KeptOfCutRecord(std::string_view(pending_).substr(record_begin_, length));
   line.length = static_cast<uint32_t>(length);
@@ -285,8 +309,10 @@ void DocumentReader::Shorten() {
   if (at_ - record_begin_ <= std::max(max_record_bytes_, kKeptOfCutRecord + 8)) return;
   const size_t keep = record_begin_ + kKeptOfCutRecord + 8;
   (void)LineOf(at_);
+  removed_ += SourceSize(std::string_view(pending_).substr(keep, at_ - keep));
   pending_.erase(keep, at_ - keep);
-  removed_ += static_cast<int64_t>(at_ - keep);
+  looked_ = 0;
+  newline_ = std::string::npos;
   broken_at_ = broken_at_ >= at_ ? broken_at_ - (at_ - keep) : keep;
   counted_ = at_ = keep;
   cut_ = true;
@@ -326,12 +352,16 @@ std::unique_ptr<LineBlock> DocumentReader::Cut() {
   row_ += static_cast<int64_t>(block->lines.size());
   block_line_ += LineOf(end);
   before_block_ = IndentAt(end);
+  looked_ = 0;  // of what is left
+  newline_ = std::string::npos;
+  source_size_ += SourceSize(std::string_view(pending_).substr(sized_, end - sized_));
+  sized_ = 0;
   std::string rest = pending_.substr(end);
   block->bytes = std::exchange(pending_, std::move(rest));
   block->bytes.resize(end);
   block->bytes.append(kJsonPadding, ' ');
   const int64_t removed_here = open ? 0 : std::exchange(removed_, 0);
-  offset_ += static_cast<int64_t>(end) + removed_here;
+  offset_ += std::exchange(source_size_, 0) + removed_here;
   at_ -= end;
   counted_ = counted_ > end ? counted_ - end : 0;
   if (counted_ == 0) line_ = block_line_;

@@ -29,7 +29,7 @@ Found ReadAll(const std::string& text, int64_t block_bytes, int64_t max_record_b
       found.texts.emplace_back((*block)->text(i));
       found.rules.push_back(line.wrong >= 0 ? (*block)->wrong[static_cast<size_t>(line.wrong)].rule : line.cut ? "length" : "");
       found.lines.push_back((*block)->first_line + line.number);
-      found.offsets.push_back((*block)->offset + line.begin);
+      found.offsets.push_back((*block)->offset_of(line));
     }
   }
 }

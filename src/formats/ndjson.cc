@@ -42,7 +42,7 @@ Status CheckFirstLine(const ReadRequest& request, const LineBlock* block) {
   if (block == nullptr || block->lines.empty()) return Ok();
   const std::string_view first = Trim(block->text(0));
   if (first != "[" && first != "{" && !first.starts_with("[{")) return Ok();
-  return Fail(DataError("not-ndjson", fmt::format("{} is one JSON {}, not one object per line", request.store->Uri(request.key),
+  return Fail(DataError("not-ndjson", fmt::format("{} is one JSON {}, not one object per line", NameOf(request),
                                                   first[0] == '[' ? "array" : "object over several lines"))
                   .Hint(first[0] == '[' ? "write format: json, which reads it; or turn it into lines: jq -c '.[]' old.json > new.ndjson"
                                         : "write format: json, which reads it; or turn it into lines: jq -c . old.json > new.ndjson"));

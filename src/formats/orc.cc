@@ -48,7 +48,7 @@ class OrcFile {
  public:
   static Result<std::unique_ptr<OrcFile>> Open(const ReadRequest& request) {
     auto file = std::unique_ptr<OrcFile>(new OrcFile(request));
-    SLUICE_TRY(file->object_, request.store->Head(request.key));
+    SLUICE_TRY(file->object_, ObjectOf(request));
     file->bytes_ = std::make_shared<WatchedFile>(OpenObjectFile(*request.store, file->object_));
     SLUICE_CHECK(file->Try([&]() -> arrow::Status {
       ARROW_ASSIGN_OR_RAISE(file->reader_, arrow::adapters::orc::ORCFileReader::Open(file->bytes_, arrow::default_memory_pool()));
@@ -70,7 +70,7 @@ class OrcFile {
     if (batch != nullptr) rows_ += batch->num_rows();
     if (batch == nullptr && rows_ != reader_->NumberOfRows())
       return Fail(Corrupt(fmt::format("it gives {} rows, its footer says {}", rows_, reader_->NumberOfRows())));
-    if (batch == nullptr) SLUICE_CHECK(CheckUnchanged(request_, object_));
+    if (batch == nullptr) SLUICE_CHECK(CheckUnchanged(*request_.store, object_));
     return batch;
   }
 
@@ -96,12 +96,12 @@ class OrcFile {
     if (status.ok()) return Ok();
     if (bytes_->error()) return Fail(*bytes_->error());
     if (status.IsNotImplemented())
-      return Fail(UnsupportedError("unsupported-orc", fmt::format("{}: {}", request_.store->Uri(request_.key), status.message())));
+      return Fail(UnsupportedError("unsupported-orc", fmt::format("{}: {}", NameOf(request_), status.message())));
     if (status.IsOutOfMemory()) return Fail(RetryableError("out-of-memory", status.message()));
     return Fail(Corrupt(status.message()));
   }
   Error Corrupt(const std::string& why) const {
-    return DataError("corrupt-file", fmt::format("{} is no readable ORC file: {}", request_.store->Uri(request_.key), why))
+    return DataError("corrupt-file", fmt::format("{} is no readable ORC file: {}", NameOf(request_), why))
         .Hint("ask for the file again");
   }
 

@@ -25,7 +25,7 @@ arrow::Status StatusOf(const std::exception& thrown) {
 
 Error FileError(const ReadRequest& request, const arrow::Status& status) {
   if (auto error = StoreErrorOf(status)) return *std::move(error);
-  const std::string uri = request.store->Uri(request.key);
+  const std::string uri = NameOf(request);
   if (status.IsNotImplemented()) return UnsupportedError("unsupported-parquet", fmt::format("{}: {}", uri, status.message()));
   if (status.IsOutOfMemory()) return RetryableError("out-of-memory", fmt::format("{}: {}", uri, status.message()));
   return DataError("corrupt-file", fmt::format("{} is no readable Parquet file: {}", uri, status.message())).Hint("ask for the file again");
@@ -65,7 +65,7 @@ arrow::Status Build(const std::shared_ptr<arrow::io::RandomAccessFile>& bytes, i
 
 Result<OpenFile> Open(const ReadRequest& request) {
   OpenFile file;
-  SLUICE_TRY(file.object, request.store->Head(request.key));
+  SLUICE_TRY(file.object, ObjectOf(request));
   try {
     const arrow::Status status = Build(OpenObjectFile(*request.store, file.object), request.block_bytes, &file);
     if (!status.ok()) return Fail(FileError(request, status));
@@ -92,7 +92,7 @@ class ParquetReader : public RecordReader {
       return Fail(FileError(request_, StatusOf(e)));
     }
     if (batch == nullptr) {
-      SLUICE_CHECK(CheckUnchanged(request_, file_.object));
+      SLUICE_CHECK(CheckUnchanged(*request_.store, file_.object));
       return std::unique_ptr<RawBlock>();
     }
     const int64_t first = row_;

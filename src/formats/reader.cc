@@ -9,4 +9,21 @@ contract::Schema ReadRequest::schema() const {
   return schema;
 }
 
+Result<store::ObjectMeta> ObjectOf(const ReadRequest& request) {
+  if (request.object != nullptr) return *request.object;
+  return request.store->Head(request.key);
+}
+
+Status CheckUnchanged(store::ObjectStore& store, const store::ObjectMeta& before) {
+  SLUICE_TRY(const store::ObjectMeta now, store.Head(before.key));
+  if (now.etag == before.etag && now.size == before.size) return Ok();
+  return Fail(RetryableError("file-changed-while-read", store.Uri(before.key) + " changed while it was being read")
+                  .Hint("let the writer finish: write under a temporary name (.tmp, .part) and rename"));
+}
+
+std::string NameOf(const ReadRequest& request) {
+  if (!request.shown.empty()) return request.shown;
+  return request.store->Uri(request.member ? request.key + "/" + request.member.path : request.key);
+}
+
 }  // namespace sluice::formats

@@ -95,6 +95,7 @@ struct ReadRequest {
   std::string encoding;  // of text formats, canonical (encoding.h); "" = UTF-8
   ArchiveMember member;  // of the object at `key`; `compression` is then the member's own
   FormatOptions options;
+  std::string shown;     // what messages call the file; "" = its URI
   std::string scratch_dir;                    // for what must be unpacked to be read at any place; "" = the system's
   const store::ObjectMeta* object = nullptr;  // as it was listed: no other is read (OpenBytes). Null: as it is now
   size_t max_columns = 100'000;               // New…Columns gives no more than one beyond it: whoever asks refuses the file
@@ -106,6 +107,12 @@ struct ReadRequest {
 // where it is not `object` any more. `content_hash` gets the hash of the object as it is stored (content_hash.h) once its end was read, and
 // nothing of a member; it must outlive the source.
 Result<std::unique_ptr<ByteSource>> OpenBytes(const ReadRequest& request);
+// The object of the request: as it was listed, else as it is now.
+Result<store::ObjectMeta> ObjectOf(const ReadRequest& request);
+// Error kRetryable "file-changed-while-read": it is another one now.
+Status CheckUnchanged(store::ObjectStore& store, const store::ObjectMeta& before);
+// What messages call the file.
+std::string NameOf(const ReadRequest& request);
 
 // Beside each Open… stands New…Columns(request) → Result<std::vector<contract::Field>>: columns of the file that request.schema()
 // does not have, matched as the reader would, in file order. Text formats without types give string.

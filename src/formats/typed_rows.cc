@@ -110,7 +110,7 @@ Status RefuseDuplicateFields(const ReadRequest& request, const std::vector<std::
   std::set<std::string> seen;
   for (const std::string& name : names)
     if (!seen.insert(name).second)
-      return Fail(DataError("duplicate-header", fmt::format("{} has several columns named \"{}\"", request.store->Uri(request.key), name)));
+      return Fail(DataError("duplicate-header", fmt::format("{} has several columns named \"{}\"", NameOf(request), name)));
   return Ok();
 }
 
@@ -159,20 +159,13 @@ Result<std::vector<contract::Field>> NewTypedColumns(const ReadRequest& request,
     auto type = contract::FromArrow(*InMicroseconds((*std::find_if(all.begin(), all.end(), same))->type()));
     if (!type) {
       Error error = std::move(type).error();
-      error.message = fmt::format("{}, column \"{}\": {}", request.store->Uri(request.key), name, error.message);
+      error.message = fmt::format("{}, column \"{}\": {}", NameOf(request), name, error.message);
       return Fail(
           std::move(error).Hint("on_new_column: freeze leaves new columns out; or name it in the contract with a type that it can become"));
     }
     fields.push_back({name, *std::move(type), true, {}});
   }
   return fields;
-}
-
-Status CheckUnchanged(const ReadRequest& request, const store::ObjectMeta& before) {
-  SLUICE_TRY(const store::ObjectMeta now, request.store->Head(request.key));
-  if (now.etag == before.etag && now.size == before.size) return Ok();
-  return Fail(RetryableError("file-changed-while-read", fmt::format("{} changed while it was being read", request.store->Uri(request.key)))
-                  .Hint("let the writer finish: write under a temporary name (.tmp, .part) and rename"));
 }
 
 }  // namespace sluice::formats

@@ -27,7 +27,5 @@ Result<std::unique_ptr<RawBlock>> TypedRows(std::shared_ptr<arrow::RecordBatch> 
 // The file's columns that the request lacks, with their types. Error kUser "unsupported-type", naming the column.
 Result<std::vector<contract::Field>> NewTypedColumns(const ReadRequest& request, const arrow::Schema& schema);
 
-// Error kRetryable "file-changed-while-read".
-Status CheckUnchanged(const ReadRequest& request, const store::ObjectMeta& before);
 
 }  // namespace sluice::formats

@@ -36,6 +36,8 @@ Status Copy(ByteSource& bytes, store::ObjectWriter& writer) {
 
 Unpacked::Unpacked(ReadRequest request, std::unique_ptr<store::ObjectStore> store, std::string folder)
     : request_(std::move(request)), store_(std::move(store)), folder_(std::move(folder)) {
+  request_.shown = NameOf(request_);
+  request_.object = nullptr;
   request_.store = store_.get();
   request_.compression = Compression::kNone;
   request_.member = {};

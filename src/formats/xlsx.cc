@@ -48,7 +48,7 @@ class TableFinder {
     const int last = std::max(range.last_column, first.cells.back().column);
     table.names.resize(static_cast<size_t>(last - table.first_column) + 1);
     if (table.header)
-      for (const XlsxCell& cell : first.cells) table.names[static_cast<size_t>(cell.column - table.first_column)] = Trim(cell.text);
+      for (const XlsxCell& cell : first.cells) table.names[static_cast<size_t>(cell.column - table.first_column)] = Trim(cell.value());
     else
       NumberColumns(&table);
     if (!table.header) table.ahead.push_back(std::move(first));
@@ -65,7 +65,7 @@ class TableFinder {
   Status CheckHeader(const XlsxRow& first, const XlsxRow* second) const {
     for (const XlsxCell& cell : first.cells)
       if (cell.kind != XlsxCell::Kind::kText)
-        return Fail(Unsure(first, fmt::format("{}{} is \"{}\", which is no name", ColumnLetters(cell.column), first.number, cell.text)));
+        return Fail(Unsure(first, fmt::format("{}{} is \"{}\", which is no name", ColumnLetters(cell.column), first.number, cell.value())));
     if (first.cells.size() == 1 && second != nullptr && second->cells.size() > 1)
       return Fail(Unsure(first, fmt::format("it has one cell, the next row {}", second->cells.size())));
     return Ok();
@@ -73,7 +73,7 @@ class TableFinder {
 
   Error Unsure(const XlsxRow& row, const std::string& why) const {
     return DataError("unsure-header", fmt::format("{}, sheet \"{}\": its first row ({}) may not be the header: {}",
-                                                  request_.store->Uri(request_.key), rows_.book().sheet, row.number, why))
+                                                  NameOf(request_), rows_.book().sheet, row.number, why))
         .Hint("pin where the table is in the source's `read`: range: \"A3:F\", or header: true (or false)");
   }
 
@@ -83,9 +83,8 @@ class TableFinder {
 
 class XlsxReader : public RecordReader {
  public:
-  XlsxReader(const ReadRequest& request, store::ObjectMeta object, std::unique_ptr<SheetRows> rows, Table table, FieldShape shape)
+  XlsxReader(const ReadRequest& request, std::unique_ptr<SheetRows> rows, Table table, FieldShape shape)
       : request_(request),
-        object_(std::move(object)),
         rows_(std::move(rows)),
         table_(std::move(table)),
         shape_(std::make_shared<const FieldShape>(std::move(shape))) {
@@ -101,7 +100,7 @@ class XlsxReader : public RecordReader {
     while (lines_.bytes() < static_cast<size_t>(request_.block_bytes)) {
       SLUICE_TRY(const bool more, rows_->Next(&row));
       if (!more) {
-        SLUICE_CHECK(CheckUnchanged(request_, object_));
+        SLUICE_CHECK(CheckUnchanged(*request_.store, rows_->book().object));
         break;
       }
       Add(row);
@@ -126,18 +125,21 @@ class XlsxReader : public RecordReader {
   void AddCell(const XlsxRow& row, const XlsxCell& cell, std::string* json, LineBlock::Wrong* wrong) {
     const auto at = static_cast<size_t>(cell.column - table_.first_column);
     const bool outside = cell.column < table_.first_column || at >= table_.names.size() || table_.names[at].empty();
-    const std::string place = fmt::format("{}{}", ColumnLetters(cell.column), row.number);
-    if (outside && wrong->rule.empty()) *wrong = {"fields", fmt::format("the cell {} has no column: no name stands over it", place)};
+    const auto place = [&] { return fmt::format("{}{}", ColumnLetters(cell.column), row.number); };
+    if (outside && wrong->rule.empty()) *wrong = {"fields", fmt::format("the cell {} has no column: no name stands over it", place())};
     const FieldShape* column = outside || columns_[at] < 0 ? nullptr : &shape_->children[static_cast<size_t>(columns_[at])];
     if (column == nullptr && !outside && shape_->new_fields == NewFields::kIgnore) return;
     const bool is_wrong = cell.kind == XlsxCell::Kind::kWrong;
     if (is_wrong && column != nullptr &&
-        std::find(column->null_tokens.begin(), column->null_tokens.end(), cell.text) != column->null_tokens.end())
+        std::find(column->null_tokens.begin(), column->null_tokens.end(), cell.value()) != column->null_tokens.end())
       return;
     if (is_wrong && wrong->rule.empty())
-      *wrong = {"type", fmt::format("the cell {} ({}) {}{}", place, table_.names[at], cell.why, cell.text.empty() ? "" : ": " + cell.text)};
+      *wrong = {"type", fmt::format("the cell {} ({}) {}{}", place(), table_.names[at], cell.why, cell.value().empty() ? "" : ": " + std::string(cell.value()))};
     if (json->size() > 1) *json += ',';
-    AppendJsonString(outside ? place : column != nullptr ? (table_.header ? table_.names[at] : column->name) : table_.names[at], json);
+    if (outside)
+      AppendJsonString(place(), json);
+    else
+      AppendJsonString(column != nullptr && !table_.header ? column->name : table_.names[at], json);
     *json += ':';
     AppendValue(cell, column, json);
   }
@@ -146,7 +148,7 @@ class XlsxReader : public RecordReader {
   static void AppendValue(const XlsxCell& cell, const FieldShape* column, std::string* json) {
     const TypeKind kind = column == nullptr ? TypeKind::kString : column->type.kind;
     const bool instant = kind == TypeKind::kTimestamp || kind == TypeKind::kTimestampNtz;
-    std::string text = cell.text;
+    std::string text(cell.value());
     switch (cell.kind) {
       case XlsxCell::Kind::kWrong:
         *json += text.empty() ? "#FORMULA" : text.starts_with('#') ? text : "#" + text;
@@ -169,7 +171,6 @@ class XlsxReader : public RecordReader {
   }
 
   ReadRequest request_;
-  store::ObjectMeta object_;
   std::unique_ptr<SheetRows> rows_;
   Table table_;
   std::shared_ptr<const FieldShape> shape_;
@@ -185,13 +186,12 @@ class NoRows : public RecordReader {
 }  // namespace
 
 Result<std::unique_ptr<RecordReader>> OpenXlsx(const ReadRequest& request) {
-  SLUICE_TRY(store::ObjectMeta object, request.store->Head(request.key));
   SLUICE_TRY(auto rows, SheetRows::Open(request));
   SLUICE_TRY(Table table, TableFinder(request, *rows).Find());
   if (table.names.empty()) return std::make_unique<NoRows>();
   SLUICE_TRY(const ColumnPlan plan, PlanColumns(request, table.names, table.header));
   SLUICE_TRY(FieldShape shape, ShapeOf(request));
-  return std::make_unique<XlsxReader>(request, std::move(object), std::move(rows), std::move(table), std::move(shape));
+  return std::make_unique<XlsxReader>(request, std::move(rows), std::move(table), std::move(shape));
 }
 
 Result<std::vector<contract::Field>> NewXlsxColumns(const ReadRequest& request) {

@@ -27,6 +27,21 @@ int NumberOf(const std::vector<XmlAttribute>& attributes, std::string_view name)
 
 bool IsTrue(std::string_view text) { return text == "1" || text == "true"; }
 
+// What a part may bring into memory: more than Excel itself takes.
+class Allowance {
+ public:
+  // One more thing, of so many bytes of text. False: it is too much, and not to be kept.
+  bool Take(size_t text_bytes = 0) {
+    bytes_ += text_bytes;
+    return ++count_ <= kMostThings && bytes_ <= kMostBytes;
+  }
+  bool exceeded() const { return count_ > kMostThings || bytes_ > kMostBytes; }
+
+ private:
+  static constexpr size_t kMostThings = 64 << 10, kMostBytes = 16 << 20;
+  size_t count_ = 0, bytes_ = 0;
+};
+
 struct Sheet {
   std::string name, relation;
   bool hidden = false;
@@ -38,13 +53,14 @@ class BookListener : public XmlListener {
   void Start(std::string_view name, const std::vector<XmlAttribute>& attributes) override {
     if (name == "workbookPr") since_1904 = IsTrue(ValueOf(attributes, "date1904"));
     if (name != "sheet") return;
-    const std::string_view state = ValueOf(attributes, "state");
-    sheets.push_back(
-        {std::string(ValueOf(attributes, "name")), std::string(ValueOf(attributes, "id")), state == "hidden" || state == "veryHidden"});
+    const std::string_view sheet = ValueOf(attributes, "name"), id = ValueOf(attributes, "id"), state = ValueOf(attributes, "state");
+    if (allowance.Take(sheet.size() + id.size()))
+      sheets.push_back({std::string(sheet), std::string(id), state == "hidden" || state == "veryHidden"});
   }
   void End(std::string_view) override {}
   void Text(std::string_view) override {}
 
+  Allowance allowance;
   std::vector<Sheet> sheets;
   bool since_1904 = false;
 };
@@ -53,21 +69,28 @@ class BookListener : public XmlListener {
 class RelationListener : public XmlListener {
  public:
   void Start(std::string_view name, const std::vector<XmlAttribute>& attributes) override {
-    if (name == "Relationship") targets[std::string(ValueOf(attributes, "Id"))] = ValueOf(attributes, "Target");
+    if (name != "Relationship") return;
+    const std::string_view id = ValueOf(attributes, "Id"), type = ValueOf(attributes, "Type"), target = ValueOf(attributes, "Target");
+    if (!allowance.Take(id.size() + target.size())) return;
+    targets[std::string(id)] = target;
+    if (type.ends_with("/styles")) styles = target;
+    if (type.ends_with("/sharedStrings")) texts = target;
   }
   void End(std::string_view) override {}
   void Text(std::string_view) override {}
 
-  std::map<std::string, std::string> targets;
+  Allowance allowance;
+  std::map<std::string, std::string> targets;  // by Id
+  std::string styles, texts;                   // targets; "": none
 };
 
 // xl/styles.xml: the formats of the book, and which of them a cell's style has.
 class StyleListener : public XmlListener {
  public:
   void Start(std::string_view name, const std::vector<XmlAttribute>& attributes) override {
-    if (name == "numFmt") codes_[NumberOf(attributes, "numFmtId")] = StyleOfCode(ValueOf(attributes, "formatCode"));
+    if (name == "numFmt" && allowance.Take()) codes_[NumberOf(attributes, "numFmtId")] = StyleOfCode(ValueOf(attributes, "formatCode"));
     if (name == "cellXfs") in_cells_ = true;
-    if (name != "xf" || !in_cells_) return;
+    if (name != "xf" || !in_cells_ || !allowance.Take()) return;
     const int id = NumberOf(attributes, "numFmtId");
     const auto own = codes_.find(id);
     styles.push_back(own != codes_.end() ? own->second : StyleOfBuiltIn(id));
@@ -75,6 +98,7 @@ class StyleListener : public XmlListener {
   void End(std::string_view name) override { in_cells_ = in_cells_ && name != "cellXfs"; }
   void Text(std::string_view) override {}
 
+  Allowance allowance;
   std::vector<NumberStyle> styles;
 
  private:
@@ -112,22 +136,25 @@ class TextListener : public XmlListener {
 
 class BookOpener {
  public:
-  explicit BookOpener(const ReadRequest& request) : request_(request), uri_(request.store->Uri(request.key)) {}
+  explicit BookOpener(const ReadRequest& request) : request_(request), uri_(NameOf(request)) {}
 
   Result<std::shared_ptr<const Workbook>> Open() {
-    auto listing = ListArchive(*request_.store, request_.key, "");
+    SLUICE_TRY(object_, ObjectOf(request_));
+    auto listing = ListArchive(*request_.store, object_, "");
     if (!listing) return Fail(WhyNoArchive(std::move(listing).error()));
     for (ArchiveMember& member : listing->members) parts_[ToLower(member.path)] = std::move(member);
     auto book = std::make_shared<Workbook>();
+    book->object = object_;
     SLUICE_TRY(const ArchiveMember main, Main());
     const size_t slash = main.path.rfind('/');
     folder_ = slash == std::string::npos ? "" : main.path.substr(0, slash + 1);
     BookListener listener;
-    SLUICE_CHECK(ParsePart(request_, main, listener));
+    SLUICE_CHECK(ParseAllowed(main, "sheets", &listener));
     book->since_1904 = listener.since_1904;
     SLUICE_TRY(const Sheet sheet, Choose(listener.sheets));
+    SLUICE_CHECK(ReadRelations(main));
     book->sheet = sheet.name;
-    SLUICE_TRY(book->sheet_part, PartOf(sheet, main));
+    SLUICE_TRY(book->sheet_part, PartOf(sheet));
     SLUICE_CHECK(ReadShared(book.get()));
     return std::shared_ptr<const Workbook>(std::move(book));
   }
@@ -174,44 +201,69 @@ class BookOpener {
                     .Hint(fmt::format("pin one in the source's `read`: sheet: {}", shown.front())));
   }
 
-  Result<ArchiveMember> PartOf(const Sheet& sheet, const ArchiveMember& main) const {
+  template <typename Listener>
+  Status ParseAllowed(const ArchiveMember& part, const char* things, Listener* listener) const {
+    SLUICE_CHECK(ParsePart(*request_.store, object_, part, *listener));
+    if (!listener->allowance.exceeded()) return Ok();
+    return Fail(
+        DataError("corrupt-file", fmt::format("{} is no readable workbook: {} has more {} than Excel takes", uri_, part.path, things))
+            .Hint("ask for the file again"));
+  }
+
+  Status ReadRelations(const ArchiveMember& main) {
     const std::string name = main.path.substr(folder_.size());
-    const ArchiveMember* relations = Find(folder_ + "_rels/" + name + ".rels");
-    if (relations == nullptr) return Fail(NoPart(name + ".rels"));
-    RelationListener listener;
-    SLUICE_CHECK(ParsePart(request_, *relations, listener));
-    const std::string target = listener.targets[sheet.relation];
-    const ArchiveMember* part = Find(target.starts_with('/') ? target.substr(1) : folder_ + target);
-    if (target.empty() || part == nullptr) return Fail(NoPart(fmt::format("part for the sheet \"{}\"", sheet.name)));
+    const ArchiveMember* part = Find(folder_ + "_rels/" + name + ".rels");
+    if (part == nullptr) return Fail(NoPart(name + ".rels"));
+    return ParseAllowed(*part, "relations", &relations_);
+  }
+
+  // Null: there is none.
+  const ArchiveMember* FindTarget(const std::string& target) const {
+    return target.empty() ? nullptr : Find(target.starts_with('/') ? target.substr(1) : folder_ + target);
+  }
+  const ArchiveMember* FindTarget(const std::string& target, const std::string& usual_name) const {
+    const ArchiveMember* part = FindTarget(target);
+    return part != nullptr ? part : Find(folder_ + usual_name);
+  }
+
+  Result<ArchiveMember> PartOf(const Sheet& sheet) const {
+    const auto target = relations_.targets.find(sheet.relation);
+    const ArchiveMember* part = target == relations_.targets.end() ? nullptr : FindTarget(target->second);
+    if (part == nullptr) return Fail(NoPart(fmt::format("part for the sheet \"{}\"", sheet.name)));
     return *part;
   }
 
+  // Without its styles a date would be a number; a text that is missing is told by each cell that names it.
   Status ReadShared(Workbook* book) const {
-    if (const ArchiveMember* styles = Find(folder_ + "styles.xml")) {
+    if (const ArchiveMember* styles = FindTarget(relations_.styles, "styles.xml")) {
       StyleListener listener;
-      SLUICE_CHECK(ParsePart(request_, *styles, listener));
+      SLUICE_CHECK(ParseAllowed(*styles, "formats", &listener));
       book->styles = std::move(listener.styles);
+    } else if (!relations_.styles.empty()) {
+      return Fail(NoPart(relations_.styles));
     }
-    const ArchiveMember* texts = Find(folder_ + "sharedStrings.xml");
+    const ArchiveMember* texts = FindTarget(relations_.texts, "sharedStrings.xml");
     if (texts == nullptr) return Ok();
     const auto most = static_cast<size_t>(4 * request_.max_record_bytes);
     TextListener listener(&book->texts, most);
-    SLUICE_CHECK(ParsePart(request_, *texts, listener));
+    SLUICE_CHECK(ParsePart(*request_.store, object_, *texts, listener));
     if (!listener.too_many()) return Ok();
     return Fail(DataError("xlsx-too-large", fmt::format("the texts of {} take more than {}", uri_, FormatBytes(static_cast<int64_t>(most))))
                     .Hint("give it more memory (--memory), or have it delivered as CSV"));
   }
 
   const ReadRequest& request_;
+  store::ObjectMeta object_;
   std::string uri_, folder_;
   std::map<std::string, ArchiveMember> parts_;  // by path in lower-case letters
+  RelationListener relations_;
 };
 
 }  // namespace
 
-Status ParsePart(const ReadRequest& request, const ArchiveMember& part, XmlListener& listener) {
-  SLUICE_TRY(auto bytes, OpenMember(*request.store, request.key, part));
-  XmlFeed feed(std::move(bytes), listener, request.store->Uri(request.key) + "/" + part.path);
+Status ParsePart(store::ObjectStore& store, const store::ObjectMeta& object, const ArchiveMember& part, XmlListener& listener) {
+  SLUICE_TRY(auto bytes, OpenMember(store, object, part));
+  XmlFeed feed(std::move(bytes), listener, store.Uri(object.key) + "/" + part.path);
   while (true) {
     SLUICE_TRY(const bool more, feed.Step());
     if (!more) return Ok();

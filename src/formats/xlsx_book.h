@@ -28,6 +28,7 @@ class SharedTexts {
 };
 
 struct Workbook {
+  store::ObjectMeta object;  // that all its parts are read from
   std::string sheet;  // its name
   ArchiveMember sheet_part;
   std::vector<NumberStyle> styles;  // by a cell's s
@@ -40,6 +41,6 @@ Result<std::shared_ptr<const Workbook>> OpenWorkbook(const ReadRequest& request)
 
 // A part's XML, parsed to its end.
 class XmlListener;
-Status ParsePart(const ReadRequest& request, const ArchiveMember& part, XmlListener& listener);
+Status ParsePart(store::ObjectStore& store, const store::ObjectMeta& object, const ArchiveMember& part, XmlListener& listener);
 
 }  // namespace sluice::formats

@@ -14,6 +14,7 @@ namespace {
 
 constexpr double kLastSerial = 2958466;  // 10000-01-01
 constexpr int64_t kMillisPerDay = 86400000;
+constexpr size_t kMostZeros = 255;  // of a format; Excel takes no longer one
 
 bool IsPlainInteger(std::string_view raw) {
   if (raw.starts_with('-')) raw.remove_prefix(1);
@@ -47,7 +48,7 @@ std::optional<std::string> TextOfSerial(double serial, CellStyle style, bool sin
   if (style == CellStyle::kDuration) return ClockText(millis);
   int64_t day = millis / kMillisPerDay;
   const int64_t clock = millis % kMillisPerDay;
-  if (style == CellStyle::kTime && day == 0) return ClockText(clock);
+  if (style == CellStyle::kTime && serial < 1) return ClockText(clock);  // what rounds up to midnight is shown as 00:00:00
   if (!since_1904 && (day == 0 || day == 60)) return std::nullopt;
   constexpr int32_t kDay1900 = -25569, kDay1904 = -24107;  // days from 1970-01-01 to serial 0
   const auto date = static_cast<int32_t>(day + (since_1904 ? kDay1904 : day < 60 ? kDay1900 + 1 : kDay1900));
@@ -87,7 +88,7 @@ NumberStyle StyleOfCode(std::string_view code) {
   date |= month_or_minute && !time;
   if (date && time) return {CellStyle::kDateTime, 0};
   if (date || time) return {date ? CellStyle::kDate : CellStyle::kTime, 0};
-  if (bare.size() > 1 && bare.find_first_not_of('0') == std::string::npos && bare == code)
+  if (bare.size() > 1 && bare.size() <= kMostZeros && bare.find_first_not_of('0') == std::string::npos && bare == code)
     return {CellStyle::kZeros, static_cast<int>(bare.size())};
   return {};
 }

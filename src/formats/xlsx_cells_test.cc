@@ -40,6 +40,10 @@ TEST(XlsxCells, SerialsAreDatesOfTheirCalendar) {
   EXPECT_EQ(Text("45322.5", CellStyle::kDate), "2024-01-31T12:00:00");
   EXPECT_EQ(Text("0.4375", CellStyle::kTime), "10:30:00");
   EXPECT_EQ(Text("0.00001158", CellStyle::kTime), "00:00:01.001");
+  EXPECT_EQ(Text("0.9999999999", CellStyle::kTime), "00:00:00");  // as Excel shows it, and no day of 1900
+  EXPECT_EQ(Text("0.9999999999", CellStyle::kTime, true), "00:00:00");
+  EXPECT_EQ(Text("0.99999999", CellStyle::kTime), "23:59:59.999");
+  EXPECT_EQ(Text("0.9999999999", CellStyle::kDateTime), "1900-01-01T00:00:00");
   EXPECT_EQ(Text("1.5", CellStyle::kDuration), "36:00:00");
 }
 
@@ -58,6 +62,8 @@ TEST(XlsxCells, FormatsTellDatesFromNumbers) {
   EXPECT_EQ(kind("[h]:mm"), CellStyle::kDuration);
   EXPECT_EQ(kind("00000"), CellStyle::kZeros);
   EXPECT_EQ(kind("0"), CellStyle::kNumber);
+  EXPECT_EQ(kind(std::string(255, '0')), CellStyle::kZeros);
+  EXPECT_EQ(kind(std::string(256, '0')), CellStyle::kNumber);
   EXPECT_EQ(StyleOfBuiltIn(14).kind, CellStyle::kDate);
   EXPECT_EQ(StyleOfBuiltIn(22).kind, CellStyle::kDateTime);
   EXPECT_EQ(StyleOfBuiltIn(46).kind, CellStyle::kDuration);

@@ -4,14 +4,23 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <utility>
+
+#include "core/text.h"
 
 namespace sluice::formats {
 namespace {
 
-int64_t IntegerOf(std::string_view text) {
+constexpr int64_t kMostRows = 1 << 20;  // of a sheet
+constexpr int kMostColumns = 16384;
+
+// nullopt: it is none.
+std::optional<int64_t> IntegerOf(std::string_view text) {
+  text = Trim(text);
   int64_t number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
 }
 
@@ -24,7 +33,7 @@ void SheetListener::Start(std::string_view name, const std::vector<XmlAttribute>
     column_ = -1;
     ++row_number_;
     for (const XmlAttribute& attribute : attributes)
-      if (attribute.name == "r") row_number_ = IntegerOf(attribute.value);
+      if (attribute.name == "r") row_number_ = std::max(row_number_, std::min(IntegerOf(attribute.value).value_or(0), kMostRows));
     row_.number = row_number_;
   } else if (name == "c") {
     StartCell(attributes);
@@ -48,7 +57,7 @@ void SheetListener::StartCell(const std::vector<XmlAttribute>& attributes) {
   ++column_;
   for (const XmlAttribute& attribute : attributes) {
     if (attribute.name == "t") type_ = attribute.value;
-    if (attribute.name == "s") style_ = static_cast<size_t>(IntegerOf(attribute.value));
+    if (attribute.name == "s") style_ = static_cast<size_t>(std::max<int64_t>(0, IntegerOf(attribute.value).value_or(0)));
     if (attribute.name != "r") continue;
     if (const auto reference = ParseReference(attribute.value)) column_ = reference->column;
   }
@@ -56,8 +65,7 @@ void SheetListener::StartCell(const std::vector<XmlAttribute>& attributes) {
 
 void SheetListener::Text(std::string_view text) {
   if ((!in_value_ && !in_text_) || row_.too_long) return;
-  row_bytes_ += text.size();
-  row_.too_long = row_bytes_ > max_;
+  row_.too_long = row_bytes_ + value_.size() + text.size() > max_;
   if (!row_.too_long) value_ += text;
 }
 
@@ -68,12 +76,16 @@ void SheetListener::End(std::string_view name) {
   if (name == "c") EndCell();
   if (name != "row" || (row_.cells.empty() && !row_.too_long)) return;
   const bool below = range_.last_row > 0 && row_number_ > range_.last_row;
+  // As Excel writes them they are in order.
+  const auto by_column = [](const XlsxCell& a, const XlsxCell& b) { return a.column < b.column; };
+  if (!std::is_sorted(row_.cells.begin(), row_.cells.end(), by_column)) std::stable_sort(row_.cells.begin(), row_.cells.end(), by_column);
   if (row_number_ >= range_.first_row && !below) rows.push_back(std::move(row_));
   row_ = {};
 }
 
 void SheetListener::EndCell() {
-  if (column_ < range_.first_column || (range_.last_column >= 0 && column_ > range_.last_column)) return;
+  if (column_ >= kMostColumns) row_.too_long = true;
+  if (column_ >= kMostColumns || column_ < range_.first_column || (range_.last_column >= 0 && column_ > range_.last_column)) return;
   XlsxCell cell;
   cell.column = column_;
   cell.text = std::move(value_);
@@ -82,15 +94,18 @@ void SheetListener::EndCell() {
     return;
   }
   if (type_ == "s") {
-    const auto index = static_cast<size_t>(IntegerOf(cell.text));
-    if (index >= book_->texts.size())
+    const auto index = IntegerOf(cell.text);
+    if (!index || *index < 0 || *index >= static_cast<int64_t>(book_->texts.size()))
       return AddCell({column_, XlsxCell::Kind::kWrong, cell.text, "names a text that the workbook does not have"});
-    cell.text = book_->texts[index];
+    cell.text.clear();
+    cell.shared = book_->texts[static_cast<size_t>(*index)];
   } else if (type_ == "inlineStr" || type_ == "str") {
     cell.text = WithoutEscapes(cell.text);
   } else if (type_ == "b") {
     cell.kind = XlsxCell::Kind::kBoolean;
-    cell.text = cell.text == "1" || cell.text == "true" ? "true" : "false";
+    const bool yes = cell.text == "1" || cell.text == "true";
+    if (!yes && cell.text != "0" && cell.text != "false") return AddCell({column_, XlsxCell::Kind::kWrong, cell.text, "holds no boolean"});
+    cell.text = yes ? "true" : "false";
   } else if (type_ == "e") {
     cell.kind = XlsxCell::Kind::kWrong;
     cell.why = "holds an error of Excel";
@@ -100,7 +115,7 @@ void SheetListener::EndCell() {
     if (cell.text.empty()) return;
     cell = NumberCell(std::move(cell));
   }
-  if (cell.kind != XlsxCell::Kind::kText || !cell.text.empty()) AddCell(std::move(cell));
+  if (cell.kind != XlsxCell::Kind::kText || !cell.value().empty()) AddCell(std::move(cell));
 }
 
 XlsxCell SheetListener::NumberCell(XlsxCell cell) const {
@@ -119,7 +134,7 @@ XlsxCell SheetListener::NumberCell(XlsxCell cell) const {
 
 void SheetListener::AddCell(XlsxCell cell) {
   constexpr size_t kCellBytes = 64;
-  row_bytes_ += cell.text.size() + kCellBytes;
+  row_bytes_ += cell.value().size() + kCellBytes;
   row_.too_long |= row_bytes_ > max_;
   if (!row_.too_long) row_.cells.push_back(std::move(cell));
 }
@@ -133,7 +148,7 @@ Result<std::unique_ptr<SheetRows>> SheetRows::Open(const ReadRequest& request) {
     range = *parsed;
   }
   SLUICE_TRY(auto book, OpenWorkbook(request));
-  SLUICE_TRY(auto bytes, OpenMember(*request.store, request.key, book->sheet_part));
+  SLUICE_TRY(auto bytes, OpenMember(*request.store, book->object, book->sheet_part));
   return std::make_unique<SheetRows>(std::move(book), range, request, std::move(bytes));
 }
 
@@ -141,7 +156,7 @@ SheetRows::SheetRows(std::shared_ptr<const Workbook> book, CellRange range, cons
     : book_(std::move(book)),
       range_(range),
       listener_(book_, range, static_cast<size_t>(request.max_record_bytes)),
-      feed_(std::move(bytes), listener_, request.store->Uri(request.key) + "/" + book_->sheet_part.path) {}
+      feed_(std::move(bytes), listener_, NameOf(request) + "/" + book_->sheet_part.path) {}
 
 Result<bool> SheetRows::Next(XlsxRow* row) {
   while (listener_.rows.empty()) {

@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "formats/xlsx_book.h"
@@ -17,6 +18,8 @@ struct XlsxCell {
   Kind kind = Kind::kText;
   std::string text;  // kWrong: what stands there
   std::string why;   // kWrong
+  std::string_view shared;  // the text, if it is one of the workbook's: a long one may stand in many cells
+  std::string_view value() const { return shared.empty() ? std::string_view(text) : shared; }
 };
 
 struct XlsxRow {
@@ -48,7 +51,7 @@ class SheetListener : public XmlListener {
   size_t row_bytes_ = 0;
   int64_t row_number_ = 0;
   int column_ = -1;
-  std::string type_, value_, inline_text_, formula_;
+  std::string type_, value_;
   size_t style_ = 0;
   bool in_value_ = false, in_text_ = false, spoken_ = false, has_value_ = false, has_formula_ = false;
 };

@@ -112,7 +112,7 @@ class XmlRecords {
  public:
   static Result<std::unique_ptr<XmlRecords>> Open(const ReadRequest& request, std::shared_ptr<const FieldShape> shape) {
     if (request.options.record.empty())
-      return Fail(UserError("missing-key", fmt::format("which element of {} is a record?", request.store->Uri(request.key)))
+      return Fail(UserError("missing-key", fmt::format("which element of {} is a record?", NameOf(request)))
                       .Hint("say it in `read`: record: order"));
     SLUICE_TRY(auto bytes, OpenBytes(request));
     return std::make_unique<XmlRecords>(request, std::move(shape), std::move(bytes));
@@ -122,7 +122,7 @@ class XmlRecords {
       : request_(request),
         shape_(std::move(shape)),
         gatherer_(request_, shape_.get(), &lines_),
-        feed_(std::move(bytes), gatherer_, request.store->Uri(request.key)) {
+        feed_(std::move(bytes), gatherer_, NameOf(request)) {
     gatherer_.Watch(feed_);
   }
 
@@ -139,7 +139,7 @@ class XmlRecords {
 
  private:
   Error NoRecords() const {
-    return DataError("no-such-record", fmt::format("{} has no element {}; it has {}", request_.store->Uri(request_.key),
+    return DataError("no-such-record", fmt::format("{} has no element {}; it has {}", NameOf(request_),
                                                    request_.options.record, Join(gatherer_.others(), ", ")))
         .Hint("say in `read` which element is a record: record: NAME");
   }
@@ -212,7 +212,7 @@ class PathCounter : public XmlListener {
 Result<std::string> DetectRecordElement(const ReadRequest& request) {
   SLUICE_TRY(auto bytes, OpenBytes(request));
   PathCounter counter;
-  XmlFeed feed(std::move(bytes), counter, request.store->Uri(request.key));
+  XmlFeed feed(std::move(bytes), counter, NameOf(request));
   while (feed.offset() < kLookBytes) {
     SLUICE_TRY(const bool more, feed.Step());
     if (!more) break;

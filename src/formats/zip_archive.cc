@@ -134,8 +134,8 @@ Result<Compression> PackedBy(const ZipFile& zip, const Entry& entry) {
 
 }  // namespace
 
-Result<ArchiveListing> ListArchive(store::ObjectStore& store, const std::string& key, const std::string& glob) {
-  SLUICE_TRY(const auto zip, ZipFile::Open(store, key));
+Result<ArchiveListing> ListArchive(store::ObjectStore& store, const store::ObjectMeta& archive, const std::string& glob) {
+  SLUICE_TRY(const auto zip, ZipFile::Open(store, archive));
   ArchiveListing listing;
   if (zip->empty()) return listing;
   unz_global_info64 info = {};
@@ -158,8 +158,8 @@ Result<ArchiveListing> ListArchive(store::ObjectStore& store, const std::string&
   return listing;
 }
 
-Result<std::unique_ptr<ByteSource>> OpenMember(store::ObjectStore& store, const std::string& key, const ArchiveMember& member) {
-  SLUICE_TRY(auto opened, ZipFile::Open(store, key));
+Result<std::unique_ptr<ByteSource>> OpenMember(store::ObjectStore& store, const store::ObjectMeta& archive, const ArchiveMember& member) {
+  SLUICE_TRY(auto opened, ZipFile::Open(store, archive));
   std::shared_ptr<ZipFile> zip = std::move(opened);
   if (zip->empty()) return Fail(zip->ErrorOf(fmt::format("{} is not in its directory", member.path)));
   const unz64_file_pos place = {member.directory_offset, member.number};

@@ -16,10 +16,10 @@ struct ArchiveListing {
 
 // `glob` is matched against the members' paths; "" = all. Errors, all kData: "truncated-archive" (no directory at its end),
 // "corrupt-archive" (also two members of one name); store errors.
-Result<ArchiveListing> ListArchive(store::ObjectStore& store, const std::string& key, const std::string& glob);
+Result<ArchiveListing> ListArchive(store::ObjectStore& store, const store::ObjectMeta& archive, const std::string& glob);
 
 // The member's bytes, unpacked: deflate, none, bzip2, zstd and xz. Its length and checksum are looked at. Errors: those above; kData
 // "encrypted-archive"; kUnsupported "unsupported-compression", naming the method; kRetryable "file-changed-while-read".
-Result<std::unique_ptr<ByteSource>> OpenMember(store::ObjectStore& store, const std::string& key, const ArchiveMember& member);
+Result<std::unique_ptr<ByteSource>> OpenMember(store::ObjectStore& store, const store::ObjectMeta& archive, const ArchiveMember& member);
 
 }  // namespace sluice::formats

@@ -79,16 +79,8 @@ bool ObjectWindow::Load(int64_t offset) {
   return true;
 }
 
-Status ObjectWindow::CheckUnchanged() {
-  SLUICE_TRY(const store::ObjectMeta now, store_.Head(meta_.key));
-  if (now.etag == meta_.etag && now.size == meta_.size) return Ok();
-  return Fail(RetryableError("file-changed-while-read", fmt::format("{} changed while it was being read", store_.Uri(meta_.key)))
-                  .Hint("let the writer finish: write under a temporary name (.tmp, .part) and rename"));
-}
-
-Result<std::unique_ptr<ZipFile>> ZipFile::Open(store::ObjectStore& store, const std::string& key) {
-  SLUICE_TRY(store::ObjectMeta meta, store.Head(key));
-  std::unique_ptr<ZipFile> zip(new ZipFile(store, std::move(meta), store.Uri(key)));
+Result<std::unique_ptr<ZipFile>> ZipFile::Open(store::ObjectStore& store, const store::ObjectMeta& object) {
+  std::unique_ptr<ZipFile> zip(new ZipFile(store, object, store.Uri(object.key)));
   SLUICE_CHECK(zip->FindEnd());
   if (zip->empty_) return zip;
   zlib_filefunc64_def functions = {OpenWindow, ReadWindow, WriteNothing, TellWindow, SeekWindow, CloseWindow, ErrorOfWindow, &zip->window_};

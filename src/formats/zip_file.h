@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/result.h"
+#include "formats/reader.h"
 #include "store/object_store.h"
 
 namespace sluice::formats {
@@ -23,7 +24,7 @@ class ObjectWindow {
   int64_t size() const { return meta_.size; }
   const std::optional<Error>& error() const { return error_; }
   // Error "file-changed-while-read" where the object is another one by now.
-  Status CheckUnchanged();
+  Status CheckUnchanged() const { return formats::CheckUnchanged(store_, meta_); }
 
  private:
   bool Load(int64_t offset);
@@ -39,7 +40,7 @@ class ObjectWindow {
 // An open archive. Not thread-safe; neither copied nor moved.
 class ZipFile {
  public:
-  static Result<std::unique_ptr<ZipFile>> Open(store::ObjectStore& store, const std::string& key);
+  static Result<std::unique_ptr<ZipFile>> Open(store::ObjectStore& store, const store::ObjectMeta& object);
   ~ZipFile();
   ZipFile(const ZipFile&) = delete;
   ZipFile& operator=(const ZipFile&) = delete;

@@ -26,7 +26,7 @@ struct Attempt {
 // For the texts that no one looks at but rules and writers.
 std::vector<std::shared_ptr<contract::TextDictionary>> Dictionaries(const IngestRequest& request, const contract::Contract& contract,
                                                                     const PipelineInput& input) {
-  constexpr int kMost = 64;  // columns; each takes some 100 KiB
+  constexpr int kMost = 64;  // columns; each may take 336 KiB, touched as it fills
   if (!contract.unique.empty() || !request.source->deduplicate.key.empty() || HasSql(contract)) return {};
   std::vector<std::shared_ptr<contract::TextDictionary>> dictionaries(input.rows.fields.size());
   int made = 0;

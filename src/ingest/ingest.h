@@ -17,21 +17,13 @@
 #include "formats/csv.h"
 #include "formats/reader.h"
 #include "project/project.h"
+#include "sources/source.h"
 #include "store/object_store.h"
 #include "tables/scan.h"
 
 namespace sluice::ingest {
 
-// One file of the batch, with all that was detected about it.
-struct InputFile {
-  store::ObjectMeta object;  // key in IngestRequest::input
-  std::string name;          // what _file and messages say; "" = the key
-  formats::Compression compression = formats::Compression::kNone;
-  formats::CsvDialect csv;        // read.format == kCsv only
-  bool same_header = false;       // as a file before it has it
-  std::string encoding;           // of text; "" = UTF-8
-  formats::ArchiveMember member;  // of the object; without one, the object is the file
-};
+using sources::InputFile;  // object: key in IngestRequest::input
 
 // A table as it stood when the batch was planned.
 struct Target {

@@ -105,7 +105,10 @@ class Turnstile {
   template <typename Body>
   Status Pass(uint64_t number, const Failure& failure, Body body) {
     std::unique_lock lock(mutex_);
-    while (next_ != number && !failure.stopped()) moved_.wait_for(lock, std::chrono::milliseconds(50));
+    {
+      const StageTimer timer(Stage::kWait);
+      while (next_ != number && !failure.stopped()) moved_.wait_for(lock, std::chrono::milliseconds(50));
+    }
     if (next_ != number) return Ok();  // another thread failed
     Status status = body();
     ++next_;
@@ -176,6 +179,7 @@ class Pipeline {
       Work(0);
     }
     SLUICE_CHECK(failure_.Take());
+    const ProfileThread thread(environment_.profile);
     if (latest_) SLUICE_CHECK(ReleaseHeld());
     PipelineOutput output;
     SLUICE_CHECK(FinishFiles(&output));
@@ -185,7 +189,6 @@ class Pipeline {
 
  private:
   Status FinishFiles(PipelineOutput* output) {
-    const ProfileThread thread(environment_.profile);
     const StageTimer timer(Stage::kScatter);
     SLUICE_TRY(output->bronze, bronze_.Finish());
     SLUICE_TRY(output->quarantine, quarantine_.Finish());

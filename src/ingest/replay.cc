@@ -172,6 +172,7 @@ class Replayer {
     tally_.emplace(contract_, files);
     TableSink::Options options{environment_.lake, request_.bronze.root, {}, environment_.random, 1};
     options.writer.schema = layout_.table;
+    options.writer.max_partitions = environment_.budget.max_partitions();
     options.writer.partition_columns = layout_.partition_columns;
     options.writer.rules = layout_.rules;
     options.writer.file_prefix = request_.batch.file_prefix();

@@ -138,7 +138,7 @@ class Planner {
     SLUICE_TRY(state::FileLedger ledger, state::LoadLedger(session_.lake(), node.table, state));
     const bool nothing_before = ledger.files.empty();
     const bool reload = full_refresh_ && reload_sources_;
-    SLUICE_TRY(const sources::Offer offer, input->Look(reload ? sources::Ledger() : SeenBy(std::move(ledger)), session_.clock().Now()));
+    SLUICE_TRY(const sources::Offer offer, LookFor(*node.source, *input, SeenBy(std::move(ledger)), reload, session_.clock().Now()));
     for (const auto& file : offer.files) {
       planned.files.push_back(
           {file.name.empty() ? file.object.key : file.name, file.object.size, file.object.etag, DialectText(*node.source, file)});
@@ -146,7 +146,8 @@ class Planner {
     }
     planned.notes = NotesOf(offer);
     planned.noteworthy = offer.waiting > 0 || !offer.known.empty();
-    planned.action = offer.files.empty() && !state.pending ? PlanAction::kSkip : PlanAction::kRun;
+    const bool idle = offer.files.empty() && !state.pending && !(node.source->load == project::Load::kAppend && HasNewNames(offer));
+    planned.action = idle ? PlanAction::kSkip : PlanAction::kRun;
     planned.why = offer.files.empty() ? WhyNothing(offer, node.source->read.files, nothing_before)
                                       : Counted(static_cast<int64_t>(offer.files.size()), reload ? "file" : "new file");
     if (reload && !offer.files.empty() && state.last_done > 0) planned.why += ", the table is made anew from them";

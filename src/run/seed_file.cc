@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/text.h"
+#include "formats/bytes.h"
 #include "sources/files/dialect.h"
 #include "store/object_store.h"
 
@@ -20,22 +21,13 @@ Error BadSeed(const project::Seed& seed, int64_t line, const std::string& why, c
 
 // A seed has a header, and nobody says how it is written: what is not sure is a comma, and one column is nothing odd.
 Result<formats::CsvDialect> DialectOf(const formats::ReadRequest& request) {
-  SLUICE_TRY(const auto bytes, formats::OpenBytes(*request.store, request.key, request.compression));
-  std::string sample(kSample, '\0');
-  size_t size = 0;
-  while (size < sample.size()) {
-    SLUICE_TRY(const size_t read, bytes->Read(sample.data() + size, sample.size() - size));
-    if (read == 0) break;
-    size += read;
-  }
-  const bool whole = size < sample.size();
-  sample.resize(size);
-  SLUICE_TRY(const std::string encoding, sources::DetectEncoding({sample, whole, "", request.key, nullptr}));
+  SLUICE_TRY(const formats::Sample sample, formats::ReadSample(request, kSample));
+  SLUICE_TRY(const std::string encoding, sources::DetectEncoding({sample.bytes, sample.whole, "", request.key, nullptr}));
   if (!encoding.empty())
     return Fail(UserError("bad-seed", fmt::format("{} is {}; a seed is UTF-8", request.key, encoding)).Hint("save it as UTF-8"));
   sources::CsvPins pins;
   pins.header = true;
-  if (auto detected = sources::DetectDialect({sample, whole, pins, {}, request.key, nullptr})) return detected;
+  if (auto detected = sources::DetectDialect({sample.bytes, sample.whole, pins, {}, request.key, nullptr})) return detected;
   return formats::CsvDialect{};
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/counted.h"
 
@@ -55,6 +56,31 @@ sources::Ledger SeenBy(state::FileLedger ledger) {
     seen.emplace_hint(seen.end(), std::move(path), sources::Seen{size, std::move(etag), std::move(hash), std::move(rows_of)});
   }
   return seen;
+}
+
+Result<sources::Offer> LookFor(const project::Source& source, sources::Source& input, const sources::Ledger& seen, bool reload, Instant now) {
+  SLUICE_TRY(sources::Offer offer, input.Look(seen, now, reload));
+  const bool snapshot = source.load == project::Load::kFull;
+  const bool moved = snapshot && (!offer.files.empty() || (!offer.gone.empty() && offer.unchanged > 0));
+  if (moved && !seen.empty() && !reload && offer.waiting == 0) {
+    SLUICE_TRY(offer, input.Look(seen, now, true));
+  }
+  if ((snapshot || reload) && offer.waiting > 0) offer.files.clear();
+  return offer;
+}
+
+bool HasNewNames(const sources::Offer& offer) {
+  return std::any_of(offer.known.begin(), offer.known.end(),
+                     [](const sources::Known& one) { return !one.seen.rows_of.empty() && one.seen.rows_of != one.key; });
+}
+
+std::vector<std::string> NotesOfGone(const sources::Offer& offer, const sources::Ledger& seen) {
+  std::set<std::string_view> there;
+  for (const auto& file : offer.files) there.insert(file.object.key);
+  Few gone;
+  for (const auto& [path, was] : seen)
+    if (!there.contains(path)) gone.Add(fmt::format("the source no longer has {}: its rows are not reloaded", path));
+  return gone.Take("are gone from the source");
 }
 
 std::vector<std::string> NotesOf(const sources::Offer& offer) {

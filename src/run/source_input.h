@@ -15,6 +15,16 @@ Result<std::unique_ptr<sources::Source>> OpenInput(const project::Source& source
 // What the batches of a source have taken, as its connector wants it.
 sources::Ledger SeenBy(state::FileLedger ledger);
 
+// What a batch of the source takes now. A snapshot (load: full) and a reload are all files that are ready, and none while one is not.
+// Errors: those of Source::Look.
+Result<sources::Offer> LookFor(const project::Source& source, sources::Source& input, const sources::Ledger& seen, bool reload, Instant now);
+
+// Has the offer files that are known under another name, which is to be remembered though nothing is to be read?
+bool HasNewNames(const sources::Offer& offer);
+
+// Keys of the ledger that `offer` does not have any more, for people.
+std::vector<std::string> NotesOfGone(const sources::Offer& offer, const sources::Ledger& seen);
+
 // What an offer left out and why, for people: each file by name as long as these are few.
 std::vector<std::string> NotesOf(const sources::Offer& offer);
 

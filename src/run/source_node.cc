@@ -97,7 +97,8 @@ void Report(const ingest::IngestResult& result, const ingest::Counts& total, Nod
   if (result.superseded > 0)
     report.notes.push_back(Counted(result.superseded, "open record of an earlier batch is", "open records of earlier batches are") +
                            " superseded: what came of them now counts");
-  for (const Error& warning : result.warnings) report.notes.push_back(warning.message);
+  for (const Error& warning : result.warnings)
+    if (std::find(report.notes.begin(), report.notes.end(), warning.message) == report.notes.end()) report.notes.push_back(warning.message);
 }
 
 // Everything of one source's batch, in the order it happens.
@@ -151,14 +152,14 @@ class SourceBatch {
     SLUICE_TRY(state::FileLedger ledger, state::LoadLedger(session_.lake(), node_.table, state_));
     const sources::Ledger seen = SeenBy(std::move(ledger));
     reload_ = context_.full_refresh && context_.reload_sources && state_.last_done > 0;
-    SLUICE_TRY(offer_, input_->Look(reload_ ? sources::Ledger{} : seen, session_.clock().Now()));
-    const bool snapshot_moved = source_.load == Load::kFull && (!offer_.files.empty() || (!offer_.gone.empty() && offer_.unchanged > 0));
-    if (snapshot_moved && !seen.empty() && !reload_) {
-      SLUICE_TRY(offer_, input_->Look({}, session_.clock().Now()));  // a snapshot is all its files
-    }
+    SLUICE_TRY(offer_, LookFor(source_, *input_, seen, reload_, session_.clock().Now()));
     for (std::string& note : NotesOf(offer_)) report_.notes.push_back(std::move(note));
     report_.noteworthy = offer_.waiting > 0 || !offer_.known.empty();
-    if (source_.load == Load::kFull || reload_) WaitForAll();
+    const bool appends = source_.load == Load::kAppend && !reload_;
+    if (offer_.files.empty() && appends && HasNewNames(offer_)) {
+      report_.why = "new names of known files";
+      return true;
+    }
     if (offer_.files.empty()) {
       const bool emptied = reload_ && !seen.empty() && offer_.waiting == 0;
       report_.status = recovered_ || emptied ? NodeStatus::kOk : NodeStatus::kSkipped;
@@ -167,11 +168,15 @@ class SourceBatch {
                                : WhyNothing(offer_, source_.read.files, state_.last_done == 0 && seen.empty());
       return false;
     }
-    if (reload_ && !seen.empty()) NoteGone(seen);
+    if (reload_)
+      for (std::string& note : NotesOfGone(offer_, seen)) report_.notes.push_back(std::move(note));
+    SLUICE_CHECK(NameReplacedMembers(seen));
     report_.why = Counted(offer_.files.size(), reload_ ? "file" : "new file");
     if (!offer_.changed.empty()) report_.why += ", changed since: " + ShortList(offer_.changed);
-    if (source_.load == Load::kAppend && !reload_ && offer_.replaced.empty()) {
+    const bool as_one = !offer_.replaced.empty() || !source_.contract.unique.empty() || !source_.deduplicate.key.empty();
+    if (appends && !as_one) {
       rest_ = std::move(offer_.files);
+      known_ = std::move(offer_.known);
       CutBatch();
       if (taken_ < rest_.size()) report_.why += fmt::format(", {} at a time", FormatCount(static_cast<int64_t>(kMostFiles)));
     }
@@ -181,34 +186,27 @@ class SourceBatch {
   // The first files of the rest become the offer.
   void CutBatch() {
     offer_.files.clear();
-    for (; taken_ < rest_.size() && offer_.files.size() < kMostFiles; ++taken_) offer_.files.push_back(std::move(rest_[taken_]));
+    // An archive's members go together: the ledger knows the archive alone.
+    const auto goes = [&] { return offer_.files.size() < kMostFiles || rest_[taken_].object.key == offer_.files.back().object.key; };
+    for (; taken_ < rest_.size() && goes(); ++taken_) offer_.files.push_back(std::move(rest_[taken_]));
     offer_.files.front().same_header = false;  // the file that it resembles may be of another batch
+    offer_.known.clear();
+    if (taken_ == rest_.size()) offer_.known = std::move(known_);  // whose rows they are is then there
   }
 
   // After a batch: the next of the same listing, if files are left.
   Result<bool> TakeRest() {
     if (taken_ == rest_.size()) return false;
     if (const auto* cancel = session_.cancel_flag(); cancel != nullptr && *cancel) return Fail(CancelledError());
-    CutBatch();
-    offer_.known.clear();
     SLUICE_TRY(state_, log_.Load());
+    if (!decided_here_ || state_.last_done != open_.n || state_.pending || state_.abandoned) {
+      report_.notes.push_back("another run has gone on with this source: what is left of these files is for the next one");
+      return false;
+    }
+    CutBatch();
     SLUICE_TRY(bronze_, session_.Repin(node_.table));
     SLUICE_TRY(quarantine_, session_.Repin(QuarantineTable(source_)));
     return true;
-  }
-
-  // A snapshot, and a reload, is all files or none.
-  void WaitForAll() {
-    if (offer_.waiting > 0) offer_.files.clear();
-  }
-
-  // A full reload says what the source no longer has: those rows go.
-  void NoteGone(const sources::Ledger& seen) {
-    std::set<std::string_view> there;
-    for (const auto& file : offer_.files) there.insert(file.object.key);
-    for (const auto& [path, was] : seen) {
-      if (!there.contains(path)) report_.notes.push_back(fmt::format("the source no longer has {}: its rows are not reloaded", path));
-    }
   }
 
   Status Stage() {
@@ -232,8 +230,7 @@ class SourceBatch {
     effective_.contract = ingest::EffectiveContract(source_.contract, request.kept_bronze(), detected);
     SLUICE_CHECK(ExpandContractSql(session_, &effective_.contract));
     request.source = &effective_;
-    for (const auto& file : offer_.files)
-      request.files.push_back({file.object, file.name, file.compression, file.csv, file.same_header, file.encoding, file.member});
+    request.files = offer_.files;
     request.quarantine = {Session::RootOf(QuarantineTable(source_)), quarantine_.get()};
     request.batch = BatchOf(node_, open_, context_);
     SLUICE_TRY(engines::DuckDb * db, session_.db());
@@ -252,6 +249,25 @@ class SourceBatch {
     std::string last;  // an archive's members stand together
     for (const auto& file : files)
       if (std::exchange(last, file.object.key) != file.object.key) report_.profile->bytes += file.object.size;
+  }
+
+  // The rows of an archive stand under its members' names, which nobody but the tables knows.
+  Status NameReplacedMembers(const sources::Ledger& seen) {
+    if (offer_.replaced.empty()) return Ok();
+    std::vector<std::string> below;
+    for (const std::string& key : offer_.replaced) below.push_back(fmt::format("starts_with(name, {})", QuoteLiteral(key + "/")));
+    SLUICE_TRY(engines::DuckDb * db, session_.db());
+    SLUICE_TRY(const auto connection, db->Connect());
+    for (const auto& [table, column] : {std::pair(bronze_, "_file"), std::pair(quarantine_, "file")}) {
+      if (!table) continue;
+      const std::string root = Session::RootOf(table == bronze_ ? node_.table : QuarantineTable(source_));
+      SLUICE_TRY(const tables::Scan scan, tables::ScanFor(session_.lake(), root, *table));
+      SLUICE_TRY(const auto names, connection->Rows(fmt::format("SELECT DISTINCT name FROM (SELECT {} AS name FROM {}) WHERE {}", column,
+                                                                scan.sql, Join(below, " OR "))));
+      for (const auto& row : names)
+        if (row[0] && !seen.contains(*row[0])) offer_.replaced.push_back(*row[0]);
+    }
+    return Ok();
   }
 
   // on_changed_file: replace. What these files brought before goes in the same commit.
@@ -303,6 +319,7 @@ class SourceBatch {
     ready.counts = CountsJson(result_.total);
     ready.fingerprint = source_.fingerprint;
     SLUICE_TRY(const state::Decision decision, DecideOrDrop(session_, log_, state_, open_, ready, RootsOf(node_)));
+    decided_here_ = decision.mine;
     if (!decision.mine) {
       report_.notes.push_back(fmt::format("run {} decided batch {} first: its result stands", decision.ready.run_id, decision.ready.n));
     }
@@ -346,6 +363,8 @@ class SourceBatch {
   project::Source effective_;
   std::vector<sources::InputFile> rest_;  // all files that this run takes, where they may be of several batches …
   size_t taken_ = 0;                      // … and how many of them were offered to one
+  std::vector<sources::Known> known_;     // for the last of these
+  bool decided_here_ = false;             // the last batch
   ingest::IngestResult result_;
   Profile profile_;
   ingest::Counts total_;

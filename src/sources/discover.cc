@@ -47,7 +47,9 @@ Result<std::string> RecordElement(store::ObjectStore& store, const std::vector<I
 
 // The path of an archive's first member; "" = it has none, or is none.
 std::string InsideOf(store::ObjectStore& store, const std::string& key) {
-  const auto listing = formats::ListArchive(store, key, "");
+  const auto archive = store.Head(key);
+  if (!archive) return "";
+  const auto listing = formats::ListArchive(store, *archive, "");
   return listing && !listing->members.empty() ? listing->members.front().path : "";
 }
 

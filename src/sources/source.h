@@ -68,10 +68,10 @@ class Source {
  public:
   virtual ~Source() = default;
 
-  // What a batch may ingest now, beyond what `ingested` holds (load: full passes an empty one). Deterministic for the same
+  // What a batch may ingest now, beyond what `ingested` holds; `again`: all files that are ready, these too. Deterministic for the same
   // contents. Errors: kUser "no-such-folder"; kData "changed-file" (on_changed_file: fail, naming all), "unsure-encoding",
   // "unsure-dialect", "corrupt-archive", "truncated-archive"; store errors.
-  virtual Result<Offer> Look(const Ledger& ingested, Instant now) = 0;
+  virtual Result<Offer> Look(const Ledger& ingested, Instant now, bool again = false) = 0;
 
   // Columns with types that hold for a sample of `files`, for a source without a contract. Same errors as reading.
   virtual Result<std::vector<contract::Field>> DetectColumns(const std::vector<InputFile>& files) = 0;

@@ -79,7 +79,9 @@ class ScatteringWriter : public DataFileWriter {
   Status Write(const arrow::RecordBatch& batch, Brought brought) override { return Take(batch, brought, {}); }
 
   Status WriteRest(const arrow::RecordBatch& batch, Dropped dropped) override {
-    if (std::find(dropped.begin(), dropped.end(), 1) == dropped.end()) return Take(batch, Brought::kChecked, {});
+    const auto drops = std::count(dropped.begin(), dropped.end(), 1);
+    if (drops == batch.num_rows()) return Ok();
+    if (drops == 0) return Take(batch, Brought::kChecked, {});
     const bool may_wait = index_ && !constraints_ && batch.num_columns() == input_schema_->num_fields();
     if (may_wait) return Take(batch, Brought::kChecked, std::move(dropped));
     std::vector<uint32_t> rest;
@@ -242,7 +244,7 @@ class ScatteringWriter : public DataFileWriter {
       ScatterPart part{nullptr, {}, std::move(waiting.dropped)};
       SLUICE_TRY(part.data, DataColumns(*waiting.input, pending.kept));
       const std::lock_guard lock(index_mutex_);
-      SLUICE_CHECK(index_->Number(*waiting.input, pending.kept, &part.partition_of));
+      SLUICE_CHECK(index_->Number(*waiting.input, pending.kept, part.dropped, &part.partition_of));
       partitions = index_->size();
       if (partitions > options_.max_partitions) return Fail(TooManyPartitions());
       waiting.input.reset();

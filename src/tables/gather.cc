@@ -4,7 +4,6 @@
 #include <arrow/array/array_dict.h>
 #include <arrow/array/concatenate.h>
 #include <arrow/compute/api_vector.h>
-#include <arrow/datum.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 #include <arrow/util/bit_util.h>
@@ -20,6 +19,11 @@ namespace {
 using ArrayPtr = std::shared_ptr<arrow::Array>;
 
 constexpr int64_t kStep = 16;  // bytes of a text copied at once
+
+// Values of 16 bytes that lie at any multiple of 8, as those from a spill do.
+struct SixteenBytes {
+  uint64_t low, high;
+};
 
 Error OutOfMemory(const arrow::Status& status) { return RetryableError("out-of-memory", "rows of a partition: " + status.ToString()); }
 
@@ -67,7 +71,7 @@ class Gatherer::Column {
       case Kind::k8:
         return Fixed<uint64_t>(picks, rows);
       case Kind::k16:
-        return Fixed<unsigned __int128>(picks, rows);
+        return Fixed<SixteenBytes>(picks, rows);
       case Kind::kOther:
         break;
     }

@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "delta/path.h"
 #include "tables/conform.h"
+#include "tables/one_dictionary.h"
 
 namespace sluice::tables {
 namespace {
@@ -18,13 +19,6 @@ namespace {
 constexpr int64_t kMinGroupBytes = 8LL << 20;    // of rows that wait for the end of a row group
 constexpr int64_t kMaxGroupBytes = 128LL << 20;  // encoded, of one row group
 constexpr int64_t kChunkRows = 1 << 15;          // rows given at once to the encoder of a spilled partition
-
-Result<std::shared_ptr<arrow::RecordBatch>> Concatenate(const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches) {
-  if (batches.size() == 1) return batches[0];
-  auto whole = arrow::ConcatenateRecordBatches(batches);
-  if (!whole.ok()) return Fail(BugError("arrow: " + whole.status().ToString()));
-  return *std::move(whole);
-}
 
 }  // namespace
 
@@ -150,7 +144,7 @@ Status PartitionFiles::Unspill(uint32_t p, Partition* partition) {
     ready.push_back(std::move(chunk));
     rows += chunks[i].rows;
     if (rows < kChunkRows && i + 1 < chunks.size()) continue;
-    SLUICE_TRY(const auto whole, Concatenate(std::exchange(ready, {})));
+    SLUICE_TRY(const auto whole, ConcatenateBatches(std::exchange(ready, {})));
     rows = 0;
     for (int64_t begin = 0; begin < whole->num_rows(); begin += options_.row_group_rows)
       SLUICE_CHECK(WriteSlice(p, partition, *whole->Slice(begin, options_.row_group_rows)));

@@ -1,6 +1,7 @@
 #include "tables/partition_index.h"
 
 #include <arrow/array.h>
+#include <arrow/compute/api_vector.h>
 #include <arrow/record_batch.h>
 #include <fmt/format.h>
 
@@ -315,6 +316,18 @@ class SharedIndex : public ColumnIndex {
   std::vector<uint32_t> known_;  // by the inner one's
 };
 
+// A row for each: itself, or where it is dropped one that is not.
+std::shared_ptr<arrow::Array> RowsThatStay(const std::vector<uint8_t>& dropped) {
+  std::vector<uint32_t> rows(dropped.size());
+  auto last = static_cast<uint32_t>(std::find(dropped.begin(), dropped.end(), 0) - dropped.begin());
+  for (uint32_t row = 0; row < rows.size(); ++row) {
+    if (dropped[row] == 0) last = row;
+    rows[row] = last;
+  }
+  const auto count = static_cast<int64_t>(rows.size());
+  return std::make_shared<arrow::UInt32Array>(count, arrow::Buffer::FromVector(std::move(rows)));
+}
+
 Error UnknownColumn(const std::string& name) {
   return UserError("unknown-column", fmt::format("partition column \"{}\" is not in the schema", name));
 }
@@ -357,15 +370,22 @@ uint32_t PartitionIndex::Pair(uint32_t prefix, uint32_t number, size_t depth) {
   return entry->second;
 }
 
-Status PartitionIndex::Number(const arrow::RecordBatch& batch, bool kept, std::vector<uint32_t>* out) {
+Status PartitionIndex::Number(const arrow::RecordBatch& batch, bool kept, const std::vector<uint8_t>& dropped, std::vector<uint32_t>* out) {
   const auto rows = static_cast<size_t>(batch.num_rows());
+  const std::shared_ptr<arrow::Array> standing = dropped.empty() ? nullptr : RowsThatStay(dropped);
   out->assign(rows, 0);
   scratch_.resize(rows);
   for (size_t depth = 0; depth < columns_.size(); ++depth) {
     const Column& column = columns_[depth];
     const bool as_kept = kept && column.kept_index != nullptr;
     ColumnIndex& index = as_kept ? *column.kept_index : *column.index;
-    SLUICE_CHECK(index.Number(*batch.column(as_kept ? column.kept : column.source), scratch_.data()));
+    std::shared_ptr<arrow::Array> values = batch.column(as_kept ? column.kept : column.source);
+    if (standing) {
+      auto taken = arrow::compute::Take(*values, *standing, arrow::compute::TakeOptions::NoBoundsCheck());
+      if (!taken.ok()) return Fail(RetryableError("out-of-memory", "partition values: " + taken.status().ToString()));
+      values = *std::move(taken);
+    }
+    SLUICE_CHECK(index.Number(*values, scratch_.data()));
     uint32_t last_prefix = kNone, last_number = kNone, last = 0;
     for (size_t i = 0; i < rows; ++i) {
       if ((*out)[i] != last_prefix || scratch_[i] != last_number) {

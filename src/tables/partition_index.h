@@ -34,7 +34,8 @@ class PartitionIndex {
                                      const contract::Schema& input, const std::vector<Generated>& generated);
 
   // The partition of each row. `batch` has the columns of `input` in order; `kept`: and then the generated ones, taken as they are.
-  Status Number(const arrow::RecordBatch& batch, bool kept, std::vector<uint32_t>* out);
+  // `dropped` (empty: none) marks rows whose values are not looked at; at least one is not dropped.
+  Status Number(const arrow::RecordBatch& batch, bool kept, const std::vector<uint8_t>& dropped, std::vector<uint32_t>* out);
   // Keyed by the columns' names as the schema spells them.
   delta::PartitionValues Values(uint32_t partition) const;
   uint32_t size() const { return static_cast<uint32_t>(prefixes_.back().size() / columns_.size()); }

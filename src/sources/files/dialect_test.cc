@@ -140,6 +140,11 @@ TEST(Dialect, FilesThatBeginAlikeShareIt) {
   EXPECT_FALSE(SameHead(dialect, "t\nid,name\n1,a\n", "t\nid,nome\n1,a\n"));
   dialect.header = false;
   EXPECT_FALSE(SameHead(dialect, "a\n", "a\n"));
+  EXPECT_FALSE(SameHead(*Detect("\nid,name\n1,a\n2,b\n"), "\nid,name\n1,a\n", "\nid,name,more\n1,a,x\n"));
+  EXPECT_FALSE(SameHead(*Detect("id,\"na\nme\"\n1,a\n2,b\n"), "id,\"na\nme\"\n1,a\n", "id,\"na\nyou\",more\n1,a,x\n"));
+  formats::CsvDialect commented;
+  commented.comment = '#';
+  EXPECT_FALSE(SameHead(commented, "# of May\nid,name\n1,a\n", "# of May\nid,name,more\n1,a,x\n"));
 }
 
 Result<std::string> EncodingOf(std::string_view sample, const std::string& pinned = "") {

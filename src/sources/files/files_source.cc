@@ -36,10 +36,10 @@ class FilesSource : public Source {
     if (spec_.read.files.starts_with("./")) spec_.read.files.erase(0, 2);
   }
 
-  Result<Offer> Look(const Ledger& ingested, Instant now) override {
+  Result<Offer> Look(const Ledger& ingested, Instant now, bool again) override {
     SLUICE_TRY(const auto listed, store_->List(ListPrefix()));
     const HashOf hash_of = [this](const store::ObjectMeta& object) { return formats::HashObject(*store_, object.key); };
-    SLUICE_TRY(Offer offer, Select(listed, spec_.read, ingested, now, hash_of));
+    SLUICE_TRY(Offer offer, Select(listed, spec_.read, ingested, now, hash_of, again));
     Diagnostics wrong;
     std::optional<KnownDialect> known;
     std::vector<InputFile> files;
@@ -73,7 +73,7 @@ class FilesSource : public Source {
     file.compression = front.compression;
     if (workbook && ToLower(file.object.key).ends_with(".xlsx")) file.compression = formats::Compression::kNone;
     if (file.compression == formats::Compression::kZip) {
-      SLUICE_TRY(formats::ArchiveListing listing, formats::ListArchive(*store_, file.object.key, spec_.read.members));
+      SLUICE_TRY(formats::ArchiveListing listing, formats::ListArchive(*store_, file.object, spec_.read.members));
       if (!workbook || !IsWorkbook(listing)) return TakeMembers(file, std::move(listing), offer, out, known);
       file.compression = formats::Compression::kNone;
     }
@@ -89,11 +89,7 @@ class FilesSource : public Source {
       InputFile one = file;
       one.name = file.object.key + "/" + member.path;
       one.member = std::move(member);
-      SLUICE_TRY(one.compression, CompressionIn(one));
-      formats::Sample sample;
-      if (formats::TraitsOf(spec_.read.format).text) {
-        SLUICE_TRY(sample, formats::ReadSample(RequestOf(one), kSampleBytes));
-      }
+      SLUICE_TRY(formats::Sample sample, SampleOf(&one));
       SLUICE_CHECK(Inspect(&one, std::move(sample), known));
       out->push_back(std::move(one));
     }
@@ -111,16 +107,18 @@ class FilesSource : public Source {
                        spec_.read.members.empty() ? "" : fmt::format(", or do not match \"{}\"", spec_.read.members));
   }
 
-  Result<formats::Compression> CompressionIn(const InputFile& file) {
-    SLUICE_TRY(const auto bytes, formats::OpenMember(*store_, file.object.key, file.member));
-    std::string first(16, '\0');
-    SLUICE_TRY(const size_t n, bytes->Read(first.data(), first.size()));
-    const formats::Compression found = formats::DetectCompression(file.member.path, std::string_view(first).substr(0, n));
-    const bool itself = formats::TraitsOf(spec_.read.format).packs_itself;
-    if (found != formats::Compression::kZip) return found;
-    if (itself) return formats::Compression::kNone;
-    return Fail(DataError("nested-archive", fmt::format("{} is an archive within an archive", store_->Uri(file.name)))
-                    .Hint("unpack the outer one, or leave it out: members: \"*.csv\""));
+  // What a member begins with, and how it is compressed once more.
+  Result<formats::Sample> SampleOf(InputFile* file) {
+    const formats::FormatTraits& format = formats::TraitsOf(spec_.read.format);
+    file->compression = formats::Compression::kNone;
+    SLUICE_TRY(formats::Sample sample, formats::ReadSample(RequestOf(*file), format.text ? kSampleBytes : kMagicBytes));
+    const formats::Compression found = formats::DetectCompression(file->member.path, sample.bytes);
+    if (found == formats::Compression::kZip && !format.packs_itself)
+      return Fail(DataError("nested-archive", fmt::format("{} is an archive within an archive", store_->Uri(file->name)))
+                      .Hint("unpack the outer one, or leave it out: members: \"*.csv\""));
+    if (found == formats::Compression::kZip || found == formats::Compression::kNone) return sample;
+    file->compression = found;
+    return formats::ReadSample(RequestOf(*file), kSampleBytes);
   }
 
   formats::ReadRequest RequestOf(const InputFile& file) const {

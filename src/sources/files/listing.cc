@@ -33,16 +33,18 @@ bool ByKey(const store::ObjectMeta& object, std::string_view key) { return objec
 // One listing against one ledger.
 class Selection {
  public:
-  Selection(const std::vector<store::ObjectMeta>& listed, const Read& read, const Ledger& ingested, Instant now, const HashOf& hash_of)
-      : listed_(listed), read_(read), ingested_(ingested), now_(now), hash_of_(hash_of) {}
+  Selection(const std::vector<store::ObjectMeta>& listed, const Read& read, const Ledger& ingested, Instant now, const HashOf& hash_of,
+            bool again)
+      : listed_(listed), read_(read), ingested_(ingested), now_(now), hash_of_(hash_of), again_(again) {}
 
   Result<Offer> Run() {
     FindMarkers();
     for (const store::ObjectMeta& object : listed_)
       if (GlobMatch(read_.files, object.key) && !markers_.contains(object.key)) SLUICE_CHECK(Judge(object));
     if (!refused_.empty()) return Fail(ChangedFiles(refused_, read_.where));
+    TakeStandIns();
     for (const auto& [key, seen] : ingested_)
-      if (IsGone(key)) offer_.gone.push_back(key);
+      if (!again_ && IsGone(key)) offer_.gone.push_back(key);
     if (read_.order == FileOrder::kModified) {
       std::stable_sort(fresh_.begin(), fresh_.end(), [](const auto* a, const auto* b) { return a->modified.micros < b->modified.micros; });
     }
@@ -85,10 +87,11 @@ class Selection {
     const auto found = ingested_.find(object.key);
     const Seen* before = found == ingested_.end() ? nullptr : &found->second;
     std::string why = WhyLeftOut(object.key);
-    if (why.empty() && before != nullptr && before->size == object.size && before->etag == object.etag) return ++offer_.unchanged, Ok();
-    if (why.empty() && !(why = WhyNotYet(object, before)).empty()) ++offer_.waiting;
+    const bool same = before != nullptr && before->size == object.size && before->etag == object.etag;
+    if (why.empty() && same && !again_) return ++offer_.unchanged, Ok();
+    if (why.empty() && !(why = WhyNotYet(object, same ? nullptr : before)).empty()) ++offer_.waiting;
     if (!why.empty()) return offer_.skipped.push_back({object.key, std::move(why)}), Ok();
-    if (before == nullptr) return fresh_.push_back(&object), Ok();
+    if (before == nullptr || again_) return fresh_.push_back(&object), Ok();
     return JudgeAgain(object, *before);
   }
 
@@ -114,6 +117,20 @@ class Selection {
     return Ok();
   }
 
+  // A file whose rows stand under the name of one that is replaced (it was renamed from it, or is a copy) brings them itself from now on.
+  void TakeStandIns() {
+    if (offer_.replaced.empty()) return;
+    const std::unordered_set<std::string_view> replaced(offer_.replaced.begin(), offer_.replaced.end());
+    const std::unordered_set<const store::ObjectMeta*> taken(fresh_.begin(), fresh_.end());
+    for (const auto& [key, seen] : ingested_) {
+      const store::ObjectMeta* object = replaced.contains(seen.rows_of) ? Listed(key) : nullptr;
+      if (object == nullptr || taken.contains(object) || !GlobMatch(read_.files, key)) continue;
+      fresh_.push_back(object);
+      --offer_.unchanged;
+    }
+    std::sort(fresh_.begin(), fresh_.end(), [](const auto* a, const auto* b) { return a->key < b->key; });
+  }
+
   // Was `name` renamed to `key`, and stands no other file for its rows?
   bool StandsAloneFor(const std::string& name, const std::string& key) const {
     if (name.empty() || Listed(name) != nullptr) return false;
@@ -136,9 +153,10 @@ class Selection {
   BySize ContentsIngested() const {
     std::unordered_set<int64_t> sizes;
     for (const auto* object : fresh_) sizes.insert(object->size);
+    const std::unordered_set<std::string_view> changed(offer_.changed.begin(), offer_.changed.end());  // these contents go
     BySize known;
     for (const auto& [key, seen] : ingested_) {
-      if (seen.hash.empty() || seen.size == 0 || !sizes.contains(seen.size)) continue;
+      if (seen.hash.empty() || seen.size == 0 || !sizes.contains(seen.size) || changed.contains(key)) continue;
       const bool gone = Listed(key) == nullptr;
       if ((gone ? read_.on_renamed_file : read_.on_copied_file) != OnKnownContents::kSkip) continue;
       auto& contents = known[seen.size].by_hash[seen.hash];
@@ -172,12 +190,12 @@ class Selection {
   Status LeaveOutKnown() {
     const bool copies = read_.on_copied_file == OnKnownContents::kSkip;
     if (fresh_.empty() || (!copies && read_.on_renamed_file == OnKnownContents::kIngest)) return Ok();
-    BySize known = ContentsIngested();
+    BySize known = again_ ? BySize{} : ContentsIngested();
     if (known.empty() && !copies) return Ok();
     std::vector<const store::ObjectMeta*> left;
     for (const auto* object : fresh_) {
       std::optional<Known> same;
-      if (!ingested_.contains(object->key)) {
+      if (again_ || !ingested_.contains(object->key)) {
         SLUICE_TRY(same, Find(*object, copies, &known));
       }
       if (same) {
@@ -195,6 +213,7 @@ class Selection {
   const Ledger& ingested_;
   const Instant now_;
   const HashOf& hash_of_;
+  const bool again_;
   Offer offer_;
   std::unordered_set<std::string_view> markers_;
   std::vector<const store::ObjectMeta*> fresh_;
@@ -243,8 +262,8 @@ std::string MarkerOf(std::string_view marker, std::string_view key) {
 }
 
 Result<Offer> Select(const std::vector<store::ObjectMeta>& listed, const Read& read, const Ledger& ingested, Instant now,
-                     const HashOf& hash_of) {
-  return Selection(listed, read, ingested, now, hash_of).Run();
+                     const HashOf& hash_of, bool again) {
+  return Selection(listed, read, ingested, now, hash_of, again).Run();
 }
 
 }  // namespace sluice::sources

@@ -24,8 +24,9 @@ using HashOf = std::function<Result<std::string>(const store::ObjectMeta&)>;
 
 // Compares a listing with what was ingested. `listed` is sorted by key; keys that do not match read.files are dropped. Files of
 // the result have only `object` set. A file is hashed only where contents of its very size were ingested before and read's policies ask
-// for it. Errors: "changed-file" names every one; those of `hash_of`.
+// for it. `again`: what is in the ledger is taken as all else; it then only says what is no new marker. Errors: "changed-file" names every
+// one; those of `hash_of`.
 Result<Offer> Select(const std::vector<store::ObjectMeta>& listed, const Read& read, const Ledger& ingested, Instant now,
-                     const HashOf& hash_of);
+                     const HashOf& hash_of, bool again = false);
 
 }  // namespace sluice::sources
