@@ -156,7 +156,7 @@ class SourceBatch {
     for (std::string& note : NotesOf(offer_)) report_.notes.push_back(std::move(note));
     report_.noteworthy = offer_.waiting > 0 || !offer_.known.empty();
     const bool appends = source_.load == Load::kAppend && !reload_;
-    if (offer_.files.empty() && appends && HasNewNames(offer_)) {
+    if (offer_.files.empty() && appends && bronze_ != nullptr && HasNewNames(offer_)) {
       report_.why = "new names of known files";
       return true;
     }
