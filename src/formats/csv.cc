@@ -80,7 +80,9 @@ class CsvFront {
     for (;;) {
       if (at >= window_.unread().size() && window_.ended()) {
         front.records_at = at;
-        if (!rows.empty()) front.fields = HeaderNames(rows, dialect_, as_written_);
+        if (!rows.empty()) {
+          SLUICE_TRY(front.fields, NamesOf(rows));
+        }
         return front;
       }
       size_t next = at;
@@ -94,7 +96,7 @@ class CsvFront {
       }
       rows.push_back(std::move(fields));
       if (rows.size() < static_cast<size_t>(dialect_.header_rows)) continue;
-      front.fields = HeaderNames(rows, dialect_, as_written_);
+      SLUICE_TRY(front.fields, NamesOf(rows));
       return front;
     }
   }
@@ -137,9 +139,19 @@ class CsvFront {
     }
   }
 
+  // Names go into schemas, and so cannot be refused like a value.
+  Result<std::vector<std::string>> NamesOf(const std::vector<std::vector<std::string>>& rows) const {
+    std::vector<std::string> names = HeaderNames(rows, dialect_, as_written_);
+    for (size_t i = 0; i < names.size(); ++i)
+      if (!IsValidUtf8(names[i]))
+        return Fail(DataError("bad-header", fmt::format("{}: the name of its column {} is not UTF-8", NameOf(request_), i + 1))
+                        .Hint("say in the source's `read` how the file is written: encoding: windows-1252, iso-8859-2, …"));
+    return names;
+  }
+
   size_t MaxRecord() const { return static_cast<size_t>(request_.max_record_bytes); }
   Error BadHeader(const std::string& why) const {
-    return DataError("bad-header", fmt::format("{}: {}", request_.key, why)).Hint("pin the dialect under read: (delimiter, quote, skip)");
+    return DataError("bad-header", fmt::format("{}: {}", NameOf(request_), why)).Hint("pin the dialect under read: (delimiter, quote, skip)");
   }
 
   CsvWindow& window_;

@@ -404,7 +404,8 @@ FrontRecord TakeFrontRecord(const char* bytes, size_t size, bool final, const Cs
   const auto step = scanner.TakeRecord(&front.consumed);
   if (step == RecordScanner::Step::kIncomplete) return front;
   front.complete = true;
-  if (step == RecordScanner::Step::kDiscard)
+  const bool long_comment = index.ends.empty() && LineEnd(bytes, size, 0) > max_record_bytes;  // the same whether its end is there or not
+  if (step == RecordScanner::Step::kDiscard || long_comment)
     front.bad = "it is longer than " + FormatBytes(static_cast<int64_t>(max_record_bytes));
   else if (!index.bad.empty())
     front.bad = index.bad.front().message;

@@ -59,6 +59,9 @@ Result<std::unique_ptr<RecordReader>> OpenNdjson(const ReadRequest& request) {
   SLUICE_TRY(FieldShape shape, ShapeOf(request));
   SLUICE_TRY(LineReader lines, OpenLines(request));
   SLUICE_TRY(auto first, lines.Next());
+  while (first != nullptr && first->lines.empty()) {  // a block of blank lines
+    SLUICE_TRY(first, lines.Next());
+  }
   SLUICE_CHECK(CheckFirstLine(request, first.get()));
   return std::make_unique<NdjsonReader>(std::move(lines), std::make_shared<const FieldShape>(std::move(shape)), std::move(first),
                                         request.max_record_bytes);

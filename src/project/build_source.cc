@@ -120,7 +120,11 @@ void BuildFormatOptions(const ReadSpec& spec, sources::Read* read, Diagnostics& 
 
 std::string MarkerOf(const std::optional<PlacedText>& text, Diagnostics& diagnostics) {
   if (!text) return "";
-  if (!text->value.empty() && !text->value.starts_with('/') && text->value.find("..") == std::string::npos) return text->value;
+  std::string plain = text->value;  // without what stands for the file's name
+  for (const std::string_view part : {"{name}", "{stem}"})
+    for (size_t at = plain.find(part); at != std::string::npos; at = plain.find(part)) plain.erase(at, part.size());
+  if (!plain.empty() && !plain.starts_with('/') && plain.find_first_of("{}") == std::string::npos && plain.find("..") == std::string::npos)
+    return text->value;
   diagnostics.Add(UserError("bad-marker", fmt::format("\"done_marker\" must be a name beside the file, found \"{}\"", text->value))
                       .At(text->where)
                       .Hint("write \"{name}.done\", \"{stem}.ok\" or _SUCCESS: {name} is the file's name, {stem} that without its ending"));

@@ -363,18 +363,11 @@ bool SameHead(const CsvDialect& dialect, std::string_view known_sample, std::str
     for (int i = 0; i < dialect.skip + dialect.header_rows && at < text.size(); ++i) at = past_line(text, at);
     return text.substr(0, at);
   };
-  // Are the header's records lines, and no line before them but those of `skip`?
-  const auto plain = [&](std::string_view text) {
-    size_t at = 0;
-    for (int i = 0; i < dialect.skip + dialect.header_rows && at < text.size(); ++i) {
-      const size_t end = past_line(text, at);
-      const std::string_view line = text.substr(at, end - at);
-      at = end;
-      if (i < dialect.skip) continue;
-      const bool comment = dialect.comment != '\0' && WithoutBom(line).starts_with(dialect.comment);
-      if (comment || Trim(WithoutBom(line)).empty() || std::count(line.begin(), line.end(), dialect.quote) % 2 != 0) return false;
-    }
-    return true;
+  // Are these lines the header, whole?
+  const auto plain = [&](std::string_view lines) {
+    const auto rows = SplitSample(lines, true, dialect, static_cast<size_t>(dialect.header_rows) + 1);
+    return rows.size() == static_cast<size_t>(dialect.header_rows) &&
+           std::none_of(rows.begin(), rows.end(), [](const SplitRecord& row) { return row.broken; });
   };
   const auto closed = [&](std::string_view text) {  // does the first record end with a delimiter?
     const size_t begin = head(text).size();
@@ -383,7 +376,7 @@ bool SameHead(const CsvDialect& dialect, std::string_view known_sample, std::str
     while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
     return line.ends_with(dialect.delimiter_text());
   };
-  return !sample.empty() && head(known_sample) == head(sample) && plain(sample) && closed(known_sample) == closed(sample);
+  return !sample.empty() && head(known_sample) == head(sample) && plain(head(sample)) && closed(known_sample) == closed(sample);
 }
 
 }  // namespace sluice::sources

@@ -29,11 +29,11 @@ struct BadLines {
   int64_t first_number = 0;
 };
 
-BadLines CountBadLines(std::string_view sample) {
+BadLines CountBadLines(std::string_view sample, bool whole) {
   BadLines found;
   while (!sample.empty()) {
     const size_t end = sample.find_first_of("\r\n");
-    if (end == std::string_view::npos && found.lines > 0) break;  // the sample may end within a character
+    if (end == std::string_view::npos && found.lines > 0 && !whole) break;  // the sample may end within a character
     const std::string_view line = sample.substr(0, end);
     sample.remove_prefix(end == std::string_view::npos ? sample.size() : end + (sample.substr(end).starts_with("\r\n") ? 2 : 1));
     ++found.lines;
@@ -84,7 +84,7 @@ Result<std::string> DetectEncoding(const EncodingRequest& request) {
   if (const std::string wide = WideEncodingOf(request.sample); !wide.empty())
     return Guess(request, wide, fmt::format("looks like {} without a byte order mark", wide),
                  fmt::format("pin it in the source's `read`: encoding: {}", wide));
-  const BadLines found = CountBadLines(request.sample);
+  const BadLines found = CountBadLines(request.sample, request.whole);
   if (found.bad < 2 || found.bad * 20 <= found.lines) return std::string();
   const std::string why = fmt::format("is not UTF-8 in {} of its first {}", FormatCount(found.bad), Counted(found.lines, "line"));
   if (!MayBeWindows1252(request.sample))

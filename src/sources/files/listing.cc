@@ -66,7 +66,8 @@ class Selection {
     if (read_.done_marker.empty()) return;
     for (const store::ObjectMeta& object : listed_) {
       if (!GlobMatch(read_.files, object.key)) continue;
-      if (const auto* marker = Listed(MarkerOf(read_.done_marker, object.key))) markers_.insert(marker->key);
+      const auto* marker = Listed(MarkerOf(read_.done_marker, object.key));
+      if (marker != nullptr && marker->key != object.key) markers_.insert(marker->key);
     }
   }
 
@@ -77,6 +78,7 @@ class Selection {
     if (read_.done_marker.empty()) return "";
     const std::string key = MarkerOf(read_.done_marker, object.key);
     const store::ObjectMeta* marker = Listed(key);
+    if (key == object.key) return "not done: `done_marker` gives it its own name, and must be that of another file";
     if (marker == nullptr) return fmt::format("not done yet: its marker {} is not there", key);
     if (before != nullptr && marker->modified.micros < object.modified.micros)
       return fmt::format("not done yet: it is newer than its marker {}", key);
