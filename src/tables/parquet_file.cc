@@ -11,6 +11,7 @@
 #include <arrow/util/byte_size.h>
 #include <arrow/util/key_value_metadata.h>
 #include <fmt/format.h>
+#include <parquet/arrow/schema.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/properties.h>
 
@@ -22,76 +23,19 @@
 #include "core/profile.h"
 #include "tables/conform.h"
 #include "tables/encodings.h"
+#include "tables/flat_column.h"
+#include "tables/flat_file.h"
 #include "tables/one_dictionary.h"
+#include "tables/parquet_stream.h"
 #include "tables/statistics.h"
 
 namespace sluice::tables {
 namespace {
 
-constexpr int64_t kDictionaryBytes = 1 << 20;  // of a column in a row group; then it goes on without
 constexpr int64_t kWorthAThread = 4 << 20;     // raw bytes of a row group
 constexpr int64_t kPaddingRows = 2048;         // for which a whole array's buffers may have room
 constexpr int64_t kChunkRows = 1024;           // below that, batches are joined before they are encoded
 constexpr int64_t kSampledRows = 8192;         // of a row group, before its encodings are chosen
-
-Error WriteError(const arrow::Status& status) {
-  return RetryableError("parquet-write", fmt::format("writing Parquet: {}", status.ToString()));
-}
-
-// An object of a store as the stream that the Parquet writer writes to. Keeps the store's own error.
-class ObjectStream : public arrow::io::OutputStream {
- public:
-  explicit ObjectStream(std::unique_ptr<store::ObjectWriter> object) : object_(std::move(object)) {}
-
-  arrow::Status Write(const void* data, int64_t bytes) override {
-    const StageTimer timer(Stage::kStore);
-    auto status = object_->Write({static_cast<const char*>(data), static_cast<size_t>(bytes)});
-    position_ += bytes;
-    return Keep(std::move(status));
-  }
-  arrow::Status Close() override {
-    const StageTimer timer(Stage::kStore);
-    if (closed_) return arrow::Status::OK();
-    closed_ = true;
-    return Keep(object_->Close());
-  }
-  // The object is discarded with its writer.
-  arrow::Status Abort() override {
-    closed_ = true;
-    return arrow::Status::OK();
-  }
-  bool closed() const override { return closed_; }
-  arrow::Result<int64_t> Tell() const override { return position_; }
-
-  int64_t position() const { return position_; }
-  Error ErrorOf(const arrow::Status& status) const { return error_ ? *error_ : WriteError(status); }
-
- private:
-  arrow::Status Keep(Status status) {
-    if (status) return arrow::Status::OK();
-    error_ = std::move(status).error();
-    return arrow::Status::IOError(error_->message);
-  }
-
-  std::unique_ptr<store::ObjectWriter> object_;
-  std::optional<Error> error_;
-  int64_t position_ = 0;
-  bool closed_ = false;
-};
-
-std::shared_ptr<parquet::WriterProperties> Properties(const ColumnEncodings& encodings) {
-  parquet::WriterProperties::Builder builder;
-  builder.compression(parquet::Compression::SNAPPY)
-      ->version(parquet::ParquetVersion::PARQUET_2_6)
-      ->data_page_version(parquet::ParquetDataPageVersion::V1)
-      ->enable_store_decimal_as_integer()
-      ->dictionary_pagesize_limit(kDictionaryBytes)
-      ->max_row_group_length(INT64_MAX)  // the caller ends row groups
-      ->created_by("sluice");
-  for (const std::string& column : encodings.without_dictionary) builder.disable_dictionary(column);
-  for (const std::string& column : encodings.uncompressed) builder.compression(column, parquet::Compression::UNCOMPRESSED);
-  return builder.build();
-}
 
 // A row group is written in one of two ways. Rows may wait until they fill one, which then goes out column by column; that costs half
 // of the second way, in which each batch is encoded as it comes and what was encoded waits, all columns side by side.
@@ -279,7 +223,7 @@ class ArrowParquetFile : public ParquetFile {
   Status OpenWriter(const ColumnEncodings& encodings) {
     return Check([&] {
       static const auto arrow_properties = parquet::ArrowWriterProperties::Builder().build();
-      return parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), stream_, Properties(encodings), arrow_properties)
+      return parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), stream_, WriterPropertiesOf(encodings), arrow_properties)
           .Value(&writer_);
     });
   }
@@ -350,6 +294,18 @@ std::shared_ptr<arrow::Field> WithIds(const std::shared_ptr<arrow::Field>& field
   return id ? renamed->WithMetadata(arrow::key_value_metadata({"PARQUET:field_id"}, {std::to_string(*id)})) : renamed;
 }
 
+void SetFlat(FileShape* shape) {
+  std::shared_ptr<parquet::SchemaDescriptor> schema;
+  if (!parquet::arrow::ToParquetSchema(shape->arrow_schema.get(), *WriterPropertiesOf({}), &schema).ok()) return;
+  shape->parquet_schema = schema;
+  if (schema->num_columns() != shape->arrow_schema->num_fields()) return;
+  for (int i = 0; i < schema->num_columns(); ++i) {
+    const FlatType* type = FlatTypeOf(*shape->arrow_schema->field(i)->type(), *schema->Column(i));
+    if (type == nullptr) return shape->flat.clear();
+    shape->flat.push_back(type);
+  }
+}
+
 }  // namespace
 
 ColumnEncodings EncodingChoice::For(const arrow::RecordBatch& first_rows) {
@@ -365,17 +321,21 @@ FileShape MakeFileShape(std::vector<contract::Field> fields, int indexed_columns
   contract::Schema schema;
   for (const contract::Field& field : shape.fields) schema.fields.push_back({field.name, Relaxed(field.type), field.nullable});
   shape.arrow_schema = contract::ToArrow(schema);
-  if (mapping == delta::ColumnMapping::kNone) return shape;
   arrow::FieldVector with_ids;
-  for (size_t i = 0; i < shape.fields.size(); ++i)
-    with_ids.push_back(WithIds(shape.arrow_schema->field(static_cast<int>(i)), shape.fields[i]));
-  shape.arrow_schema = arrow::schema(std::move(with_ids));
+  if (mapping != delta::ColumnMapping::kNone) {
+    for (size_t i = 0; i < shape.fields.size(); ++i)
+      with_ids.push_back(WithIds(shape.arrow_schema->field(static_cast<int>(i)), shape.fields[i]));
+    shape.arrow_schema = arrow::schema(std::move(with_ids));
+  }
+  SetFlat(&shape);
   return shape;
 }
 
 Result<std::unique_ptr<ParquetFile>> ParquetFile::Open(const FileShape& shape, std::unique_ptr<store::ObjectWriter> object,
                                                        FileBuffering buffering, std::shared_ptr<EncodingChoice> encodings) {
-  return std::make_unique<ArrowParquetFile>(shape, std::make_shared<ObjectStream>(std::move(object)), buffering, std::move(encodings));
+  auto stream = std::make_shared<ObjectStream>(std::move(object));
+  if (!shape.flat.empty()) return OpenFlatFile(shape, std::move(stream), buffering, encodings ? encodings->known() : ColumnEncodings());
+  return std::make_unique<ArrowParquetFile>(shape, std::move(stream), buffering, std::move(encodings));
 }
 
 }  // namespace sluice::tables

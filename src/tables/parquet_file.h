@@ -18,14 +18,21 @@ class ChunkedArray;
 class RecordBatch;
 class Schema;
 }  // namespace arrow
+namespace parquet {
+class SchemaDescriptor;
+}
 
 namespace sluice::tables {
+
+struct FlatType;
 
 // What all files of one writer share.
 struct FileShape {
   std::vector<contract::Field> fields;          // the data columns: all but the partition columns; under their physical names
   std::shared_ptr<arrow::Schema> arrow_schema;  // of the batches that Write takes
   int indexed_columns = 32;
+  std::shared_ptr<const parquet::SchemaDescriptor> parquet_schema;
+  std::vector<const FlatType*> flat;  // how each column is written; empty: one is nested, and Arrow writes them all
 };
 FileShape MakeFileShape(std::vector<contract::Field> fields, int indexed_columns,
                         delta::ColumnMapping mapping = delta::ColumnMapping::kNone);
@@ -44,10 +51,12 @@ struct ColumnEncodings {
 class EncodingChoice {
  public:
   EncodingChoice() = default;
-  explicit EncodingChoice(ColumnEncodings known) : made_(std::move(known)) {}
+  explicit EncodingChoice(ColumnEncodings known) : known_(known), made_(std::move(known)) {}
+  const ColumnEncodings& known() const { return known_; }
   ColumnEncodings For(const arrow::RecordBatch& first_rows);
 
  private:
+  const ColumnEncodings known_;
   std::mutex mutex_;
   std::optional<ColumnEncodings> made_;
 };

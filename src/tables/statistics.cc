@@ -255,6 +255,10 @@ void Statistics::ObserveColumn(int field, const arrow::Array& values) {
   if (Watches(field)) Observe(roots_[static_cast<size_t>(field)], values);
 }
 
+void Statistics::SeeNan(int field) {
+  if (Watches(field)) nodes_[static_cast<size_t>(roots_[static_cast<size_t>(field)])].has_nan = true;
+}
+
 void Statistics::Observe(int at, const arrow::Array& array) {
   Node& node = nodes_[at];
   switch (node.field->type.kind) {

@@ -26,6 +26,7 @@ class Statistics {
 
   void Observe(const arrow::RecordBatch& batch);
   void ObserveColumn(int field, const arrow::Array& values);
+  void SeeNan(int field);  // instead of observing it
   // {"numRecords":…,"minValues":{…},"maxValues":{…},"nullCount":{…}}
   std::string Render(const parquet::FileMetaData& file) const;
 

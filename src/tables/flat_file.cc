@@ -1,0 +1,246 @@
+#include "tables/flat_file.h"
+
+#include <arrow/array/array_base.h>
+#include <arrow/array/data.h>
+#include <arrow/array/util.h>
+#include <arrow/chunked_array.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+#include <parquet/file_writer.h>
+#include <parquet/metadata.h>
+#include <parquet/properties.h>
+#include <parquet/schema.h>
+#include <parquet/statistics.h>
+
+#include <algorithm>
+#include <future>
+#include <map>
+#include <utility>
+
+#include "core/profile.h"
+#include "tables/conform.h"
+#include "tables/flat_column.h"
+#include "tables/statistics.h"
+
+namespace sluice::tables {
+namespace {
+
+constexpr int64_t kWorthAThread = 4 << 20;  // bytes of a row group
+
+bool Contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+class FlatFile : public ParquetFile {
+ public:
+  FlatFile(const FileShape& shape, std::shared_ptr<ObjectStream> stream, FileBuffering buffering, ColumnEncodings known)
+      : shape_(shape),
+        statistics_(shape.fields, shape.indexed_columns),
+        stream_(std::move(stream)),
+        buffering_(buffering),
+        known_(std::move(known)),
+        properties_(WriterPropertiesOf(known_)),
+        footer_(parquet::FileMetaDataBuilder::Make(shape.parquet_schema.get(), properties_)),
+        columns_(NewColumns()) {}
+
+  ~FlatFile() override {
+    (void)Settle();
+    if (!finished_) (void)stream_->Abort();
+  }
+
+  Status Write(const arrow::RecordBatch& batch, bool) override {
+    if (batch.num_rows() == 0) return Ok();
+    {
+      const StageTimer timer(Stage::kScatter);
+      for (size_t i = 0; i < columns_.size(); ++i) SLUICE_CHECK(Append(*batch.column_data(static_cast<int>(i)), std::nullopt, &columns_[i]));
+    }
+    return Added(batch.num_rows());
+  }
+
+  Status WriteRowGroup(int64_t rows, const ColumnValues& values) override {
+    std::vector<FlatColumn> columns = NewColumns();
+    parquet::RowGroupMetaDataBuilder* group = nullptr;
+    SLUICE_CHECK(BeginGroup(rows, &group));
+    int64_t raw = 0;
+    for (size_t i = 0; i < columns.size(); ++i) {
+      SLUICE_TRY(const auto chunks, values(static_cast<int>(i)));
+      for (const auto& chunk : chunks->chunks()) SLUICE_CHECK(Append(*chunk->data(), std::nullopt, &columns[i]));
+      SLUICE_CHECK(WriteColumn(i, &columns[i], group, &raw));
+    }
+    rows_ += rows;
+    return EndGroup(group, raw);
+  }
+
+  Status EncodeWaiting() override {
+    const StageTimer timer(Stage::kEncode);
+    for (size_t i = 0; i < columns_.size(); ++i) SLUICE_CHECK(columns_[i].Pack(Compresses(i)));
+    waiting_bytes_ = 0;
+    held_bytes_ = Held();
+    return Ok();
+  }
+
+  Status EndRowGroup() override { return group_rows_ > 0 ? WriteWaiting() : Settle(); }
+
+  int64_t rows_in_group() const override { return group_rows_; }
+  int64_t waiting_bytes() const override { return waiting_bytes_; }
+  int64_t buffered_bytes() const override { return held_bytes_ + leaving_bytes_; }
+  int64_t size() const override { return settled_size_ + Scaled(held_bytes_ + leaving_bytes_); }
+
+  Result<Finished> Close() override {
+    const StageTimer timer(Stage::kEncode);
+    if (group_rows_ > 0) SLUICE_CHECK(WriteWaiting());
+    SLUICE_CHECK(Settle());
+    SLUICE_CHECK(BeginFile());
+    std::unique_ptr<parquet::FileMetaData> metadata;
+    SLUICE_CHECK(Check([&] {
+      metadata = footer_->Finish();
+      parquet::WriteFileMetaData(*metadata, stream_.get());
+      return stream_->Close();
+    }));
+    finished_ = true;
+    return Finished{stream_->position(), rows_, statistics_.Render(*metadata)};
+  }
+
+ private:
+  std::vector<FlatColumn> NewColumns() const {
+    std::vector<FlatColumn> columns;
+    columns.reserve(shape_.flat.size());
+    for (size_t i = 0; i < shape_.flat.size(); ++i)
+      columns.emplace_back(*shape_.flat[i], shape_.parquet_schema->Column(static_cast<int>(i))->max_definition_level() > 0);
+    return columns;
+  }
+
+  bool Compresses(size_t column) const { return !Contains(known_.uncompressed, NameOf(column)); }
+  const std::string& NameOf(size_t column) const { return shape_.parquet_schema->Column(static_cast<int>(column))->name(); }
+
+  // Dictionaries of another kind than decoding and reading make are taken apart.
+  static Status Append(const arrow::ArrayData& values, std::optional<std::span<const uint32_t>> rows, FlatColumn* column) {
+    const bool usual = values.type->id() != arrow::Type::DICTIONARY ||
+                       (static_cast<const arrow::DictionaryType&>(*values.type).index_type()->id() == arrow::Type::INT32 &&
+                        values.dictionary->GetNullCount() == 0);
+    if (usual) return column->Append(values, rows);
+    SLUICE_TRY(const auto dense, Dense(arrow::MakeArray(values.Copy())));
+    return column->Append(*dense->data(), rows);
+  }
+
+  Status Added(int64_t rows) {
+    rows_ += rows;
+    group_rows_ += rows;
+    const int64_t held = Held();
+    waiting_bytes_ += std::max<int64_t>(0, held - held_bytes_);
+    held_bytes_ = held;
+    return held_bytes_ >= buffering_.row_group_bytes ? WriteWaiting() : Ok();
+  }
+
+  int64_t Held() const {
+    int64_t bytes = 0;
+    for (const FlatColumn& column : columns_) bytes += column.bytes();
+    return bytes;
+  }
+
+  // The row group that waits goes out, behind the caller's back if it may; one at a time.
+  Status WriteWaiting() {
+    SLUICE_CHECK(Settle());
+    leaving_bytes_ = std::exchange(held_bytes_, 0);
+    waiting_bytes_ = 0;
+    const bool behind = buffering_.behind && leaving_bytes_ >= kWorthAThread;
+    const int64_t rows = std::exchange(group_rows_, 0);
+    if (!behind) return Learn(WriteGroup(rows, &columns_));
+    leaving_ = std::async(std::launch::async,
+                          [this, rows, columns = std::exchange(columns_, NewColumns()), profile = Profile::Current()]() mutable {
+                            const ProfileThread thread(profile);
+                            return WriteGroup(rows, &columns);
+                          });
+    return Ok();
+  }
+
+  Status Settle() { return leaving_.valid() ? Learn(leaving_.get()) : Ok(); }
+
+  Status Learn(Status done) {
+    const int64_t before = std::exchange(settled_size_, stream_->position());
+    if (leaving_bytes_ > 0) ratio_ = static_cast<double>(settled_size_ - before) / static_cast<double>(std::exchange(leaving_bytes_, 0));
+    return done;
+  }
+  int64_t Scaled(int64_t bytes) const { return static_cast<int64_t>(static_cast<double>(bytes) * ratio_); }
+
+  Status WriteGroup(int64_t rows, std::vector<FlatColumn>* columns) {
+    const StageTimer timer(Stage::kEncode);
+    parquet::RowGroupMetaDataBuilder* group = nullptr;
+    SLUICE_CHECK(BeginGroup(rows, &group));
+    int64_t raw = 0;
+    for (size_t i = 0; i < columns->size(); ++i) SLUICE_CHECK(WriteColumn(i, &(*columns)[i], group, &raw));
+    return EndGroup(group, raw);
+  }
+
+  Status BeginFile() {
+    return stream_->position() > 0 ? Ok() : Check([&] { return stream_->Write("PAR1", 4); });
+  }
+  Status BeginGroup(int64_t rows, parquet::RowGroupMetaDataBuilder** group) {
+    SLUICE_CHECK(BeginFile());
+    *group = footer_->AppendRowGroup();
+    (*group)->set_num_rows(rows);
+    return Ok();
+  }
+  Status EndGroup(parquet::RowGroupMetaDataBuilder* group, int64_t raw) {
+    return Check([&] {
+      group->Finish(raw, static_cast<int16_t>(std::min<int64_t>(groups_++, INT16_MAX)));
+      return arrow::Status::OK();
+    });
+  }
+
+  Status WriteColumn(size_t i, FlatColumn* column, parquet::RowGroupMetaDataBuilder* group, int64_t* raw) {
+    using parquet::Encoding;
+    const int64_t rows = column->rows();
+    const bool compress = Compresses(i);
+    parquet::EncodedStatistics bounds;
+    SLUICE_TRY(const EncodedChunk chunk, column->Finish(!Contains(known_.without_dictionary, NameOf(i)), compress, &bounds));
+    if (column->has_nan()) statistics_.SeeNan(static_cast<int>(i));
+    bounds.set_is_signed(shape_.parquet_schema->Column(static_cast<int>(i))->sort_order() == parquet::SortOrder::SIGNED);
+    *raw += chunk.raw_bytes;
+    const int64_t begin = stream_->position(), size = static_cast<int64_t>(chunk.bytes.size());
+    const bool dictionary = chunk.dictionary_page_size > 0;
+    const std::map<Encoding::type, int32_t> dictionary_pages{{Encoding::PLAIN, 1}};
+    const std::map<Encoding::type, int32_t> data_pages{{dictionary ? Encoding::RLE_DICTIONARY : Encoding::PLAIN, chunk.data_pages}};
+    return Check([&] {
+      parquet::ColumnChunkMetaDataBuilder* metadata = group->NextColumnChunk();
+      metadata->SetStatistics(bounds);
+      metadata->Finish(rows, dictionary ? begin : 0, -1, begin + chunk.dictionary_page_size, size, chunk.raw_bytes, dictionary, false,
+                       dictionary ? dictionary_pages : std::map<Encoding::type, int32_t>(), data_pages);
+      return stream_->Write(chunk.bytes.data(), size);
+    });
+  }
+
+  template <typename Call>
+  Status Check(Call&& call) {
+    arrow::Status status;
+    try {
+      status = call();
+    } catch (const std::exception& e) {  // parquet's own
+      status = arrow::Status::IOError(e.what());
+    }
+    return status.ok() ? Ok() : Status(Fail(stream_->ErrorOf(status)));
+  }
+
+  const FileShape& shape_;
+  Statistics statistics_;
+  std::shared_ptr<ObjectStream> stream_;
+  const FileBuffering buffering_;
+  const ColumnEncodings known_;
+  const std::shared_ptr<parquet::WriterProperties> properties_;
+  const std::unique_ptr<parquet::FileMetaDataBuilder> footer_;
+  std::vector<FlatColumn> columns_;  // of the row group that waits
+  std::future<Status> leaving_;      // the row group being written; until it is settled, footer_, stream_ and statistics_ are its
+  bool finished_ = false;
+  int64_t rows_ = 0, group_rows_ = 0, groups_ = 0, settled_size_ = 0;
+  int64_t waiting_bytes_ = 0, held_bytes_ = 0, leaving_bytes_ = 0;  // not yet pages; these and pages; being written
+  double ratio_ = 0.5;                                              // written to held bytes, until a row group has shown it
+};
+
+}  // namespace
+
+std::unique_ptr<ParquetFile> OpenFlatFile(const FileShape& shape, std::shared_ptr<ObjectStream> stream, FileBuffering buffering,
+                                          ColumnEncodings known) {
+  return std::make_unique<FlatFile>(shape, std::move(stream), buffering, std::move(known));
+}
+
+}  // namespace sluice::tables

@@ -1,0 +1,51 @@
+#pragma once
+// What the writers of Parquet files share: the stream to a store's object, and the properties that footers come of.
+#include <arrow/io/interfaces.h>
+#include <arrow/result.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/result.h"
+#include "store/object_store.h"
+#include "tables/parquet_file.h"
+
+namespace parquet {
+class WriterProperties;
+}
+
+namespace sluice::tables {
+
+inline constexpr int64_t kDictionaryBytes = 1 << 20;  // of a column in a row group; then it goes on without
+
+// An object of a store as an Arrow stream. Keeps the store's own error.
+class ObjectStream : public arrow::io::OutputStream {
+ public:
+  explicit ObjectStream(std::unique_ptr<store::ObjectWriter> object) : object_(std::move(object)) {}
+
+  arrow::Status Write(const void* data, int64_t bytes) override;
+  using arrow::io::OutputStream::Write;
+  arrow::Status Close() override;
+  // The object is discarded with its writer.
+  arrow::Status Abort() override;
+  bool closed() const override { return closed_; }
+  arrow::Result<int64_t> Tell() const override { return position_; }
+
+  int64_t position() const { return position_; }
+  // Of a status that this stream, or what writes to it, gave: the store's error, else kRetryable "parquet-write".
+  Error ErrorOf(const arrow::Status& status) const;
+
+ private:
+  arrow::Status Keep(Status status);
+
+  std::unique_ptr<store::ObjectWriter> object_;
+  std::optional<Error> error_;
+  int64_t position_ = 0;
+  bool closed_ = false;
+};
+
+std::shared_ptr<parquet::WriterProperties> WriterPropertiesOf(const ColumnEncodings& encodings);
+
+}  // namespace sluice::tables
