@@ -151,7 +151,8 @@ class CsvFront {
 
   size_t MaxRecord() const { return static_cast<size_t>(request_.max_record_bytes); }
   Error BadHeader(const std::string& why) const {
-    return DataError("bad-header", fmt::format("{}: {}", NameOf(request_), why)).Hint("pin the dialect under read: (delimiter, quote, skip)");
+    return DataError("bad-header", fmt::format("{}: {}", NameOf(request_), why))
+        .Hint("pin the dialect under read: (delimiter, quote, skip)");
   }
 
   CsvWindow& window_;

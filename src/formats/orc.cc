@@ -101,8 +101,7 @@ class OrcFile {
     return Fail(Corrupt(status.message()));
   }
   Error Corrupt(const std::string& why) const {
-    return DataError("corrupt-file", fmt::format("{} is no readable ORC file: {}", NameOf(request_), why))
-        .Hint("ask for the file again");
+    return DataError("corrupt-file", fmt::format("{} is no readable ORC file: {}", NameOf(request_), why)).Hint("ask for the file again");
   }
 
   ReadRequest request_;

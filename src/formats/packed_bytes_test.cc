@@ -113,7 +113,9 @@ class ZipTest : public ::testing::Test {
     EXPECT_TRUE(listing) << listing.error().ToString();
     return listing ? *std::move(listing) : ArchiveListing{};
   }
-  Outcome Read(const ArchiveMember& member, size_t piece = 1000) { return Drain(OpenMember(*store_, *store_->Head("a.zip"), member), piece); }
+  Outcome Read(const ArchiveMember& member, size_t piece = 1000) {
+    return Drain(OpenMember(*store_, *store_->Head("a.zip"), member), piece);
+  }
 
   FixedClock clock_{Instant{1}};
   std::unique_ptr<store::ObjectStore> store_ = store::NewMemoryStore(clock_);

@@ -95,7 +95,7 @@ struct ReadRequest {
   std::string encoding;  // of text formats, canonical (encoding.h); "" = UTF-8
   ArchiveMember member;  // of the object at `key`; `compression` is then the member's own
   FormatOptions options;
-  std::string shown;     // what messages call the file; "" = its URI
+  std::string shown;                          // what messages call the file; "" = its URI
   std::string scratch_dir;                    // for what must be unpacked to be read at any place; "" = the system's
   const store::ObjectMeta* object = nullptr;  // as it was listed: no other is read (OpenBytes). Null: as it is now
   size_t max_columns = 100'000;               // New…Columns gives no more than one beyond it: whoever asks refuses the file

@@ -27,5 +27,4 @@ Result<std::unique_ptr<RawBlock>> TypedRows(std::shared_ptr<arrow::RecordBatch> 
 // The file's columns that the request lacks, with their types. Error kUser "unsupported-type", naming the column.
 Result<std::vector<contract::Field>> NewTypedColumns(const ReadRequest& request, const arrow::Schema& schema);
 
-
 }  // namespace sluice::formats

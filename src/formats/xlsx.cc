@@ -72,8 +72,8 @@ class TableFinder {
   }
 
   Error Unsure(const XlsxRow& row, const std::string& why) const {
-    return DataError("unsure-header", fmt::format("{}, sheet \"{}\": its first row ({}) may not be the header: {}",
-                                                  NameOf(request_), rows_.book().sheet, row.number, why))
+    return DataError("unsure-header", fmt::format("{}, sheet \"{}\": its first row ({}) may not be the header: {}", NameOf(request_),
+                                                  rows_.book().sheet, row.number, why))
         .Hint("pin where the table is in the source's `read`: range: \"A3:F\", or header: true (or false)");
   }
 
@@ -84,10 +84,7 @@ class TableFinder {
 class XlsxReader : public RecordReader {
  public:
   XlsxReader(const ReadRequest& request, std::unique_ptr<SheetRows> rows, Table table, FieldShape shape)
-      : request_(request),
-        rows_(std::move(rows)),
-        table_(std::move(table)),
-        shape_(std::make_shared<const FieldShape>(std::move(shape))) {
+      : request_(request), rows_(std::move(rows)), table_(std::move(table)), shape_(std::make_shared<const FieldShape>(std::move(shape))) {
     for (size_t i = 0; i < table_.names.size(); ++i) {
       const bool by_place = !table_.header && i < shape_->children.size();
       columns_.push_back(table_.names[i].empty() ? -1 : by_place ? static_cast<int>(i) : shape_->Find(table_.names[i]));
@@ -134,7 +131,8 @@ class XlsxReader : public RecordReader {
         std::find(column->null_tokens.begin(), column->null_tokens.end(), cell.value()) != column->null_tokens.end())
       return;
     if (is_wrong && wrong->rule.empty())
-      *wrong = {"type", fmt::format("the cell {} ({}) {}{}", place(), table_.names[at], cell.why, cell.value().empty() ? "" : ": " + std::string(cell.value()))};
+      *wrong = {"type", fmt::format("the cell {} ({}) {}{}", place(), table_.names[at], cell.why,
+                                    cell.value().empty() ? "" : ": " + std::string(cell.value()))};
     if (json->size() > 1) *json += ',';
     if (outside)
       AppendJsonString(place(), json);

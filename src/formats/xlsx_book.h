@@ -29,7 +29,7 @@ class SharedTexts {
 
 struct Workbook {
   store::ObjectMeta object;  // that all its parts are read from
-  std::string sheet;  // its name
+  std::string sheet;         // its name
   ArchiveMember sheet_part;
   std::vector<NumberStyle> styles;  // by a cell's s
   SharedTexts texts;

@@ -16,8 +16,8 @@ struct XlsxCell {
   enum class Kind { kText, kNumber, kDate, kBoolean, kWrong };
   int column = 0;
   Kind kind = Kind::kText;
-  std::string text;  // kWrong: what stands there
-  std::string why;   // kWrong
+  std::string text;         // kWrong: what stands there
+  std::string why;          // kWrong
   std::string_view shared;  // the text, if it is one of the workbook's: a long one may stand in many cells
   std::string_view value() const { return shared.empty() ? std::string_view(text) : shared; }
 };

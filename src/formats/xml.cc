@@ -139,8 +139,8 @@ class XmlRecords {
 
  private:
   Error NoRecords() const {
-    return DataError("no-such-record", fmt::format("{} has no element {}; it has {}", NameOf(request_),
-                                                   request_.options.record, Join(gatherer_.others(), ", ")))
+    return DataError("no-such-record", fmt::format("{} has no element {}; it has {}", NameOf(request_), request_.options.record,
+                                                   Join(gatherer_.others(), ", ")))
         .Hint("say in `read` which element is a record: record: NAME");
   }
 

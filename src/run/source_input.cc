@@ -58,7 +58,8 @@ sources::Ledger SeenBy(state::FileLedger ledger) {
   return seen;
 }
 
-Result<sources::Offer> LookFor(const project::Source& source, sources::Source& input, const sources::Ledger& seen, bool reload, Instant now) {
+Result<sources::Offer> LookFor(const project::Source& source, sources::Source& input, const sources::Ledger& seen, bool reload,
+                               Instant now) {
   SLUICE_TRY(sources::Offer offer, input.Look(seen, now, reload));
   const bool snapshot = source.load == project::Load::kFull;
   const bool moved = snapshot && (!offer.files.empty() || (!offer.gone.empty() && offer.unchanged > 0));

@@ -17,7 +17,8 @@ sources::Ledger SeenBy(state::FileLedger ledger);
 
 // What a batch of the source takes now. A snapshot (load: full) and a reload are all files that are ready, and none while one is not.
 // Errors: those of Source::Look.
-Result<sources::Offer> LookFor(const project::Source& source, sources::Source& input, const sources::Ledger& seen, bool reload, Instant now);
+Result<sources::Offer> LookFor(const project::Source& source, sources::Source& input, const sources::Ledger& seen, bool reload,
+                               Instant now);
 
 // Has the offer files that are known under another name, which is to be remembered though nothing is to be read?
 bool HasNewNames(const sources::Offer& offer);

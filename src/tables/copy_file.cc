@@ -178,8 +178,8 @@ Result<std::optional<StagedFile>> FileCopy::Write(const std::vector<int64_t>& le
   StagedFile staged;
   staged.add.path = impl_->add.path.substr(0, folder) + delta::LogPath(name + ".parquet");
   staged.add.partition_values = impl_->add.partition_values;
-  SLUICE_TRY(auto object, impl_->store.OpenWriter(delta::StoreKey(impl_->root, staged.add.path)));
-  SLUICE_TRY(const auto file, ParquetFile::Open(impl_->shape, std::move(object), {}, std::make_shared<EncodingChoice>(impl_->encodings)));
+  const auto open = [&] { return impl_->store.OpenWriter(delta::StoreKey(impl_->root, staged.add.path)); };
+  SLUICE_TRY(const auto file, ParquetFile::Open(impl_->shape, open, {}, std::make_shared<EncodingChoice>(impl_->encodings)));
   int64_t first = 0;
   size_t at = 0;
   for (int group = 0; group < metadata.num_row_groups(); ++group) {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "contract/arrow_types.h"
+#include "core/profile.h"
 #include "core/text.h"
 #include "tables/conform.h"
 #include "tables/constraints.h"
@@ -251,7 +252,9 @@ class ScatteringWriter : public DataFileWriter {
       parts.push_back(std::move(part));
     }
     partitions_ = partitions;
-    return Scatter(parts, partitions, [&](uint32_t partition, const arrow::RecordBatch& rows) { return files_->Write(partition, rows); });
+    const StageTimer timer(Stage::kScatter);
+    SLUICE_TRY(parts, JoinParts(std::move(parts), partitions));
+    return Scatter(parts, partitions, [&](uint32_t partition, const PickedRows& rows) { return files_->Write(partition, rows); });
   }
 
   store::ObjectStore& store_;

@@ -39,7 +39,9 @@ struct WriterOptions {
   std::string file_prefix;  // "bronze.orders-12.1": node, n, a; the writer adds a random part and a sequence number
   int64_t target_file_bytes = 256LL << 20;
   int64_t row_group_rows = 1 << 20;
-  int max_open_partitions = 64;          // beyond: row groups spill to one scratch file and are joined at the end
+  // Objects that are open at once. Rows of other partitions wait in memory, or in one scratch file, and are written at the end; where
+  // columns are nested, those of all others are.
+  int max_open_partitions = 64;
   uint32_t max_partitions = UINT32_MAX;  // more are kData "too-many-partitions"
   int64_t memory_bytes = 256LL << 20;    // of rows waiting or encoded; a batch given to Write comes on top
   std::string scratch_dir;               // local folder for spilling; must exist

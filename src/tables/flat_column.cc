@@ -167,6 +167,15 @@ class FlatColumn::Entries {
  public:
   explicit Entries(bool texts) : texts_(texts) {}
 
+  // Empty again, its memory kept.
+  void Clear(bool texts) {
+    texts_ = texts;
+    plain_.clear();
+    begins_.clear();
+    std::fill(slots_.begin(), slots_.end(), Slot{0, kEmpty});
+    if (slots_.size() > 4 * kSampleValues) slots_ = {};
+  }
+
   uint32_t PlaceOf(std::string_view value) {
     const uint64_t hash = HashOf(value);
     if (2 * (count() + 1) > slots_.size()) Grow();
@@ -383,7 +392,8 @@ void FlatColumn::AppendDictionary(const arrow::ArrayData& values, const Chosen& 
     dictionary_ = dictionary;
     entries_ = nullptr;
   }
-  const bool grown = coding_ == Coding::kShared && dictionary->offset == 0 && dictionary_->offset == 0 && dictionary->buffers == dictionary_->buffers;
+  const bool grown =
+      coding_ == Coding::kShared && dictionary->offset == 0 && dictionary_->offset == 0 && dictionary->buffers == dictionary_->buffers;
   if (grown || (coding_ == Coding::kShared && dictionary == dictionary_)) {
     if (dictionary->length > dictionary_->length) dictionary_ = dictionary;
     return AppendCodes(values, chosen);
@@ -433,8 +443,9 @@ void FlatColumn::ToEntries() {
   const auto shared = std::exchange(dictionary_, nullptr);
   coding_ = Coding::kEntries;
   entries_ = std::make_unique<Entries>(true);
-  arrow::ArrayData array(arrow::dictionary(arrow::int32(), shared->type), static_cast<int64_t>(codes.size() / sizeof(uint32_t)),
-                         {nullptr, std::make_shared<arrow::Buffer>(reinterpret_cast<const uint8_t*>(codes.data()), static_cast<int64_t>(codes.size()))}, 0);
+  arrow::ArrayData array(
+      arrow::dictionary(arrow::int32(), shared->type), static_cast<int64_t>(codes.size() / sizeof(uint32_t)),
+      {nullptr, std::make_shared<arrow::Buffer>(reinterpret_cast<const uint8_t*>(codes.data()), static_cast<int64_t>(codes.size()))}, 0);
   array.dictionary = shared;
   AppendEntries(array, {nullptr, codes.size() / sizeof(uint32_t)});
 }
@@ -458,7 +469,7 @@ void FlatColumn::ToPlain() {
 
 int64_t FlatColumn::bytes() const {
   const size_t entries = entries_ ? entries_->plain().size() : 0;
-  return static_cast<int64_t>(values_.size() + present_.size() + entries + packed_.bytes.size());
+  return static_cast<int64_t>(values_.size() + present_.size() + entries);
 }
 
 // ---- Bounds
@@ -531,7 +542,8 @@ Status FlatColumn::WritePage(const PageRows& page, std::string_view plain, std::
   body.clear();
   if (optional_) {
     const auto present = std::span<const uint8_t>(present_);
-    AppendLevels(present.empty() ? present : present.subspan(static_cast<size_t>(page.first), static_cast<size_t>(page.rows)), page.rows, &body);
+    AppendLevels(present.empty() ? present : present.subspan(static_cast<size_t>(page.first), static_cast<size_t>(page.rows)), page.rows,
+                 &body);
   }
   if (entries > 0) {
     const int width = BitsOf(entries);
@@ -595,7 +607,8 @@ Status FlatColumn::WritePlain(bool compress, EncodedChunk* out) {
   return Ok();
 }
 
-Status FlatColumn::WriteIndices(std::span<const uint32_t> places, std::string_view dictionary, size_t entries, bool compress, EncodedChunk* out) {
+Status FlatColumn::WriteIndices(std::span<const uint32_t> places, std::string_view dictionary, size_t entries, bool compress,
+                                EncodedChunk* out) {
   Observe(dictionary);
   SLUICE_CHECK(StorePage(PageKind::kDictionary, static_cast<int64_t>(entries), dictionary, compress, out));
   out->dictionary_page_size = static_cast<int64_t>(out->bytes.size());
@@ -614,7 +627,8 @@ namespace {
 // n values drawn from D equally frequent ones repeat about n²/2D times: would all D outgrow a dictionary?
 bool WillOutgrow(size_t values, size_t distinct, size_t distinct_bytes) {
   const double n = static_cast<double>(values), repeated = std::max(n - static_cast<double>(distinct), 0.5);
-  return n * n / 2 / repeated * (static_cast<double>(distinct_bytes) / static_cast<double>(distinct)) > static_cast<double>(kDictionaryBytes);
+  return n * n / 2 / repeated * (static_cast<double>(distinct_bytes) / static_cast<double>(distinct)) >
+         static_cast<double>(kDictionaryBytes);
 }
 
 }  // namespace
@@ -622,8 +636,10 @@ bool WillOutgrow(size_t values, size_t distinct, size_t distinct_bytes) {
 // False, and nothing written: a dictionary is no gain.
 Result<bool> FlatColumn::WriteWithDictionary(bool compress, EncodedChunk* out) {
   if (type_->source == Source::kBits || values_.size() == 0) return false;
-  Entries entries(type_->width == 0);
-  std::vector<uint32_t> places;
+  thread_local Entries entries(false);
+  thread_local std::vector<uint32_t> places;
+  entries.Clear(type_->width == 0);
+  places.clear();
   const std::string_view plain(values_.data(), values_.size());
   for (size_t at = 0; at < plain.size();) {
     const bool text = type_->width == 0;
@@ -640,19 +656,26 @@ Result<bool> FlatColumn::WriteWithDictionary(bool compress, EncodedChunk* out) {
   return true;
 }
 
-Status FlatColumn::Pack(bool compress) {
+Status FlatColumn::TakePages(bool compress, std::string* pages) {
   ToPlain();
-  SLUICE_CHECK(WritePlain(compress, &packed_));
-  packed_rows_ += std::exchange(rows_, 0);
+  std::swap(taken_.bytes, *pages);
+  Status written = WritePlain(compress, &taken_);
+  std::swap(taken_.bytes, *pages);
+  taken_rows_ += std::exchange(rows_, 0);
   values_ = {};
   present_ = {};
-  return Ok();
+  return written;
 }
 
-Result<EncodedChunk> FlatColumn::Finish(bool dictionary, bool compress, parquet::EncodedStatistics* statistics) {
-  EncodedChunk out = std::exchange(packed_, {});
+Result<EncodedChunk> FlatColumn::Finish(bool dictionary, bool compress, SpillFile* scratch, parquet::EncodedStatistics* statistics) {
+  EncodedChunk out = std::exchange(taken_, {});
+  for (const SpillFile::Chunk& pages : std::exchange(spilled_, {})) {
+    const size_t before = out.bytes.size();
+    out.bytes.resize(before + static_cast<size_t>(pages.bytes));
+    SLUICE_CHECK(scratch->ReadBytes(pages, out.bytes.data() + before));
+  }
   bool written = rows_ == 0;
-  if (dictionary && packed_rows_ == 0 && !written) {
+  if (dictionary && taken_rows_ == 0 && !written) {
     if (coding_ == Coding::kShared && values_.size() > 0) ToEntries();
     if (coding_ == Coding::kEntries && entries_->plain().size() <= kDictionaryBytes) {
       SLUICE_CHECK(WriteIndices(values_.As<uint32_t>(), entries_->plain(), entries_->count(), compress, &out));
@@ -671,7 +694,7 @@ Result<EncodedChunk> FlatColumn::Finish(bool dictionary, bool compress, parquet:
     statistics->set_min(min_);
     statistics->set_max(max_);
   }
-  rows_ = packed_rows_ = 0;
+  rows_ = taken_rows_ = 0;
   coding_ = Coding::kPlain;
   dictionary_ = nullptr;
   entries_ = nullptr;

@@ -10,6 +10,7 @@
 
 #include "core/result.h"
 #include "tables/page_encoding.h"
+#include "tables/spill.h"
 
 namespace arrow {
 struct ArrayData;
@@ -59,8 +60,8 @@ struct FlatType;
 // Null: a nested type, or one that this does not write. Lives as long as the program.
 const FlatType* FlatTypeOf(const arrow::DataType& type, const parquet::ColumnDescriptor& column);
 
-// Rows are copied when they are added, each value once: into the plain encoding, or as its place in a dictionary. What they came from is not
-// kept, but for a dictionary that others grow (contract::TextDictionary).
+// Rows are copied when they are added, each value once: into the plain encoding, or as its place in a dictionary. What they came from is
+// not kept, but for a dictionary that others grow (contract::TextDictionary).
 class FlatColumn {
  public:
   FlatColumn(const FlatType& type, bool optional);
@@ -71,13 +72,14 @@ class FlatColumn {
   // Rows of an array of the type, or of a dictionary array of it; without `rows` all. Error kBug: a NULL in a column that is not optional.
   Status Append(const arrow::ArrayData& values, std::optional<std::span<const uint32_t>> rows);
   int64_t rows() const { return rows_; }
-  // What it holds, of rows and of pages.
-  int64_t bytes() const;
+  int64_t bytes() const;  // that it holds
 
-  // The rows so far become pages, without a dictionary: they take less memory, and rows still may come.
-  Status Pack(bool compress);
+  // The rows so far become pages, without a dictionary, behind `pages`; rows still may come. Whoever takes them says where they are.
+  Status TakePages(bool compress, std::string* pages);
+  void KeptAt(const SpillFile::Chunk& pages) { spilled_.push_back(pages); }
   // All as one chunk, and what its footer says of it; then the column is empty. `dictionary`: it may have one, if that is smaller.
-  Result<EncodedChunk> Finish(bool dictionary, bool compress, parquet::EncodedStatistics* statistics);
+  // `scratch` has the pages that were taken; null: none were.
+  Result<EncodedChunk> Finish(bool dictionary, bool compress, SpillFile* scratch, parquet::EncodedStatistics* statistics);
   // Was a float not a number, ever?
   bool has_nan() const { return has_nan_; }
 
@@ -115,14 +117,15 @@ class FlatColumn {
   const FlatType* type_;
   bool optional_;
   Coding coding_ = Coding::kPlain;
-  int64_t rows_ = 0, nulls_ = 0;        // waiting; of the chunk
-  int64_t packed_rows_ = 0;
-  std::vector<uint8_t> present_;        // a byte for each row that waits, from the first NULL on; empty: all are
-  GrowingBytes values_;                 // of the rows that wait and are not NULL
+  int64_t rows_ = 0, nulls_ = 0;  // waiting; of the chunk
+  int64_t taken_rows_ = 0;
+  std::vector<uint8_t> present_;  // a byte for each row that waits, from the first NULL on; empty: all are
+  GrowingBytes values_;           // of the rows that wait and are not NULL
   std::shared_ptr<arrow::ArrayData> dictionary_;
   std::unique_ptr<Entries> entries_;
-  EncodedChunk packed_;
-  std::string min_, max_;               // plain, of what was made pages; texts without their length
+  EncodedChunk taken_;  // of the pages that were: without their bytes, which are in …
+  std::vector<SpillFile::Chunk> spilled_;
+  std::string min_, max_;  // plain, of what was made pages; texts without their length
   bool observed_ = false, has_nan_ = false;
 };
 

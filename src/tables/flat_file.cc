@@ -20,6 +20,8 @@
 #include "core/profile.h"
 #include "tables/conform.h"
 #include "tables/flat_column.h"
+#include "tables/gather.h"
+#include "tables/parquet_stream.h"
 #include "tables/statistics.h"
 
 namespace sluice::tables {
@@ -33,26 +35,35 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
 
 class FlatFile : public ParquetFile {
  public:
-  FlatFile(const FileShape& shape, std::shared_ptr<ObjectStream> stream, FileBuffering buffering, ColumnEncodings known)
+  FlatFile(const FileShape& shape, OpenObject open, FileBuffering buffering, ColumnEncodings known)
       : shape_(shape),
         statistics_(shape.fields, shape.indexed_columns),
-        stream_(std::move(stream)),
+        open_(std::move(open)),
         buffering_(buffering),
         known_(std::move(known)),
-        properties_(WriterPropertiesOf(known_)),
-        footer_(parquet::FileMetaDataBuilder::Make(shape.parquet_schema.get(), properties_)),
         columns_(NewColumns()) {}
 
   ~FlatFile() override {
     (void)Settle();
-    if (!finished_) (void)stream_->Abort();
+    if (!finished_ && stream_) (void)stream_->Abort();
   }
 
-  Status Write(const arrow::RecordBatch& batch, bool) override {
+  Status Write(const PickedRows& rows) override {
+    const StageTimer timer(Stage::kScatter);
+    for (size_t i = 0; i < columns_.size(); ++i)
+      for (const RowPick& pick : rows.picks()) {
+        const arrow::ArrayData& values = *rows.batches()[pick.batch]->column_data(static_cast<int>(i));
+        SLUICE_CHECK(Append(values, rows.IsWhole(pick) ? std::nullopt : std::optional(pick.rows), &columns_[i]));
+      }
+    return Added(rows.num_rows());
+  }
+
+  Status Write(const arrow::RecordBatch& batch) override {
     if (batch.num_rows() == 0) return Ok();
     {
       const StageTimer timer(Stage::kScatter);
-      for (size_t i = 0; i < columns_.size(); ++i) SLUICE_CHECK(Append(*batch.column_data(static_cast<int>(i)), std::nullopt, &columns_[i]));
+      for (size_t i = 0; i < columns_.size(); ++i)
+        SLUICE_CHECK(Append(*batch.column_data(static_cast<int>(i)), std::nullopt, &columns_[i]));
     }
     return Added(batch.num_rows());
   }
@@ -65,26 +76,40 @@ class FlatFile : public ParquetFile {
     for (size_t i = 0; i < columns.size(); ++i) {
       SLUICE_TRY(const auto chunks, values(static_cast<int>(i)));
       for (const auto& chunk : chunks->chunks()) SLUICE_CHECK(Append(*chunk->data(), std::nullopt, &columns[i]));
-      SLUICE_CHECK(WriteColumn(i, &columns[i], group, &raw));
+      SLUICE_CHECK(WriteColumn(i, rows, &columns[i], group, &raw));
     }
     rows_ += rows;
     return EndGroup(group, raw);
   }
 
-  Status EncodeWaiting() override {
+  Status Relieve(const Scratch& scratch, bool may_open) override {
+    if (held_bytes_ >= kMinGroupBytes && (stream_ || may_open)) return WriteWaiting();
+    SLUICE_CHECK(Settle());
+    if (held_bytes_ == 0) return Ok();
     const StageTimer timer(Stage::kEncode);
-    for (size_t i = 0; i < columns_.size(); ++i) SLUICE_CHECK(columns_[i].Pack(Compresses(i)));
-    waiting_bytes_ = 0;
-    held_bytes_ = Held();
+    SLUICE_TRY(scratch_, scratch());
+    std::string pages;
+    std::vector<size_t> ends;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      SLUICE_CHECK(columns_[i].TakePages(Compresses(i), &pages));
+      ends.push_back(pages.size());
+    }
+    SLUICE_TRY(const SpillFile::Chunk chunk, scratch_->AppendBytes(pages));
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const auto begin = static_cast<int64_t>(i == 0 ? 0 : ends[i - 1]);
+      columns_[i].KeptAt({chunk.offset + begin, static_cast<int64_t>(ends[i]) - begin, 0});
+    }
+    spilled_bytes_ += chunk.bytes;
+    held_bytes_ = 0;
     return Ok();
   }
 
   Status EndRowGroup() override { return group_rows_ > 0 ? WriteWaiting() : Settle(); }
 
+  bool has_object() const override { return stream_ != nullptr; }
   int64_t rows_in_group() const override { return group_rows_; }
-  int64_t waiting_bytes() const override { return waiting_bytes_; }
   int64_t buffered_bytes() const override { return held_bytes_ + leaving_bytes_; }
-  int64_t size() const override { return settled_size_ + Scaled(held_bytes_ + leaving_bytes_); }
+  int64_t size() const override { return settled_size_ + spilled_bytes_ + Scaled(held_bytes_ + leaving_bytes_); }
 
   Result<Finished> Close() override {
     const StageTimer timer(Stage::kEncode);
@@ -126,23 +151,16 @@ class FlatFile : public ParquetFile {
   Status Added(int64_t rows) {
     rows_ += rows;
     group_rows_ += rows;
-    const int64_t held = Held();
-    waiting_bytes_ += std::max<int64_t>(0, held - held_bytes_);
-    held_bytes_ = held;
+    held_bytes_ = 0;
+    for (const FlatColumn& column : columns_) held_bytes_ += column.bytes();
     return held_bytes_ >= buffering_.row_group_bytes ? WriteWaiting() : Ok();
-  }
-
-  int64_t Held() const {
-    int64_t bytes = 0;
-    for (const FlatColumn& column : columns_) bytes += column.bytes();
-    return bytes;
   }
 
   // The row group that waits goes out, behind the caller's back if it may; one at a time.
   Status WriteWaiting() {
     SLUICE_CHECK(Settle());
     leaving_bytes_ = std::exchange(held_bytes_, 0);
-    waiting_bytes_ = 0;
+    spilled_bytes_ = 0;
     const bool behind = buffering_.behind && leaving_bytes_ >= kWorthAThread;
     const int64_t rows = std::exchange(group_rows_, 0);
     if (!behind) return Learn(WriteGroup(rows, &columns_));
@@ -157,6 +175,7 @@ class FlatFile : public ParquetFile {
   Status Settle() { return leaving_.valid() ? Learn(leaving_.get()) : Ok(); }
 
   Status Learn(Status done) {
+    if (!stream_) return done;
     const int64_t before = std::exchange(settled_size_, stream_->position());
     if (leaving_bytes_ > 0) ratio_ = static_cast<double>(settled_size_ - before) / static_cast<double>(std::exchange(leaving_bytes_, 0));
     return done;
@@ -168,12 +187,19 @@ class FlatFile : public ParquetFile {
     parquet::RowGroupMetaDataBuilder* group = nullptr;
     SLUICE_CHECK(BeginGroup(rows, &group));
     int64_t raw = 0;
-    for (size_t i = 0; i < columns->size(); ++i) SLUICE_CHECK(WriteColumn(i, &(*columns)[i], group, &raw));
+    for (size_t i = 0; i < columns->size(); ++i) SLUICE_CHECK(WriteColumn(i, rows, &(*columns)[i], group, &raw));
     return EndGroup(group, raw);
   }
 
   Status BeginFile() {
-    return stream_->position() > 0 ? Ok() : Check([&] { return stream_->Write("PAR1", 4); });
+    if (stream_) return Ok();
+    SLUICE_TRY(auto object, [&] {
+      const StageTimer timer(Stage::kStore);
+      return open_();
+    }());
+    stream_ = std::make_shared<ObjectStream>(std::move(object));
+    footer_ = parquet::FileMetaDataBuilder::Make(shape_.parquet_schema.get(), WriterPropertiesOf(known_));
+    return Check([&] { return stream_->Write("PAR1", 4); });
   }
   Status BeginGroup(int64_t rows, parquet::RowGroupMetaDataBuilder** group) {
     SLUICE_CHECK(BeginFile());
@@ -188,12 +214,11 @@ class FlatFile : public ParquetFile {
     });
   }
 
-  Status WriteColumn(size_t i, FlatColumn* column, parquet::RowGroupMetaDataBuilder* group, int64_t* raw) {
+  Status WriteColumn(size_t i, int64_t rows, FlatColumn* column, parquet::RowGroupMetaDataBuilder* group, int64_t* raw) {
     using parquet::Encoding;
-    const int64_t rows = column->rows();
     const bool compress = Compresses(i);
     parquet::EncodedStatistics bounds;
-    SLUICE_TRY(const EncodedChunk chunk, column->Finish(!Contains(known_.without_dictionary, NameOf(i)), compress, &bounds));
+    SLUICE_TRY(const EncodedChunk chunk, column->Finish(!Contains(known_.without_dictionary, NameOf(i)), compress, scratch_, &bounds));
     if (column->has_nan()) statistics_.SeeNan(static_cast<int>(i));
     bounds.set_is_signed(shape_.parquet_schema->Column(static_cast<int>(i))->sort_order() == parquet::SortOrder::SIGNED);
     *raw += chunk.raw_bytes;
@@ -223,24 +248,25 @@ class FlatFile : public ParquetFile {
 
   const FileShape& shape_;
   Statistics statistics_;
-  std::shared_ptr<ObjectStream> stream_;
+  const OpenObject open_;
   const FileBuffering buffering_;
   const ColumnEncodings known_;
-  const std::shared_ptr<parquet::WriterProperties> properties_;
-  const std::unique_ptr<parquet::FileMetaDataBuilder> footer_;
+  std::shared_ptr<ObjectStream> stream_;  // from the first bytes on
+  std::unique_ptr<parquet::FileMetaDataBuilder> footer_;
+  SpillFile* scratch_ = nullptr;     // once pages are in it
   std::vector<FlatColumn> columns_;  // of the row group that waits
   std::future<Status> leaving_;      // the row group being written; until it is settled, footer_, stream_ and statistics_ are its
   bool finished_ = false;
   int64_t rows_ = 0, group_rows_ = 0, groups_ = 0, settled_size_ = 0;
-  int64_t waiting_bytes_ = 0, held_bytes_ = 0, leaving_bytes_ = 0;  // not yet pages; these and pages; being written
+  int64_t held_bytes_ = 0, leaving_bytes_ = 0, spilled_bytes_ = 0;  // in columns_; being written; pages in scratch_
   double ratio_ = 0.5;                                              // written to held bytes, until a row group has shown it
 };
 
 }  // namespace
 
-std::unique_ptr<ParquetFile> OpenFlatFile(const FileShape& shape, std::shared_ptr<ObjectStream> stream, FileBuffering buffering,
+std::unique_ptr<ParquetFile> OpenFlatFile(const FileShape& shape, ParquetFile::OpenObject open, FileBuffering buffering,
                                           ColumnEncodings known) {
-  return std::make_unique<FlatFile>(shape, std::move(stream), buffering, std::move(known));
+  return std::make_unique<FlatFile>(shape, std::move(open), buffering, std::move(known));
 }
 
 }  // namespace sluice::tables

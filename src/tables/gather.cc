@@ -237,6 +237,21 @@ Result<Gatherer> Gatherer::Make(const std::vector<std::shared_ptr<arrow::RecordB
   return gatherer;
 }
 
+PickedRows::PickedRows(const Batches& batches, std::span<const RowPick> picks, std::optional<Gatherer>* gatherer)
+    : batches_(batches), picks_(picks), gatherer_(gatherer), rows_(RowsOf(picks)) {}
+
+// Picks of a scatter are in the rows' order.
+bool PickedRows::IsWhole(const RowPick& pick) const { return static_cast<int64_t>(pick.rows.size()) == batches_[pick.batch]->num_rows(); }
+
+Result<std::shared_ptr<arrow::RecordBatch>> PickedRows::AsBatch() const {
+  if (picks_.size() == 1 && IsWhole(picks_[0])) return batches_[picks_[0].batch];
+  if (!*gatherer_) {
+    SLUICE_TRY(auto made, Gatherer::Make(batches_));
+    gatherer_->emplace(std::move(made));
+  }
+  return (*gatherer_)->Gather(picks_);
+}
+
 Result<std::shared_ptr<arrow::RecordBatch>> Gatherer::Gather(std::span<const RowPick> picks) const {
   const int64_t rows = RowsOf(picks);
   arrow::ArrayVector columns;

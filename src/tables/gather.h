@@ -2,6 +2,7 @@
 // Rows of several batches as one batch with memory of its own.
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,6 +38,27 @@ class Gatherer {
 
   std::shared_ptr<arrow::Schema> schema_;
   std::vector<Column> columns_;
+};
+
+// Rows picked of batches that others pick of, too.
+class PickedRows {
+ public:
+  using Batches = std::vector<std::shared_ptr<arrow::RecordBatch>>;
+  // All outlive it. `gatherer` is made where one is first asked for, and then is everybody's; one thread at a time.
+  PickedRows(const Batches& batches, std::span<const RowPick> picks, std::optional<Gatherer>* gatherer);
+
+  int64_t num_rows() const { return rows_; }
+  const Batches& batches() const { return batches_; }
+  std::span<const RowPick> picks() const { return picks_; }
+  bool IsWhole(const RowPick& pick) const;  // all rows of its batch, in order
+  // With memory of its own, or a whole batch: it may be kept longer than others.
+  Result<std::shared_ptr<arrow::RecordBatch>> AsBatch() const;
+
+ private:
+  const Batches& batches_;
+  std::span<const RowPick> picks_;
+  std::optional<Gatherer>* gatherer_;
+  int64_t rows_;
 };
 
 }  // namespace sluice::tables

@@ -190,7 +190,9 @@ TEST(Scatter, EachRowThatStaysGoesToItsPartitionInOrder) {
       parts.push_back(std::move(made));
     }
     uint32_t last = 0;
-    const auto done = Scatter(parts, partitions, [&](uint32_t partition, const arrow::RecordBatch& rows) -> Status {
+    const auto done = Scatter(parts, partitions, [&](uint32_t partition, const PickedRows& picked) -> Status {
+      const BatchPtr gathered = Must(picked.AsBatch());
+      const arrow::RecordBatch& rows = *gathered;
       EXPECT_GE(partition, last);
       last = partition;
       const auto& ids = static_cast<const arrow::Int64Array&>(*rows.column(0));

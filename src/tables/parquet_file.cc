@@ -25,6 +25,7 @@
 #include "tables/encodings.h"
 #include "tables/flat_column.h"
 #include "tables/flat_file.h"
+#include "tables/gather.h"
 #include "tables/one_dictionary.h"
 #include "tables/parquet_stream.h"
 #include "tables/statistics.h"
@@ -32,10 +33,10 @@
 namespace sluice::tables {
 namespace {
 
-constexpr int64_t kWorthAThread = 4 << 20;     // raw bytes of a row group
-constexpr int64_t kPaddingRows = 2048;         // for which a whole array's buffers may have room
-constexpr int64_t kChunkRows = 1024;           // below that, batches are joined before they are encoded
-constexpr int64_t kSampledRows = 8192;         // of a row group, before its encodings are chosen
+constexpr int64_t kWorthAThread = 4 << 20;  // raw bytes of a row group
+constexpr int64_t kPaddingRows = 2048;      // for which a whole array's buffers may have room
+constexpr int64_t kChunkRows = 1024;        // below that, batches are joined before they are encoded
+constexpr int64_t kSampledRows = 8192;      // of a row group, before its encodings are chosen
 
 // A row group is written in one of two ways. Rows may wait until they fill one, which then goes out column by column; that costs half
 // of the second way, in which each batch is encoded as it comes and what was encoded waits, all columns side by side.
@@ -54,11 +55,17 @@ class ArrowParquetFile : public ParquetFile {
     if (!finished_) (void)stream_->Abort();
   }
 
-  Status Write(const arrow::RecordBatch& batch, bool may_wait) override {
+  Status Write(const PickedRows& rows) override {
+    const StageTimer timer(Stage::kScatter);
+    SLUICE_TRY(const auto batch, rows.AsBatch());
+    return Write(*batch);
+  }
+
+  Status Write(const arrow::RecordBatch& batch) override {
     if (batch.num_rows() == 0) return Ok();
     group_rows_ += batch.num_rows();
     rows_ += batch.num_rows();
-    if (may_wait && !encodes_) return Wait(batch);
+    if (!encodes_) return Wait(batch);
     SLUICE_CHECK(EncodeWaiting());
     return Encode(batch);
   }
@@ -76,7 +83,12 @@ class ArrowParquetFile : public ParquetFile {
     return Ok();
   }
 
-  Status EncodeWaiting() override {
+  Status Relieve(const Scratch&, bool) override {
+    return waiting_bytes_ > 0 && waiting_bytes_ < kMinGroupBytes ? EncodeWaiting() : EndRowGroup();
+  }
+
+  // What waits is encoded, and so is at once what comes later: it takes less memory.
+  Status EncodeWaiting() {
     encodes_ = true;
     if (waiting_.empty()) return Ok();
     waiting_bytes_ = 0;
@@ -95,8 +107,8 @@ class ArrowParquetFile : public ParquetFile {
     return Ok();
   }
 
+  bool has_object() const override { return true; }
   int64_t rows_in_group() const override { return group_rows_; }
-  int64_t waiting_bytes() const override { return waiting_bytes_; }
   int64_t buffered_bytes() const override { return waiting_bytes_ + leaving_bytes_ + Scaled(encoded_bytes_); }
   int64_t size() const override { return settled_size_ + Scaled(waiting_bytes_ + leaving_bytes_ + encoded_bytes_); }
 
@@ -223,7 +235,8 @@ class ArrowParquetFile : public ParquetFile {
   Status OpenWriter(const ColumnEncodings& encodings) {
     return Check([&] {
       static const auto arrow_properties = parquet::ArrowWriterProperties::Builder().build();
-      return parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), stream_, WriterPropertiesOf(encodings), arrow_properties)
+      return parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), stream_, WriterPropertiesOf(encodings),
+                                              arrow_properties)
           .Value(&writer_);
     });
   }
@@ -331,11 +344,11 @@ FileShape MakeFileShape(std::vector<contract::Field> fields, int indexed_columns
   return shape;
 }
 
-Result<std::unique_ptr<ParquetFile>> ParquetFile::Open(const FileShape& shape, std::unique_ptr<store::ObjectWriter> object,
-                                                       FileBuffering buffering, std::shared_ptr<EncodingChoice> encodings) {
-  auto stream = std::make_shared<ObjectStream>(std::move(object));
-  if (!shape.flat.empty()) return OpenFlatFile(shape, std::move(stream), buffering, encodings ? encodings->known() : ColumnEncodings());
-  return std::make_unique<ArrowParquetFile>(shape, std::move(stream), buffering, std::move(encodings));
+Result<std::unique_ptr<ParquetFile>> ParquetFile::Open(const FileShape& shape, OpenObject open, FileBuffering buffering,
+                                                       std::shared_ptr<EncodingChoice> encodings) {
+  if (!shape.flat.empty()) return OpenFlatFile(shape, std::move(open), buffering, encodings ? encodings->known() : ColumnEncodings());
+  SLUICE_TRY(auto object, open());
+  return std::make_unique<ArrowParquetFile>(shape, std::make_shared<ObjectStream>(std::move(object)), buffering, std::move(encodings));
 }
 
 }  // namespace sluice::tables

@@ -12,6 +12,7 @@
 #include "contract/type.h"
 #include "delta/column_mapping.h"
 #include "store/object_store.h"
+#include "tables/spill.h"
 
 namespace arrow {
 class ChunkedArray;
@@ -25,6 +26,7 @@ class SchemaDescriptor;
 namespace sluice::tables {
 
 struct FlatType;
+class PickedRows;
 
 // What all files of one writer share.
 struct FileShape {
@@ -36,6 +38,8 @@ struct FileShape {
 };
 FileShape MakeFileShape(std::vector<contract::Field> fields, int indexed_columns,
                         delta::ColumnMapping mapping = delta::ColumnMapping::kNone);
+
+inline constexpr int64_t kMinGroupBytes = 8LL << 20;  // raw, of rows that are worth a row group while more may come
 
 struct FileBuffering {
   int64_t row_group_bytes = 64LL << 20;  // raw: with so many waiting, a row group ends
@@ -68,18 +72,23 @@ class ParquetFile {
     std::string stats;
   };
   // `shape` outlives the file. Without `encodings` the file makes its own choice.
-  static Result<std::unique_ptr<ParquetFile>> Open(const FileShape& shape, std::unique_ptr<store::ObjectWriter> object,
-                                                   FileBuffering buffering = {}, std::shared_ptr<EncodingChoice> encodings = nullptr);
+  using OpenObject = std::function<Result<std::unique_ptr<store::ObjectWriter>>()>;
+  static Result<std::unique_ptr<ParquetFile>> Open(const FileShape& shape, OpenObject open, FileBuffering buffering = {},
+                                                   std::shared_ptr<EncodingChoice> encodings = nullptr);
   virtual ~ParquetFile() = default;  // without Close: the object is discarded
-  // `may_wait`: the batch may be kept until its row group is full. A slice of a larger batch, which it would keep too, may not.
-  virtual Status Write(const arrow::RecordBatch& batch, bool may_wait) = 0;
+  // The batch may be kept until its row group is full.
+  virtual Status Write(const arrow::RecordBatch& batch) = 0;
+  virtual Status Write(const PickedRows& rows) = 0;
   // A whole row group: the values of each column in turn, of its type or as dictionaries of it. Not to be mixed with Write.
   using ColumnValues = std::function<Result<std::shared_ptr<arrow::ChunkedArray>>(int column)>;
   virtual Status WriteRowGroup(int64_t rows, const ColumnValues& values) = 0;
-  virtual Status EncodeWaiting() = 0;  // what waits is encoded, and so is at once what comes later: it takes less memory
-  virtual Status EndRowGroup() = 0;    // its bytes go out; call it only where rows will follow
+  // So that less memory is taken: rows worth a row group are written, if its object is open or may be; other rows are encoded, or go
+  // into the scratch file, which outlives this one.
+  using Scratch = std::function<Result<SpillFile*>()>;
+  virtual Status Relieve(const Scratch& scratch, bool may_open) = 0;
+  virtual Status EndRowGroup() = 0;  // its bytes go out; call it only where rows will follow
+  virtual bool has_object() const = 0;
   virtual int64_t rows_in_group() const = 0;
-  virtual int64_t waiting_bytes() const = 0;   // of batches kept as they came
   virtual int64_t buffered_bytes() const = 0;  // estimate of what is held in memory
   virtual int64_t size() const = 0;            // estimate of the file's bytes so far
   virtual Result<Finished> Close() = 0;

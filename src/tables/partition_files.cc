@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <climits>
 #include <utility>
 
 #include "core/parallel.h"
@@ -16,11 +17,26 @@
 namespace sluice::tables {
 namespace {
 
-constexpr int64_t kMinGroupBytes = 8LL << 20;    // of rows that wait for the end of a row group
 constexpr int64_t kMaxGroupBytes = 128LL << 20;  // encoded, of one row group
+constexpr int64_t kColumnBytes = 512;            // of an open file's column without rows, about
 constexpr int64_t kChunkRows = 1 << 15;          // rows given at once to the encoder of a spilled partition
 
 }  // namespace
+
+PartitionFiles::PartitionFiles(store::ObjectStore& store, std::string table_root, const WriterOptions& options, const FileShape& shape,
+                               Random& random, ValuesOf values)
+    : store_(store),
+      root_(std::move(table_root)),
+      options_(options),
+      shape_(shape),
+      random_(random),
+      values_(std::move(values)),
+      max_open_files_(options.max_open_partitions) {
+  // Columns of flat values take little while they are few, and no file descriptor before they are written.
+  if (shape.flat.empty()) return;
+  const int64_t bearable = options.memory_bytes / 4 / (kColumnBytes * static_cast<int64_t>(shape.flat.size()));
+  max_open_files_ = std::max(max_open_files_, static_cast<int>(std::min<int64_t>(bearable, INT_MAX)));
+}
 
 PartitionFiles::Partition& PartitionFiles::At(uint32_t p) {
   const std::lock_guard lock(mutex_);
@@ -28,25 +44,48 @@ PartitionFiles::Partition& PartitionFiles::At(uint32_t p) {
   return partitions_[p];
 }
 
-Status PartitionFiles::Write(uint32_t p, const arrow::RecordBatch& rows) {
+Status PartitionFiles::Write(uint32_t p, const PickedRows& rows) {
   {
     Partition& partition = At(p);
     const std::lock_guard lock(partition.mutex);
-    SLUICE_CHECK(WriteLocked(p, &partition, rows));
+    SLUICE_TRY(const bool takes, TakesRows(p, &partition));
+    if (takes && rows.num_rows() <= options_.row_group_rows) {
+      SLUICE_CHECK(WriteAtOnce(p, &partition, rows));
+    } else {
+      SLUICE_TRY(const auto batch, rows.AsBatch());
+      SLUICE_CHECK(takes ? WriteBatch(p, &partition, *batch) : Spill(&partition, *batch));
+    }
   }
   return buffered_bytes_ > options_.memory_bytes / 4 * 3 ? Relieve() : Ok();
 }
 
-Status PartitionFiles::WriteLocked(uint32_t p, Partition* partition, const arrow::RecordBatch& rows) {
-  if (!partition->file && (!partition->spilled.empty() || !ReserveFile())) return Spill(partition, rows);
-  if (!partition->file) SLUICE_CHECK(OpenFile(p, partition));
+Status PartitionFiles::Write(uint32_t p, const arrow::RecordBatch& rows) {
+  {
+    Partition& partition = At(p);
+    const std::lock_guard lock(partition.mutex);
+    SLUICE_TRY(const bool takes, TakesRows(p, &partition));
+    SLUICE_CHECK(takes ? WriteBatch(p, &partition, rows) : Spill(&partition, rows));
+  }
+  return buffered_bytes_ > options_.memory_bytes / 4 * 3 ? Relieve() : Ok();
+}
+
+// Into a file, which then is open; else they spill.
+Result<bool> PartitionFiles::TakesRows(uint32_t p, Partition* partition) {
+  if (partition->file) return true;
+  if (!partition->spilled.empty() || !ReserveFile()) return false;
+  SLUICE_CHECK(OpenFile(p, partition));
+  return true;
+}
+
+Status PartitionFiles::WriteBatch(uint32_t p, Partition* partition, const arrow::RecordBatch& rows) {
   for (int64_t begin = 0; begin < rows.num_rows(); begin += options_.row_group_rows)
-    SLUICE_CHECK(WriteSlice(p, partition, *rows.Slice(begin, options_.row_group_rows)));
+    SLUICE_CHECK(WriteAtOnce(p, partition, *rows.Slice(begin, options_.row_group_rows)));
   return Ok();
 }
 
 // Rows that outgrow a file go on in another.
-Status PartitionFiles::WriteSlice(uint32_t p, Partition* partition, const arrow::RecordBatch& rows) {
+template <typename Rows>
+Status PartitionFiles::WriteAtOnce(uint32_t p, Partition* partition, const Rows& rows) {
   if (!partition->file) {
     ++open_files_;
     SLUICE_CHECK(OpenFile(p, partition));
@@ -54,7 +93,7 @@ Status PartitionFiles::WriteSlice(uint32_t p, Partition* partition, const arrow:
   ParquetFile& file = *partition->file;
   const bool full = file.rows_in_group() > 0 && file.rows_in_group() + rows.num_rows() > options_.row_group_rows;
   if (full || file.buffered_bytes() > kMaxGroupBytes) SLUICE_CHECK(Counted(partition, [&] { return file.EndRowGroup(); }));
-  SLUICE_CHECK(Counted(partition, [&] { return file.Write(rows, true); }));
+  SLUICE_CHECK(Counted(partition, [&] { return file.Write(rows); }));
   return file.size() >= options_.target_file_bytes ? CloseFile(p, partition) : Ok();
 }
 
@@ -76,14 +115,12 @@ Status PartitionFiles::Relieve() {
   }
   const std::lock_guard lock(largest->mutex);
   if (!largest->file || largest->file->buffered_bytes() == 0) return Ok();  // another thread came first
-  ParquetFile& file = *largest->file;
-  return Counted(largest, [&] {
-    return file.waiting_bytes() > 0 && file.waiting_bytes() < kMinGroupBytes ? file.EncodeWaiting() : file.EndRowGroup();
-  });
+  const bool may_open = open_objects_ < options_.max_open_partitions;
+  return Counted(largest, [&] { return largest->file->Relieve([this] { return Scratch(); }, may_open); });
 }
 
 bool PartitionFiles::ReserveFile() {
-  if (open_files_++ < options_.max_open_partitions) return true;
+  if (open_files_++ < max_open_files_) return true;
   --open_files_;
   return false;
 }
@@ -97,8 +134,11 @@ Status PartitionFiles::OpenFile(uint32_t p, Partition* partition) {
     partition->key =
         fmt::format("{}{}{}-{}-{:05}.parquet", options_.folder, folder, options_.file_prefix, Hex(random_.Next()), next_file_++);
   }
-  SLUICE_TRY(auto object, store_.OpenWriter(root_ + "/" + partition->key));
-  SLUICE_TRY(partition->file, ParquetFile::Open(shape_, std::move(object), Buffering(), encodings_));
+  const auto open = [this, key = partition->key] {
+    ++open_objects_;
+    return store_.OpenWriter(root_ + "/" + key);
+  };
+  SLUICE_TRY(partition->file, ParquetFile::Open(shape_, open, Buffering(), encodings_));
   return Ok();
 }
 
@@ -110,6 +150,7 @@ Status PartitionFiles::CloseFile(uint32_t p, Partition* partition) {
   SLUICE_TRY(ParquetFile::Finished finished, partition->file->Close());
   buffered_bytes_ -= partition->buffered.exchange(0);
   partition->file.reset();
+  --open_objects_;
   --open_files_;
   StagedFile staged;
   staged.add.path = delta::LogPath(partition->key);
@@ -124,13 +165,18 @@ Status PartitionFiles::CloseFile(uint32_t p, Partition* partition) {
   return Ok();
 }
 
-Status PartitionFiles::Spill(Partition* partition, const arrow::RecordBatch& rows) {
-  SLUICE_TRY(const auto dense, Dense(rows));
+Result<SpillFile*> PartitionFiles::Scratch() {
   const std::lock_guard lock(mutex_);
   if (!spill_) {
     SLUICE_TRY(spill_, SpillFile::Open(options_.scratch_dir, shape_.arrow_schema));
   }
-  SLUICE_TRY(auto chunk, spill_->Append(*dense));
+  return spill_.get();
+}
+
+Status PartitionFiles::Spill(Partition* partition, const arrow::RecordBatch& rows) {
+  SLUICE_TRY(const auto dense, Dense(rows));
+  SLUICE_TRY(SpillFile * scratch, Scratch());
+  SLUICE_TRY(const auto chunk, scratch->Append(*dense));
   partition->spilled.push_back(chunk);
   return Ok();
 }
@@ -146,8 +192,7 @@ Status PartitionFiles::Unspill(uint32_t p, Partition* partition) {
     if (rows < kChunkRows && i + 1 < chunks.size()) continue;
     SLUICE_TRY(const auto whole, ConcatenateBatches(std::exchange(ready, {})));
     rows = 0;
-    for (int64_t begin = 0; begin < whole->num_rows(); begin += options_.row_group_rows)
-      SLUICE_CHECK(WriteSlice(p, partition, *whole->Slice(begin, options_.row_group_rows)));
+    SLUICE_CHECK(WriteBatch(p, partition, *whole));
   }
   return Ok();
 }

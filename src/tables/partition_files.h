@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tables/data_file_writer.h"
+#include "tables/gather.h"
 #include "tables/parquet_file.h"
 #include "tables/spill.h"
 
@@ -21,10 +22,10 @@ class PartitionFiles {
   using ValuesOf = std::function<delta::PartitionValues(uint32_t partition)>;
   // All referenced values outlive it.
   PartitionFiles(store::ObjectStore& store, std::string table_root, const WriterOptions& options, const FileShape& shape, Random& random,
-                 ValuesOf values)
-      : store_(store), root_(std::move(table_root)), options_(options), shape_(shape), random_(random), values_(std::move(values)) {}
+                 ValuesOf values);
 
-  // Thread-safe. `rows` have shape's columns, and no other partition's rows lie in the same memory: they may be kept for a while.
+  // Thread-safe. `rows` have shape's columns; a whole batch may be kept for a while.
+  Status Write(uint32_t partition, const PickedRows& rows);
   Status Write(uint32_t partition, const arrow::RecordBatch& rows);
   // Closes all files; in the order of their partitions.
   Result<std::vector<StagedFile>> Finish();
@@ -43,14 +44,17 @@ class PartitionFiles {
   };
 
   Partition& At(uint32_t p);
-  Status WriteLocked(uint32_t p, Partition* partition, const arrow::RecordBatch& rows);
-  Status WriteSlice(uint32_t p, Partition* partition, const arrow::RecordBatch& rows);
+  Result<bool> TakesRows(uint32_t p, Partition* partition);
+  Status WriteBatch(uint32_t p, Partition* partition, const arrow::RecordBatch& rows);
+  template <typename Rows>
+  Status WriteAtOnce(uint32_t p, Partition* partition, const Rows& rows);
   template <typename Change>
   Status Counted(Partition* partition, Change change);
   Status Relieve();
   bool ReserveFile();
   Status OpenFile(uint32_t p, Partition* partition);
   Status CloseFile(uint32_t p, Partition* partition);
+  Result<SpillFile*> Scratch();
   Status Spill(Partition* partition, const arrow::RecordBatch& rows);
   Status Unspill(uint32_t p, Partition* partition);
   FileBuffering Buffering() const;
@@ -65,12 +69,13 @@ class PartitionFiles {
 
   // Taken alone or after a partition's own mutex, never before one.
   std::mutex mutex_;
+  std::unique_ptr<SpillFile> spill_;  // before the files, which have pages in it
   std::deque<Partition> partitions_;
   std::vector<Staged> staged_;
-  std::unique_ptr<SpillFile> spill_;
   int64_t next_file_ = 0;
 
-  std::atomic<int> open_files_ = 0;
+  int max_open_files_;
+  std::atomic<int> open_files_ = 0, open_objects_ = 0;
   std::atomic<int64_t> buffered_bytes_ = 0;  // over all open files
 };
 

@@ -3,10 +3,11 @@
 #include <arrow/record_batch.h>
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <utility>
 
-#include "tables/gather.h"
+#include "tables/one_dictionary.h"
 
 namespace sluice::tables {
 namespace {
@@ -36,7 +37,42 @@ Order OrderByPartition(const ScatterPart& part, uint32_t partitions) {
   return out;
 }
 
+// All rows of the parts as those of one.
+Result<ScatterPart> Joined(std::vector<ScatterPart> parts) {
+  const bool drops = std::any_of(parts.begin(), parts.end(), [](const ScatterPart& part) { return !part.dropped.empty(); });
+  ScatterPart whole;
+  std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
+  for (ScatterPart& part : parts) {
+    if (drops) part.dropped.resize(part.partition_of.size());
+    whole.partition_of.insert(whole.partition_of.end(), part.partition_of.begin(), part.partition_of.end());
+    whole.dropped.insert(whole.dropped.end(), part.dropped.begin(), part.dropped.end());
+    batches.push_back(std::move(part.data));
+  }
+  SLUICE_TRY(whole.data, ConcatenateBatches(batches));
+  return whole;
+}
+
 }  // namespace
+
+Result<std::vector<ScatterPart>> JoinParts(std::vector<ScatterPart> parts, uint32_t partitions) {
+  constexpr size_t kRowsWorthAPick = 32, kMostRows = 1 << 18;
+  std::vector<ScatterPart> joined, few;
+  size_t rows = 0;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    rows += parts[i].partition_of.size();
+    few.push_back(std::move(parts[i]));
+    if (i + 1 < parts.size() && rows < std::min(kMostRows, kRowsWorthAPick * partitions)) continue;
+    if (few.size() == 1) {
+      joined.push_back(std::move(few[0]));
+    } else {
+      SLUICE_TRY(auto whole, Joined(std::move(few)));
+      joined.push_back(std::move(whole));
+    }
+    few.clear();
+    rows = 0;
+  }
+  return joined;
+}
 
 Status Scatter(const std::vector<ScatterPart>& parts, uint32_t partitions, const WritePartition& write) {
   if (parts.empty()) return Ok();
@@ -46,20 +82,13 @@ Status Scatter(const std::vector<ScatterPart>& parts, uint32_t partitions, const
     orders.push_back(OrderByPartition(part, partitions));
     batches.push_back(part.data);
   }
-  SLUICE_TRY(const Gatherer gatherer, Gatherer::Make(batches));
+  std::optional<Gatherer> gatherer;
   std::vector<RowPick> picks;
   for (uint32_t partition = 0; partition < partitions; ++partition) {
     picks.clear();
     for (size_t i = 0; i < parts.size(); ++i)
       if (const auto rows = orders[i].Of(partition); !rows.empty()) picks.push_back({i, rows});
-    if (picks.empty()) continue;
-    const auto is_whole = [&](const RowPick& pick) { return static_cast<int64_t>(pick.rows.size()) == batches[pick.batch]->num_rows(); };
-    if (std::all_of(picks.begin(), picks.end(), is_whole)) {
-      for (const RowPick& pick : picks) SLUICE_CHECK(write(partition, *batches[pick.batch]));
-    } else {
-      SLUICE_TRY(const auto rows, gatherer.Gather(picks));
-      SLUICE_CHECK(write(partition, *rows));
-    }
+    if (!picks.empty()) SLUICE_CHECK(write(partition, PickedRows(batches, picks, &gatherer)));
   }
   return Ok();
 }

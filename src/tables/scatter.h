@@ -6,10 +6,7 @@
 #include <vector>
 
 #include "core/result.h"
-
-namespace arrow {
-class RecordBatch;
-}
+#include "tables/gather.h"
 
 namespace sluice::tables {
 
@@ -22,9 +19,11 @@ struct ScatterPart {
   Dropped dropped;
 };
 
-// Calls `write` with each partition's rows, in the order of parts and rows, partition by partition. What it is given has memory of its own,
-// or is a whole part: it may be kept longer than others.
-using WritePartition = std::function<Status(uint32_t partition, const arrow::RecordBatch& rows)>;
+// Parts of so few rows for each partition that they cost more than their rows are joined to larger ones, in order.
+Result<std::vector<ScatterPart>> JoinParts(std::vector<ScatterPart> parts, uint32_t partitions);
+
+// Calls `write` with each partition's rows, in the order of parts and rows, partition by partition.
+using WritePartition = std::function<Status(uint32_t partition, const PickedRows& rows)>;
 Status Scatter(const std::vector<ScatterPart>& parts, uint32_t partitions, const WritePartition& write);
 
 }  // namespace sluice::tables

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -29,26 +30,37 @@ class IpcSpillFile : public SpillFile {
   Result<Chunk> Append(const arrow::RecordBatch& batch) override {
     const auto message = arrow::ipc::SerializeRecordBatch(batch, arrow::ipc::IpcWriteOptions::Defaults());
     if (!message.ok()) return Fail(ScratchError("write", message.status().ToString()));
-    const Chunk chunk{end_, (*message)->size(), batch.num_rows()};
-    for (int64_t done = 0; done < chunk.bytes;) {
-      const ssize_t n = pwrite(fd_, (*message)->data() + done, chunk.bytes - done, end_ + done);
+    SLUICE_TRY(Chunk chunk, AppendBytes({reinterpret_cast<const char*>((*message)->data()), static_cast<size_t>((*message)->size())}));
+    chunk.rows = batch.num_rows();
+    return chunk;
+  }
+
+  Result<Chunk> AppendBytes(std::string_view bytes) override {
+    const auto size = static_cast<int64_t>(bytes.size());
+    const Chunk chunk{end_.fetch_add(size), size, 0};
+    for (int64_t done = 0; done < size;) {
+      const ssize_t n = pwrite(fd_, bytes.data() + done, static_cast<size_t>(size - done), chunk.offset + done);
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) return Fail(ErrnoError("write"));
       done += n;
     }
-    end_ += chunk.bytes;
     return chunk;
+  }
+
+  Status ReadBytes(const Chunk& chunk, char* out) override {
+    for (int64_t done = 0; done < chunk.bytes;) {
+      const ssize_t n = pread(fd_, out + done, static_cast<size_t>(chunk.bytes - done), chunk.offset + done);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return Fail(ErrnoError("read"));
+      done += n;
+    }
+    return Ok();
   }
 
   Result<std::shared_ptr<arrow::RecordBatch>> Read(const Chunk& chunk) override {
     auto buffer = arrow::AllocateBuffer(chunk.bytes);
     if (!buffer.ok()) return Fail(ScratchError("read", buffer.status().ToString()));
-    for (int64_t done = 0; done < chunk.bytes;) {
-      const ssize_t n = pread(fd_, (*buffer)->mutable_data() + done, chunk.bytes - done, chunk.offset + done);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return Fail(ErrnoError("read"));
-      done += n;
-    }
+    SLUICE_CHECK(ReadBytes(chunk, reinterpret_cast<char*>((*buffer)->mutable_data())));
     arrow::io::BufferReader reader(std::shared_ptr<arrow::Buffer>(*std::move(buffer)));
     arrow::ipc::DictionaryMemo no_dictionaries;
     auto batch = arrow::ipc::ReadRecordBatch(schema_, &no_dictionaries, arrow::ipc::IpcReadOptions::Defaults(), &reader);
@@ -59,7 +71,7 @@ class IpcSpillFile : public SpillFile {
  private:
   int fd_;
   std::shared_ptr<arrow::Schema> schema_;
-  int64_t end_ = 0;
+  std::atomic<int64_t> end_ = 0;
 };
 
 int OpenNameless(const std::string& dir) {

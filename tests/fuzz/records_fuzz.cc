@@ -17,12 +17,14 @@ std::string Book(std::string_view text, bool as_sheet) {
       "<row r=\"2\"><c r=\"A2\" t=\"s\"><v>2</v></c><c r=\"B2\"><v>7</v></c></row></sheetData></worksheet>";
   const std::string texts = "<sst><si><t>a</t></si><si><t>b</t></si><si><t>c</t></si></sst>";
   return formats::ZipOf({
-      {"[Content_Types].xml", "<Types><Override PartName=\"/xl/workbook.xml\" ContentType=\"application/vnd.openxmlformats-officedocument."
-                              "spreadsheetml.sheet.main+xml\"/></Types>"},
+      {"[Content_Types].xml",
+       "<Types><Override PartName=\"/xl/workbook.xml\" ContentType=\"application/vnd.openxmlformats-officedocument."
+       "spreadsheetml.sheet.main+xml\"/></Types>"},
       {"xl/workbook.xml", "<workbook><sheets><sheet name=\"S\" sheetId=\"1\" id=\"r1\"/></sheets></workbook>"},
       {"xl/_rels/workbook.xml.rels", "<Relationships><Relationship Id=\"r1\" Target=\"sheet.xml\"/></Relationships>"},
-      {"xl/styles.xml", "<styleSheet><numFmts><numFmt numFmtId=\"170\" formatCode=\"00000\"/></numFmts><cellXfs><xf numFmtId=\"0\"/>"
-                        "<xf numFmtId=\"14\"/><xf numFmtId=\"22\"/><xf numFmtId=\"170\"/></cellXfs></styleSheet>"},
+      {"xl/styles.xml",
+       "<styleSheet><numFmts><numFmt numFmtId=\"170\" formatCode=\"00000\"/></numFmts><cellXfs><xf numFmtId=\"0\"/>"
+       "<xf numFmtId=\"14\"/><xf numFmtId=\"22\"/><xf numFmtId=\"170\"/></cellXfs></styleSheet>"},
       {"xl/sharedStrings.xml", as_sheet ? texts : std::string(text)},
       {"xl/sheet.xml", as_sheet ? std::string(text) : sheet},
   });

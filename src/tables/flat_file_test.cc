@@ -1,0 +1,280 @@
+// Files of flat columns, written by every way there is and read back by Arrow; their bounds against those of Arrow's own writer.
+#include "tables/flat_file.h"
+
+#include <arrow/api.h>
+#include <arrow/compute/api.h>
+#include <arrow/io/memory.h>
+#include <gtest/gtest.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/arrow/writer.h>
+#include <parquet/properties.h>
+#include <parquet/statistics.h>
+
+#include <cmath>
+
+#include "contract/decode_column.h"
+#include "tables/conform.h"
+#include "tables/gather.h"
+#include "tables/one_dictionary.h"
+#include "tables/test_lake.h"
+
+namespace sluice::tables {
+namespace {
+
+using BatchPtr = std::shared_ptr<arrow::RecordBatch>;
+using ArrayPtr = std::shared_ptr<arrow::Array>;
+
+const char* const kColumns =
+    "b: boolean, t: tinyint, s: smallint, i: integer, l: bigint, f: float, d: double, m: decimal(7,2), n: decimal(18,4), h: decimal(38,10), "
+    "k: decimal(20,0), x: string, y: binary, da: date, ts: timestamp, tn: timestamp_ntz, few: string, own: string, same: string, c: bigint";
+
+// What `Values` draws from: `distinct` values, or all there are for 0; NULLs where `nulls`.
+struct Spread {
+  uint64_t distinct;
+  bool nulls;
+};
+
+template <typename Builder, typename Value>
+ArrayPtr Values(Builder builder, size_t rows, Spread spread, Random& random, Value value) {
+  for (size_t row = 0; row < rows; ++row) {
+    const uint64_t drawn = spread.distinct > 0 ? random.Next() % spread.distinct * 0x9E3779B97F4A7C15u : random.Next();
+    const bool null = spread.nulls && random.Next() % 3 == 0;
+    EXPECT_TRUE((null ? builder.AppendNull() : builder.Append(value(drawn))).ok());
+  }
+  return builder.Finish().ValueOrDie();
+}
+
+double Floating(uint64_t drawn) {
+  switch (drawn % 16) {
+    case 0:
+      return NAN;
+    case 1:
+      return -0.0;
+    case 2:
+      return INFINITY;
+    default:
+      return static_cast<double>(static_cast<int64_t>(drawn)) / 1e9;
+  }
+}
+
+arrow::Decimal128 Wide(uint64_t drawn) { return {static_cast<int64_t>(drawn % 1000) - 500, drawn}; }
+
+std::string Text(uint64_t drawn) { return std::string(drawn % 40, static_cast<char>('a' + drawn % 26)) + (drawn % 7 == 0 ? "ü" : ""); }
+
+ArrayPtr Coded(size_t rows, Spread spread, Random& random, contract::TextDictionary* dictionary) {
+  std::vector<std::string> held(rows);
+  std::vector<std::string_view> fields(rows);
+  for (size_t row = 0; row < rows; ++row) {
+    held[row] = "text " + std::to_string(random.Next() % 60);
+    if (!spread.nulls || random.Next() % 4 != 0) fields[row] = held[row];
+  }
+  const auto decoder = contract::TextDecoder::Make(contract::DataType::Of(contract::TypeKind::kString), {}, "", {});
+  std::vector<contract::Violation> violations;
+  return contract::DecodeColumn(*decoder, "c", fields, &violations, dictionary).value();
+}
+
+// One value for all rows, as a dictionary.
+ArrayPtr Constant(const ArrayPtr& value, size_t rows) {
+  const ArrayPtr places = arrow::MakeArrayFromScalar(arrow::Int32Scalar(0), static_cast<int64_t>(rows)).ValueOrDie();
+  return arrow::DictionaryArray::FromArrays(arrow::dictionary(arrow::int32(), value->type()), places, value).ValueOrDie();
+}
+
+class FlatFileTest : public ::testing::Test {
+ protected:
+  BatchPtr Batch(size_t rows, Spread spread) {
+    Random& r = random_;
+    const auto number = [](uint64_t drawn) { return static_cast<int64_t>(drawn); };
+    contract::TextDictionary own;
+    arrow::StringBuilder file;
+    EXPECT_TRUE(file.Append("file " + std::to_string(r.Next() % 3)).ok());
+    arrow::ArrayVector columns = {
+        Values(arrow::BooleanBuilder(), rows, spread, r, [](uint64_t drawn) { return drawn % 3 == 0; }),
+        Values(arrow::Int8Builder(), rows, spread, r, [](uint64_t drawn) { return static_cast<int8_t>(drawn); }),
+        Values(arrow::Int16Builder(), rows, spread, r, [](uint64_t drawn) { return static_cast<int16_t>(drawn); }),
+        Values(arrow::Int32Builder(), rows, spread, r, [](uint64_t drawn) { return static_cast<int32_t>(drawn); }),
+        Values(arrow::Int64Builder(), rows, spread, r, number),
+        Values(arrow::FloatBuilder(), rows, spread, r, [](uint64_t drawn) { return static_cast<float>(Floating(drawn)); }),
+        Values(arrow::DoubleBuilder(), rows, spread, r, Floating),
+        Values(arrow::Decimal128Builder(arrow::decimal128(7, 2)), rows, spread, r,
+               [](uint64_t drawn) { return arrow::Decimal128(static_cast<int64_t>(drawn % 19'999'999) - 9'999'999); }),
+        Values(arrow::Decimal128Builder(arrow::decimal128(18, 4)), rows, spread, r,
+               [](uint64_t drawn) { return arrow::Decimal128(static_cast<int64_t>(drawn) / 10); }),
+        Values(arrow::Decimal128Builder(arrow::decimal128(38, 10)), rows, spread, r, Wide),
+        Values(arrow::Decimal128Builder(arrow::decimal128(20, 0)), rows, spread, r,
+               [](uint64_t drawn) { return arrow::Decimal128(static_cast<int64_t>(drawn)); }),
+        Values(arrow::StringBuilder(), rows, spread, r, Text),
+        Values(arrow::BinaryBuilder(), rows, spread, r, [](uint64_t drawn) { return std::string(drawn % 5, static_cast<char>(drawn)); }),
+        Values(arrow::Date32Builder(), rows, spread, r, [](uint64_t drawn) { return static_cast<int32_t>(drawn % 40'000) - 10'000; }),
+        Values(arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), arrow::default_memory_pool()), rows, spread, r, number),
+        Values(arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::MICRO), arrow::default_memory_pool()), rows, spread, r, number),
+        Coded(rows, spread, r, &growing_),
+        Coded(rows, spread, r, &own),
+        Constant(file.Finish().ValueOrDie(), rows),
+        Constant(Values(arrow::Int64Builder(), 1, {0, false}, r, number), rows),
+    };
+    arrow::FieldVector fields;
+    for (size_t i = 0; i < columns.size(); ++i) fields.push_back(shape_.arrow_schema->field(static_cast<int>(i))->WithType(columns[i]->type()));
+    const BatchPtr batch = arrow::RecordBatch::Make(arrow::schema(fields), static_cast<int64_t>(rows), columns);
+    return rows > 20 && r.Next() % 2 == 0 ? batch->Slice(static_cast<int64_t>(r.Next() % 10)) : batch;
+  }
+
+  std::unique_ptr<ParquetFile> Open(FileBuffering buffering = {}, ColumnEncodings known = {}) {
+    return OpenFlatFile(shape_, [this] { return lake_.store().OpenWriter("f.parquet"); }, buffering, std::move(known));
+  }
+
+  std::shared_ptr<arrow::io::RandomAccessFile> Bytes() {
+    return std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(Must(lake_.store().Get("f.parquet"))));
+  }
+
+  // The file has these rows, and its footer the bounds that Arrow's writer would find in them.
+  void ExpectRows(const arrow::RecordBatchVector& expected) {
+    arrow::RecordBatchVector dense;
+    for (const auto& batch : expected) {
+      arrow::ArrayVector columns;
+      for (const auto& column : batch->columns()) columns.push_back(Must(Dense(column)));
+      dense.push_back(arrow::RecordBatch::Make(shape_.arrow_schema, batch->num_rows(), std::move(columns)));
+    }
+    const auto table = arrow::Table::FromRecordBatches(shape_.arrow_schema, dense).ValueOrDie()->CombineChunks().ValueOrDie();
+    const auto reader = parquet::arrow::OpenFile(Bytes(), arrow::default_memory_pool()).ValueOrDie();
+    const auto found = reader->ReadTable().ValueOrDie();
+    ASSERT_TRUE(found->ValidateFull().ok());
+    ASSERT_EQ(found->num_rows(), table->num_rows());
+    for (int i = 0; i < table->num_columns(); ++i)
+      EXPECT_TRUE(found->column(i)->Equals(*table->column(i), arrow::EqualOptions::Defaults().nans_equal(true).signed_zeros_equal(false)))
+          << table->field(i)->ToString();
+    auto sink = arrow::io::BufferOutputStream::Create().ValueOrDie();
+    const auto properties = parquet::WriterProperties::Builder().enable_store_decimal_as_integer()->build();
+    ASSERT_TRUE(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink, 1 << 30, properties).ok());
+    const auto theirs = parquet::arrow::OpenFile(std::make_shared<arrow::io::BufferReader>(sink->Finish().ValueOrDie()),
+                                                 arrow::default_memory_pool()).ValueOrDie();
+    const auto& ours = *reader->parquet_reader()->metadata();
+    if (ours.num_row_groups() != 1) return;
+    for (int i = 0; i < table->num_columns(); ++i) {
+      const auto a = ours.RowGroup(0)->ColumnChunk(i)->statistics(), b = theirs->parquet_reader()->metadata()->RowGroup(0)->ColumnChunk(i)->statistics();
+      const std::string name = table->field(i)->ToString();
+      ASSERT_TRUE(a && b) << name;
+      EXPECT_EQ(a->HasMinMax(), b->HasMinMax()) << name;
+      EXPECT_EQ(a->EncodeMin(), b->EncodeMin()) << name;
+      EXPECT_EQ(a->EncodeMax(), b->EncodeMax()) << name;
+      EXPECT_EQ(a->null_count(), b->null_count()) << name;
+    }
+  }
+
+  TestLake lake_;
+  SeededRandom random_{17};
+  FileShape shape_ = MakeFileShape(MakeSchema(kColumns).fields, 32);
+  contract::TextDictionary growing_;
+};
+
+TEST_F(FlatFileTest, RowsComeBackWhateverWayTheyWent) {
+  ASSERT_FALSE(shape_.flat.empty());
+  for (int round = 0; round < 60; ++round) {
+    const Spread spread{round % 3 == 0 ? 0 : 1 + random_.Next() % 50, round % 2 == 0};
+    std::unique_ptr<SpillFile> scratch;
+    const auto file = Open({round % 5 == 0 ? 20'000 : 64LL << 20, round % 2 == 1});
+    arrow::RecordBatchVector written;
+    for (uint64_t part = 1 + random_.Next() % 5; part > 0; --part) {
+      const std::vector<BatchPtr> batches = {Batch(1 + random_.Next() % 400, spread), Batch(1 + random_.Next() % 400, spread)};
+      if (random_.Next() % 2 == 0) {
+        Must(file->Write(*batches[0]));
+        written.push_back(batches[0]);
+      } else {
+        std::vector<uint32_t> rows[2];
+        for (size_t i = 0; i < 2; ++i)
+          for (uint32_t row = 0; row < batches[i]->num_rows(); ++row)
+            if (random_.Next() % 4 == 0) rows[i].push_back(row);
+        std::vector<RowPick> picks;
+        for (size_t i = 0; i < 2; ++i)
+          if (!rows[i].empty()) picks.push_back({i, rows[i]});
+        if (picks.empty()) continue;
+        std::optional<Gatherer> gatherer;
+        const PickedRows picked(batches, picks, &gatherer);
+        Must(file->Write(picked));
+        written.push_back(Must(picked.AsBatch()));
+      }
+      if (random_.Next() % 4 == 0)
+        Must(file->Relieve(
+            [&]() -> Result<SpillFile*> {
+              if (!scratch) scratch = Must(SpillFile::Open(lake_.scratch(), shape_.arrow_schema));
+              return scratch.get();
+            },
+            false));
+      if (random_.Next() % 6 == 0) Must(file->EndRowGroup());
+    }
+    const auto finished = Must(file->Close());
+    EXPECT_EQ(finished.size, static_cast<int64_t>(Must(lake_.store().Get("f.parquet")).size()));
+    int64_t rows = 0;
+    for (const auto& batch : written) rows += batch->num_rows();
+    EXPECT_EQ(finished.rows, rows);
+    ExpectRows(written);
+  }
+}
+
+TEST_F(FlatFileTest, BoundsAreThoseOfArrow) {
+  for (int round = 0; round < 30; ++round) {
+    const BatchPtr batch = Batch(1 + random_.Next() % 3000, {round % 2 == 0 ? 0u : 5u, round % 3 == 0});
+    const auto file = Open();
+    Must(file->Write(*batch));
+    Must(file->Close());
+    ExpectRows({batch});
+  }
+}
+
+TEST_F(FlatFileTest, ManyPages) {
+  const BatchPtr batch = Batch(300'000, {0, true}), few = Batch(300'000, {9, true});
+  const auto file = Open();
+  Must(file->Write(*batch));
+  Must(file->Write(*few));
+  Must(file->Close());
+  ExpectRows({batch, few});
+}
+
+TEST_F(FlatFileTest, ValuesThatRepeatHaveADictionary) {
+  const BatchPtr few = Batch(20'000, {9, false}), many = Batch(20'000, {0, false});
+  const auto has_dictionary = [&](const BatchPtr& batch, ColumnEncodings known = {}) {
+    const auto file = Open({}, std::move(known));
+    Must(file->Write(*batch));
+    Must(file->Close());
+    const auto reader = parquet::ParquetFileReader::Open(Bytes());
+    std::string names;
+    for (int i = 0; i < reader->metadata()->num_columns(); ++i)
+      if (reader->metadata()->RowGroup(0)->ColumnChunk(i)->has_dictionary_page()) names += shape_.fields[static_cast<size_t>(i)].name + " ";
+    return names;
+  };
+  EXPECT_EQ(has_dictionary(few), "t s i l f d m n h k x y da ts tn few own same c ");
+  EXPECT_EQ(has_dictionary(many), "t x y few own same c ");  // these have few values at all
+  EXPECT_EQ(has_dictionary(few, {{"i", "x", "few"}, {}}), "t s l f d m n h k y da ts tn own same c ");
+}
+
+TEST_F(FlatFileTest, WithoutRowsAndWithoutValues) {
+  Must(Open()->Close());
+  ExpectRows({Batch(1, {0, true})->Slice(0, 0)});
+  const auto file = Open();
+  arrow::ArrayVector nulls;
+  for (const auto& field : shape_.arrow_schema->fields()) nulls.push_back(*arrow::MakeArrayOfNull(field->type(), 100));
+  const BatchPtr batch = arrow::RecordBatch::Make(shape_.arrow_schema, 100, nulls);
+  Must(file->Write(*batch));
+  Must(file->Close());
+  ExpectRows({batch});
+}
+
+TEST_F(FlatFileTest, ARequiredColumnTakesNoNull) {
+  auto fields = MakeSchema("a: bigint").fields;
+  fields[0].nullable = false;
+  const FileShape shape = MakeFileShape(fields, 32);
+  const auto file = OpenFlatFile(shape, [this] { return lake_.store().OpenWriter("f.parquet"); }, {}, {});
+  const auto batch = arrow::RecordBatch::Make(shape.arrow_schema, 1, arrow::ArrayVector{*arrow::MakeArrayOfNull(arrow::int64(), 1)});
+  EXPECT_FALSE(file->Write(*batch));
+}
+
+TEST_F(FlatFileTest, AFileThatIsNotClosedLeavesNothing) {
+  {
+    const auto file = Open();
+    Must(file->Write(*Batch(100, {0, true})));
+    Must(file->EndRowGroup());
+  }
+  EXPECT_FALSE(lake_.store().Get("f.parquet"));
+}
+
+}  // namespace
+}  // namespace sluice::tables
