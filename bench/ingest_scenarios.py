@@ -41,7 +41,9 @@ def days(folder):
     measured = interleaved(RUNS, sluice_run(project), statements(out, "ingest_dirty/duckdb_ways.py", "rejects", csv, out, THREADS, "%Y-%m-%d", counted=counted, name="DuckDB"))
     files = delta_files(f"{project}/lake/bronze/lines")
     columns = "line_id, order_id, note, total::VARCHAR"
-    equal("contents", content(files, columns), content(glob.glob(f"{out}/good/**/*.parquet", recursive=True), columns))
+    found = content(files, columns)
+    equal("contents", found, content(glob.glob(f"{out}/good/**/*.parquet", recursive=True), columns))
+    equal("good and bad rows", (found[0], content(delta_files(f"{project}/lake/quarantine/lines"), "1")[0]), counted["DuckDB"])
     partitions = len({os.path.dirname(file) for file in files})
     show(f"dirty CSV, {ROWS:,} rows, {size:.0f} MB, into {partitions:,} daily partitions, {THREADS} threads: sluice run, the whole process", *measured,
          "DuckDB, rejects table, COPY by day, statements alone", size, f"equal contents; {len(files):,} data files")

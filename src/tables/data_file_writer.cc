@@ -3,7 +3,6 @@
 #include <arrow/array.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
-#include <arrow/util/byte_size.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include "contract/arrow_types.h"
 #include "core/profile.h"
 #include "core/text.h"
+#include "tables/batch_bytes.h"
 #include "tables/conform.h"
 #include "tables/constraints.h"
 #include "tables/gather.h"
@@ -222,7 +222,7 @@ class ScatteringWriter : public DataFileWriter {
 
   // Waits with others, so that there are runs worth the name; gives back what has waited long enough, for this thread to scatter.
   std::vector<Pending> Wait(Batch input, bool kept, Dropped dropped) {
-    const int64_t bytes = arrow::util::ReferencedBufferSize(*input).ValueOr(0);
+    const int64_t bytes = BytesOf(*input);
     std::vector<Pending> due;
     const std::lock_guard lock(pending_mutex_);
     if (kept != pending_.kept && !pending_.batches.empty()) due.push_back(std::exchange(pending_, {}));

@@ -469,7 +469,7 @@ void FlatColumn::ToPlain() {
 
 int64_t FlatColumn::bytes() const {
   const size_t entries = entries_ ? entries_->plain().size() : 0;
-  return static_cast<int64_t>(values_.size() + present_.size() + entries);
+  return static_cast<int64_t>(values_.capacity() + present_.capacity() + entries);
 }
 
 // ---- Bounds
@@ -698,8 +698,8 @@ Result<EncodedChunk> FlatColumn::Finish(bool dictionary, bool compress, SpillFil
   coding_ = Coding::kPlain;
   dictionary_ = nullptr;
   entries_ = nullptr;
-  present_.clear();
-  values_.Clear();
+  present_ = {};
+  values_ = {};
   return out;
 }
 

@@ -34,9 +34,9 @@ class GrowingBytes {
   // Room for so many behind the end, which Advance then moves.
   char* Reserve(size_t bytes);
   void Advance(size_t bytes) { size_ += bytes; }
-  void Clear() { size_ = 0; }
   const char* data() const { return data_; }
   size_t size() const { return size_; }
+  size_t capacity() const { return capacity_; }
   template <typename T>
   std::span<const T> As() const {
     return {reinterpret_cast<const T*>(data_), size_ / sizeof(T)};

@@ -7,8 +7,6 @@
 #include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
-#include <arrow/type_traits.h>
-#include <arrow/util/byte_size.h>
 #include <arrow/util/key_value_metadata.h>
 #include <fmt/format.h>
 #include <parquet/arrow/schema.h>
@@ -21,6 +19,7 @@
 
 #include "contract/arrow_types.h"
 #include "core/profile.h"
+#include "tables/batch_bytes.h"
 #include "tables/conform.h"
 #include "tables/encodings.h"
 #include "tables/flat_column.h"
@@ -125,7 +124,7 @@ class ArrowParquetFile : public ParquetFile {
 
  private:
   Status Wait(const arrow::RecordBatch& batch) {
-    waiting_bytes_ += RawBytes(batch);
+    waiting_bytes_ += BytesOf(batch);
     waiting_.push_back(batch.Slice(0));
     return waiting_bytes_ >= buffering_.row_group_bytes ? WriteWaiting() : Ok();
   }
@@ -208,7 +207,7 @@ class ArrowParquetFile : public ParquetFile {
     in_group_ = true;
     SLUICE_CHECK(Check([&] { return writer_->WriteRecordBatch(batch); }));
     statistics_.Observe(batch);
-    encoded_bytes_ += RawBytes(batch);
+    encoded_bytes_ += BytesOf(batch);
     return Ok();
   }
 
@@ -239,22 +238,6 @@ class ArrowParquetFile : public ParquetFile {
                                               arrow_properties)
           .Value(&writer_);
     });
-  }
-
-  // Of a whole batch all its buffers; only a slice needs to be looked at more closely, which takes longer.
-  static int64_t RawBytes(const arrow::RecordBatch& batch) {
-    const auto& columns = batch.column_data();
-    const bool whole = std::all_of(columns.begin(), columns.end(), [](const auto& column) { return IsWhole(*column); });
-    if (!whole) return arrow::util::ReferencedBufferSize(batch).ValueOr(0);
-    int64_t bytes = 0;
-    for (const auto& column : columns)
-      for (const auto& buffer : column->buffers) bytes += buffer ? buffer->size() : 0;
-    return bytes;
-  }
-  static bool IsWhole(const arrow::ArrayData& column) {
-    if (column.offset != 0 || !column.child_data.empty() || column.buffers.size() < 2 || !column.buffers[1]) return false;
-    const int width = arrow::is_fixed_width(column.type->id()) ? column.type->bit_width() : 32;  // or offsets
-    return column.buffers[1]->size() * 8 < (column.length + kPaddingRows) * width;
   }
 
   const std::shared_ptr<arrow::Schema> schema_;
