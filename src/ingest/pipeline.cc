@@ -22,6 +22,7 @@
 namespace sluice::ingest {
 namespace {
 
+constexpr int64_t kMostForBronze = 768LL << 20;  // bytes of rows that wait: more makes no file better by much
 constexpr size_t kQuarantineRows = 4096;  // written at once: a refused record takes far more memory than a good one
 
 // The first error of any thread; whoever waits looks at it.
@@ -218,7 +219,7 @@ class Pipeline {
     return options;
   }
   TableSink::Options BronzeOptions() const {
-    TableSink::Options options{environment_.lake, input_.bronze_root, WriterOptions(environment_.budget.memory_bytes / 2),
+    TableSink::Options options{environment_.lake, input_.bronze_root, WriterOptions(std::min(environment_.budget.memory_bytes / 2, kMostForBronze)),
                                environment_.random, 1};
     options.writer.schema = input_.layout.table;
     options.writer.partition_columns = input_.layout.partition_columns;

@@ -387,10 +387,9 @@ void FlatColumn::AppendValues(const arrow::ArrayData& values, const Chosen& chos
 
 void FlatColumn::AppendDictionary(const arrow::ArrayData& values, const Chosen& chosen) {
   const auto& dictionary = values.dictionary;
-  if (values_.size() == 0 && type_->source == Source::kText) {
+  if (coding_ == Coding::kPlain && values_.size() == 0 && taken_.data_pages == 0 && type_->source == Source::kText) {
     coding_ = Coding::kShared;
     dictionary_ = dictionary;
-    entries_ = nullptr;
   }
   const bool grown =
       coding_ == Coding::kShared && dictionary->offset == 0 && dictionary_->offset == 0 && dictionary->buffers == dictionary_->buffers;
@@ -456,15 +455,15 @@ void FlatColumn::ToPlain() {
   const GrowingBytes places = std::exchange(values_, {});
   coding_ = Coding::kPlain;
   dictionary_ = nullptr;
-  const auto entries = std::exchange(entries_, nullptr);
   for (const uint32_t place : places.As<uint32_t>()) {
-    const std::string_view text = entries->ValueAt(place);
+    const std::string_view text = entries_->ValueAt(place);
     const auto length = static_cast<uint32_t>(text.size());
     char* out = values_.Reserve(kLengthBytes + length);
     std::memcpy(out, &length, kLengthBytes);
     std::memcpy(out + kLengthBytes, text.data(), length);
     values_.Advance(kLengthBytes + length);
   }
+  if (taken_.index_pages == 0) entries_ = nullptr;
 }
 
 int64_t FlatColumn::bytes() const {
@@ -555,6 +554,7 @@ Status FlatColumn::WritePage(const PageRows& page, std::string_view plain, std::
     body += plain;
   }
   ++out->data_pages;
+  out->index_pages += entries > 0;
   return StorePage(entries > 0 ? PageKind::kIndices : PageKind::kPlain, page.rows, body, compress, out);
 }
 
@@ -607,11 +607,14 @@ Status FlatColumn::WritePlain(bool compress, EncodedChunk* out) {
   return Ok();
 }
 
-Status FlatColumn::WriteIndices(std::span<const uint32_t> places, std::string_view dictionary, size_t entries, bool compress,
-                                EncodedChunk* out) {
-  Observe(dictionary);
-  SLUICE_CHECK(StorePage(PageKind::kDictionary, static_cast<int64_t>(entries), dictionary, compress, out));
+Status FlatColumn::WriteDictionary(const Entries& entries, bool compress, EncodedChunk* out) {
+  Observe(entries.plain());
+  SLUICE_CHECK(StorePage(PageKind::kDictionary, static_cast<int64_t>(entries.count()), entries.plain(), compress, out));
   out->dictionary_page_size = static_cast<int64_t>(out->bytes.size());
+  return Ok();
+}
+
+Status FlatColumn::WriteIndices(std::span<const uint32_t> places, size_t entries, bool compress, EncodedChunk* out) {
   size_t at = 0;
   for (int64_t row = 0; row < rows_; row += kPageRows) {
     const PageRows page{row, std::min(rows_ - row, kPageRows)};
@@ -652,14 +655,17 @@ Result<bool> FlatColumn::WriteWithDictionary(bool compress, EncodedChunk* out) {
   }
   const size_t with = entries.plain().size() + places.size() * static_cast<size_t>(BitsOf(entries.count())) / 8;
   if (with >= plain.size()) return false;
-  SLUICE_CHECK(WriteIndices(places, entries.plain(), entries.count(), compress, out));
+  SLUICE_CHECK(WriteDictionary(entries, compress, out));
+  SLUICE_CHECK(WriteIndices(places, entries.count(), compress, out));
   return true;
 }
 
-Status FlatColumn::TakePages(bool compress, std::string* pages) {
-  ToPlain();
+Status FlatColumn::TakePages(bool dictionary, bool compress, std::string* pages) {
+  if (dictionary && coding_ == Coding::kShared) ToEntries();
+  const bool coded = dictionary && coding_ == Coding::kEntries && entries_->count() > 0;
+  if (!coded) ToPlain();
   std::swap(taken_.bytes, *pages);
-  Status written = WritePlain(compress, &taken_);
+  Status written = coded ? WriteIndices(values_.As<uint32_t>(), entries_->count(), compress, &taken_) : WritePlain(compress, &taken_);
   std::swap(taken_.bytes, *pages);
   taken_rows_ += std::exchange(rows_, 0);
   values_ = {};
@@ -669,25 +675,25 @@ Status FlatColumn::TakePages(bool compress, std::string* pages) {
 
 Result<EncodedChunk> FlatColumn::Finish(bool dictionary, bool compress, SpillFile* scratch, parquet::EncodedStatistics* statistics) {
   EncodedChunk out = std::exchange(taken_, {});
+  const bool coded_pages = out.index_pages > 0;
+  if (coding_ == Coding::kShared && values_.size() > 0) ToEntries();
+  // In pages that were taken there are places in it.
+  const bool coded = coding_ == Coding::kEntries && dictionary && (coded_pages || (taken_rows_ == 0 && entries_->plain().size() <= kDictionaryBytes));
+  if (coded_pages || coded) SLUICE_CHECK(WriteDictionary(*entries_, compress, &out));
   for (const SpillFile::Chunk& pages : std::exchange(spilled_, {})) {
     const size_t before = out.bytes.size();
     out.bytes.resize(before + static_cast<size_t>(pages.bytes));
     SLUICE_CHECK(scratch->ReadBytes(pages, out.bytes.data() + before));
   }
-  bool written = rows_ == 0;
-  if (dictionary && taken_rows_ == 0 && !written) {
-    if (coding_ == Coding::kShared && values_.size() > 0) ToEntries();
-    if (coding_ == Coding::kEntries && entries_->plain().size() <= kDictionaryBytes) {
-      SLUICE_CHECK(WriteIndices(values_.As<uint32_t>(), entries_->plain(), entries_->count(), compress, &out));
-      written = true;
-    } else {
-      ToPlain();
+  if (coded) {
+    SLUICE_CHECK(WriteIndices(values_.As<uint32_t>(), entries_->count(), compress, &out));
+  } else if (rows_ > 0) {
+    ToPlain();
+    bool written = false;
+    if (dictionary && taken_rows_ == 0) {
       SLUICE_TRY(written, WriteWithDictionary(compress, &out));
     }
-  }
-  if (!written) {
-    ToPlain();
-    SLUICE_CHECK(WritePlain(compress, &out));
+    if (!written) SLUICE_CHECK(WritePlain(compress, &out));
   }
   statistics->set_null_count(std::exchange(nulls_, 0));
   if (std::exchange(observed_, false) && std::max(min_.size(), max_.size()) <= kMostStatisticBytes) {

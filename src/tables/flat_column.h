@@ -52,7 +52,7 @@ struct EncodedChunk {
   std::string bytes;
   int64_t raw_bytes = 0;             // headers, and the pages before they were compressed
   int64_t dictionary_page_size = 0;  // with its header; 0: no dictionary
-  int data_pages = 0;
+  int data_pages = 0, index_pages = 0;  // the latter among the former: of places in the dictionary
 };
 
 // How values of a type lie in an Arrow array and in Parquet's plain encoding.
@@ -74,8 +74,9 @@ class FlatColumn {
   int64_t rows() const { return rows_; }
   int64_t bytes() const;  // that it holds
 
-  // The rows so far become pages, without a dictionary, behind `pages`; rows still may come. Whoever takes them says where they are.
-  Status TakePages(bool compress, std::string* pages);
+  // The rows so far become pages behind `pages`; rows still may come. Whoever takes them says where they are. `dictionary`: rows that have
+  // one already keep it.
+  Status TakePages(bool dictionary, bool compress, std::string* pages);
   void KeptAt(const SpillFile::Chunk& pages) { spilled_.push_back(pages); }
   // All as one chunk, and what its footer says of it; then the column is empty. `dictionary`: it may have one, if that is smaller.
   // `scratch` has the pages that were taken; null: none were.
@@ -109,7 +110,8 @@ class FlatColumn {
   size_t ValuesIn(int64_t first, int64_t rows) const;
   Result<bool> WriteWithDictionary(bool compress, EncodedChunk* out);
   Status WritePlain(bool compress, EncodedChunk* out);
-  Status WriteIndices(std::span<const uint32_t> places, std::string_view dictionary, size_t entries, bool compress, EncodedChunk* out);
+  Status WriteDictionary(const Entries& entries, bool compress, EncodedChunk* out);
+  Status WriteIndices(std::span<const uint32_t> places, size_t entries, bool compress, EncodedChunk* out);
   Status WritePage(const PageRows& page, std::string_view plain, std::span<const uint32_t> places, size_t entries, bool compress,
                    EncodedChunk* out);
   static Status StorePage(PageKind kind, int64_t values, std::string_view body, bool compress, EncodedChunk* out);

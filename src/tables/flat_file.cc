@@ -91,7 +91,7 @@ class FlatFile : public ParquetFile {
     std::string pages;
     std::vector<size_t> ends;
     for (size_t i = 0; i < columns_.size(); ++i) {
-      SLUICE_CHECK(columns_[i].TakePages(Compresses(i), &pages));
+      SLUICE_CHECK(columns_[i].TakePages(HasDictionary(i), Compresses(i), &pages));
       ends.push_back(pages.size());
     }
     SLUICE_TRY(const SpillFile::Chunk chunk, scratch_->AppendBytes(pages));
@@ -136,6 +136,7 @@ class FlatFile : public ParquetFile {
   }
 
   bool Compresses(size_t column) const { return !Contains(known_.uncompressed, NameOf(column)); }
+  bool HasDictionary(size_t column) const { return !Contains(known_.without_dictionary, NameOf(column)); }
   const std::string& NameOf(size_t column) const { return shape_.parquet_schema->Column(static_cast<int>(column))->name(); }
 
   // Dictionaries of another kind than decoding and reading make are taken apart.
@@ -218,18 +219,21 @@ class FlatFile : public ParquetFile {
     using parquet::Encoding;
     const bool compress = Compresses(i);
     parquet::EncodedStatistics bounds;
-    SLUICE_TRY(const EncodedChunk chunk, column->Finish(!Contains(known_.without_dictionary, NameOf(i)), compress, scratch_, &bounds));
+    SLUICE_TRY(const EncodedChunk chunk, column->Finish(HasDictionary(i), compress, scratch_, &bounds));
     if (column->has_nan()) statistics_.SeeNan(static_cast<int>(i));
     bounds.set_is_signed(shape_.parquet_schema->Column(static_cast<int>(i))->sort_order() == parquet::SortOrder::SIGNED);
     *raw += chunk.raw_bytes;
     const int64_t begin = stream_->position(), size = static_cast<int64_t>(chunk.bytes.size());
     const bool dictionary = chunk.dictionary_page_size > 0;
     const std::map<Encoding::type, int32_t> dictionary_pages{{Encoding::PLAIN, 1}};
-    const std::map<Encoding::type, int32_t> data_pages{{dictionary ? Encoding::RLE_DICTIONARY : Encoding::PLAIN, chunk.data_pages}};
+    std::map<Encoding::type, int32_t> data_pages;
+    if (chunk.index_pages > 0) data_pages[Encoding::RLE_DICTIONARY] = chunk.index_pages;
+    const bool plain_too = chunk.data_pages > chunk.index_pages;
+    if (plain_too) data_pages[Encoding::PLAIN] = chunk.data_pages - chunk.index_pages;
     return Check([&] {
       parquet::ColumnChunkMetaDataBuilder* metadata = group->NextColumnChunk();
       metadata->SetStatistics(bounds);
-      metadata->Finish(rows, dictionary ? begin : 0, -1, begin + chunk.dictionary_page_size, size, chunk.raw_bytes, dictionary, false,
+      metadata->Finish(rows, dictionary ? begin : 0, -1, begin + chunk.dictionary_page_size, size, chunk.raw_bytes, dictionary, dictionary && plain_too,
                        dictionary ? dictionary_pages : std::map<Encoding::type, int32_t>(), data_pages);
       return stream_->Write(chunk.bytes.data(), size);
     });

@@ -220,6 +220,26 @@ TEST_F(FlatFileTest, BoundsAreThoseOfArrow) {
   }
 }
 
+// Pages that wait in scratch keep their dictionary, also where later rows come without one.
+TEST_F(FlatFileTest, SpilledPagesKeepTheirDictionary) {
+  std::unique_ptr<SpillFile> scratch = Must(SpillFile::Open(lake_.scratch(), shape_.arrow_schema));
+  const auto file = Open();
+  arrow::RecordBatchVector written;
+  for (int part = 0; part < 4; ++part) {
+    written.push_back(Batch(2000, {9, part % 2 == 0}));
+    if (part == 3)
+      for (int i : {16, 17, 18})
+        written[3] = written[3]->SetColumn(i, shape_.arrow_schema->field(i), Must(Dense(written[3]->column(i)))).ValueOrDie();
+    Must(file->Write(*written.back()));
+    if (part < 3) Must(file->Relieve([&]() -> Result<SpillFile*> { return scratch.get(); }, false));
+  }
+  Must(file->Close());
+  ExpectRows(written);
+  const auto reader = parquet::ParquetFileReader::Open(Bytes());
+  ASSERT_EQ(reader->metadata()->num_row_groups(), 1);
+  for (const int i : {16, 17, 18}) EXPECT_TRUE(reader->metadata()->RowGroup(0)->ColumnChunk(i)->has_dictionary_page());
+}
+
 TEST_F(FlatFileTest, ManyPages) {
   const BatchPtr batch = Batch(300'000, {0, true}), few = Batch(300'000, {9, true});
   const auto file = Open();
