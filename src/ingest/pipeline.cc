@@ -23,7 +23,7 @@ namespace sluice::ingest {
 namespace {
 
 constexpr int64_t kMostForBronze = 768LL << 20;  // bytes of rows that wait: more makes no file better by much
-constexpr size_t kQuarantineRows = 4096;  // written at once: a refused record takes far more memory than a good one
+constexpr size_t kQuarantineRows = 4096;         // written at once: a refused record takes far more memory than a good one
 
 // The first error of any thread; whoever waits looks at it.
 class Failure {
@@ -219,8 +219,8 @@ class Pipeline {
     return options;
   }
   TableSink::Options BronzeOptions() const {
-    TableSink::Options options{environment_.lake, input_.bronze_root, WriterOptions(std::min(environment_.budget.memory_bytes / 2, kMostForBronze)),
-                               environment_.random, 1};
+    TableSink::Options options{environment_.lake, input_.bronze_root,
+                               WriterOptions(std::min(environment_.budget.memory_bytes / 2, kMostForBronze)), environment_.random, 1};
     options.writer.schema = input_.layout.table;
     options.writer.partition_columns = input_.layout.partition_columns;
     options.writer.max_partitions = environment_.budget.max_partitions();

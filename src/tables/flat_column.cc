@@ -266,11 +266,11 @@ Status FlatColumn::AppendPresence(const arrow::ArrayData& values, const Chosen& 
   const uint8_t* bits = values.buffers[0] ? values.buffers[0]->data() : nullptr;
   const bool was_empty = present_.empty();
   present_.resize(before, 1);
-  present_.reserve(static_cast<size_t>(rows_));
+  present_.resize(static_cast<size_t>(rows_));
   size_t valid = 0;
-  chosen.ForEach([&](size_t row) {
+  chosen.ForEach([&, at = present_.data() + before](size_t row) mutable {
     const bool is_valid = bits != nullptr && arrow::bit_util::GetBit(bits, values.offset + static_cast<int64_t>(row));
-    present_.push_back(is_valid);
+    *at++ = is_valid;
     valid += is_valid;
   });
   nulls_ += static_cast<int64_t>(chosen.count - valid);
@@ -678,7 +678,8 @@ Result<EncodedChunk> FlatColumn::Finish(bool dictionary, bool compress, SpillFil
   const bool coded_pages = out.index_pages > 0;
   if (coding_ == Coding::kShared && values_.size() > 0) ToEntries();
   // In pages that were taken there are places in it.
-  const bool coded = coding_ == Coding::kEntries && dictionary && (coded_pages || (taken_rows_ == 0 && entries_->plain().size() <= kDictionaryBytes));
+  const bool coded =
+      coding_ == Coding::kEntries && dictionary && (coded_pages || (taken_rows_ == 0 && entries_->plain().size() <= kDictionaryBytes));
   if (coded_pages || coded) SLUICE_CHECK(WriteDictionary(*entries_, compress, &out));
   for (const SpillFile::Chunk& pages : std::exchange(spilled_, {})) {
     const size_t before = out.bytes.size();

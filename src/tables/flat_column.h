@@ -50,8 +50,8 @@ class GrowingBytes {
 // The pages of a column chunk, one behind the other.
 struct EncodedChunk {
   std::string bytes;
-  int64_t raw_bytes = 0;             // headers, and the pages before they were compressed
-  int64_t dictionary_page_size = 0;  // with its header; 0: no dictionary
+  int64_t raw_bytes = 0;                // headers, and the pages before they were compressed
+  int64_t dictionary_page_size = 0;     // with its header; 0: no dictionary
   int data_pages = 0, index_pages = 0;  // the latter among the former: of places in the dictionary
 };
 

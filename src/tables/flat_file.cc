@@ -233,8 +233,8 @@ class FlatFile : public ParquetFile {
     return Check([&] {
       parquet::ColumnChunkMetaDataBuilder* metadata = group->NextColumnChunk();
       metadata->SetStatistics(bounds);
-      metadata->Finish(rows, dictionary ? begin : 0, -1, begin + chunk.dictionary_page_size, size, chunk.raw_bytes, dictionary, dictionary && plain_too,
-                       dictionary ? dictionary_pages : std::map<Encoding::type, int32_t>(), data_pages);
+      metadata->Finish(rows, dictionary ? begin : 0, -1, begin + chunk.dictionary_page_size, size, chunk.raw_bytes, dictionary,
+                       dictionary && plain_too, dictionary ? dictionary_pages : std::map<Encoding::type, int32_t>(), data_pages);
       return stream_->Write(chunk.bytes.data(), size);
     });
   }

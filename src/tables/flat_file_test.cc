@@ -25,7 +25,8 @@ using BatchPtr = std::shared_ptr<arrow::RecordBatch>;
 using ArrayPtr = std::shared_ptr<arrow::Array>;
 
 const char* const kColumns =
-    "b: boolean, t: tinyint, s: smallint, i: integer, l: bigint, f: float, d: double, m: decimal(7,2), n: decimal(18,4), h: decimal(38,10), "
+    "b: boolean, t: tinyint, s: smallint, i: integer, l: bigint, f: float, d: double, m: decimal(7,2), n: decimal(18,4), h: "
+    "decimal(38,10), "
     "k: decimal(20,0), x: string, y: binary, da: date, ts: timestamp, tn: timestamp_ntz, few: string, own: string, same: string, c: bigint";
 
 // What `Values` draws from: `distinct` values, or all there are for 0; NULLs where `nulls`.
@@ -105,7 +106,8 @@ class FlatFileTest : public ::testing::Test {
         Values(arrow::StringBuilder(), rows, spread, r, Text),
         Values(arrow::BinaryBuilder(), rows, spread, r, [](uint64_t drawn) { return std::string(drawn % 5, static_cast<char>(drawn)); }),
         Values(arrow::Date32Builder(), rows, spread, r, [](uint64_t drawn) { return static_cast<int32_t>(drawn % 40'000) - 10'000; }),
-        Values(arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), arrow::default_memory_pool()), rows, spread, r, number),
+        Values(arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), arrow::default_memory_pool()), rows, spread, r,
+               number),
         Values(arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::MICRO), arrow::default_memory_pool()), rows, spread, r, number),
         Coded(rows, spread, r, &growing_),
         Coded(rows, spread, r, &own),
@@ -113,7 +115,8 @@ class FlatFileTest : public ::testing::Test {
         Constant(Values(arrow::Int64Builder(), 1, {0, false}, r, number), rows),
     };
     arrow::FieldVector fields;
-    for (size_t i = 0; i < columns.size(); ++i) fields.push_back(shape_.arrow_schema->field(static_cast<int>(i))->WithType(columns[i]->type()));
+    for (size_t i = 0; i < columns.size(); ++i)
+      fields.push_back(shape_.arrow_schema->field(static_cast<int>(i))->WithType(columns[i]->type()));
     const BatchPtr batch = arrow::RecordBatch::Make(arrow::schema(fields), static_cast<int64_t>(rows), columns);
     return rows > 20 && r.Next() % 2 == 0 ? batch->Slice(static_cast<int64_t>(r.Next() % 10)) : batch;
   }
@@ -145,12 +148,14 @@ class FlatFileTest : public ::testing::Test {
     auto sink = arrow::io::BufferOutputStream::Create().ValueOrDie();
     const auto properties = parquet::WriterProperties::Builder().enable_store_decimal_as_integer()->build();
     ASSERT_TRUE(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink, 1 << 30, properties).ok());
-    const auto theirs = parquet::arrow::OpenFile(std::make_shared<arrow::io::BufferReader>(sink->Finish().ValueOrDie()),
-                                                 arrow::default_memory_pool()).ValueOrDie();
+    const auto theirs =
+        parquet::arrow::OpenFile(std::make_shared<arrow::io::BufferReader>(sink->Finish().ValueOrDie()), arrow::default_memory_pool())
+            .ValueOrDie();
     const auto& ours = *reader->parquet_reader()->metadata();
     if (ours.num_row_groups() != 1) return;
     for (int i = 0; i < table->num_columns(); ++i) {
-      const auto a = ours.RowGroup(0)->ColumnChunk(i)->statistics(), b = theirs->parquet_reader()->metadata()->RowGroup(0)->ColumnChunk(i)->statistics();
+      const auto a = ours.RowGroup(0)->ColumnChunk(i)->statistics(),
+                 b = theirs->parquet_reader()->metadata()->RowGroup(0)->ColumnChunk(i)->statistics();
       const std::string name = table->field(i)->ToString();
       ASSERT_TRUE(a && b) << name;
       EXPECT_EQ(a->HasMinMax(), b->HasMinMax()) << name;

@@ -53,7 +53,7 @@ Error BadPartition(const std::string& text, const std::string& why) {
 // "month(order_date)" → "order_date" and its unit; nullopt if it is a plain column.
 Result<std::optional<Transform>> ParseTransform(const std::string& text) {
   const size_t open = text.find('(');
-  if (open == std::string::npos || !text.ends_with(')')) return std::optional<Transform>();
+  if (open == std::string::npos || !text.ends_with(')')) return std::nullopt;
   const std::string name(Trim(std::string_view(text).substr(0, open)));
   const std::string column(Trim(std::string_view(text).substr(open + 1, text.size() - open - 2)));
   std::vector<std::string> known;
