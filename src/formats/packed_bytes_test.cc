@@ -2,6 +2,10 @@
 #include <bzlib.h>
 #include <gtest/gtest.h>
 #include <lzma.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <tuple>
 
 #include "core/clock.h"
 #include "formats/bytes.h"
@@ -103,6 +107,23 @@ TEST(PackedBytes, DamageIsTold) {
     EXPECT_NE(Unpack(packed + "x", kind.compression).code, "");
     EXPECT_EQ(Unpack(packed + std::string(20, 'x'), kind.compression).code, "corrupt-archive");
   }
+}
+
+// A block's head (xz-file-format 1.1.0, section 3.1) that asks for 256 MiB: the property of LZMA2 and the checksum are changed.
+TEST(PackedBytes, AnXzFileWithTooLargeADictionaryIsNotCalledCorrupt) {
+  std::string packed = Xz("id\n1\n");
+  const size_t head = 12, size = 4 * static_cast<size_t>(packed[head]), filter = packed.find("\x21\x01", head);  // the checksum follows
+  ASSERT_LT(filter, head + size);
+  packed[filter + 2] = '\x20';
+  const uLong sum = crc32(0, reinterpret_cast<const Bytef*>(packed.data() + head), static_cast<uInt>(size));
+  for (size_t i = 0; i < 4; ++i) packed[head + size + i] = static_cast<char>(sum >> (8 * i));
+  auto source = Decompress(BytesOf(packed), Compression::kXz, "f.xz");
+  char buffer[100];
+  const auto got = source->Read(buffer, sizeof(buffer));
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().kind, ErrorKind::kUnsupported);
+  EXPECT_EQ(got.error().code, "unsupported-compression");
+  EXPECT_NE(got.error().message.find("f.xz is an xz file whose dictionary needs 256"), std::string::npos) << got.error().message;
 }
 
 class ZipTest : public ::testing::Test {
