@@ -134,7 +134,9 @@ class ZipTest : public ::testing::Test {
     EXPECT_TRUE(listing) << listing.error().ToString();
     return listing ? *std::move(listing) : ArchiveListing{};
   }
-  Outcome Read(const ArchiveMember& member, size_t piece = 1000) { return Drain(OpenMember(*store_, *store_->Head("a.zip"), member), piece); }
+  Outcome Read(const ArchiveMember& member, size_t piece = 1000) {
+    return Drain(OpenMember(*store_, *store_->Head("a.zip"), member), piece);
+  }
 
   FixedClock clock_{Instant{1}};
   std::unique_ptr<store::ObjectStore> store_ = store::NewMemoryStore(clock_);
@@ -158,6 +160,41 @@ TEST_F(ZipTest, MembersAreReadEachByItself) {
 }
 
 // Of ten thousand members each is found at once, and none is held.
+// The method of a member that is packed already: as the local head and the directory have it (APPNOTE 4.3.7, 4.3.12).
+std::string ZipOfPacked(const std::string& text, const std::string& packed, uint16_t method) {
+  const std::string path = std::filesystem::temp_directory_path() / ("sluice-raw-zip-" + std::to_string(getpid()));
+  const zipFile zip = zipOpen64(path.c_str(), APPEND_STATUS_CREATE);
+  const zip_fileinfo info = {};
+  zipOpenNewFileInZip2(zip, "a.csv", &info, nullptr, 0, nullptr, 0, nullptr, Z_DEFLATED, 6, 1);
+  zipWriteInFileInZip(zip, packed.data(), static_cast<unsigned>(packed.size()));
+  zipCloseFileInZipRaw(zip, text.size(), crc32(0, reinterpret_cast<const Bytef*>(text.data()), static_cast<uInt>(text.size())));
+  zipClose(zip, nullptr);
+  std::stringstream stream;
+  stream << std::ifstream(path, std::ios::binary).rdbuf();
+  std::filesystem::remove(path);
+  std::string bytes = stream.str();
+  for (const auto& [mark, place] : {std::pair("PK\x03\x04", 8), std::pair("PK\x01\x02", 10)}) {
+    const size_t at = bytes.find(mark) + static_cast<size_t>(place);
+    bytes[at] = static_cast<char>(method & 0xff);
+    bytes[at + 1] = static_cast<char>(method >> 8);
+  }
+  return bytes;
+}
+
+TEST_F(ZipTest, MembersPackedByOtherMethodsAreRead) {
+  const std::string text = Text(100000);
+  std::string zstd(ZSTD_compressBound(text.size()), '\0');
+  zstd.resize(ZSTD_compress(zstd.data(), zstd.size(), text.data(), text.size(), 1));
+  const std::tuple<const char*, uint16_t, std::string> methods[] = {{"bzip2", 12, Bzip2(text)}, {"zstd", 93, zstd}, {"xz", 95, Xz(text)}};
+  for (const auto& [name, method, packed] : methods) {
+    const auto listing = List(ZipOfPacked(text, packed, method));
+    ASSERT_EQ(listing.members.size(), 1u) << name;
+    const Outcome got = Read(listing.members[0]);
+    EXPECT_EQ(got.code, "") << name;
+    EXPECT_TRUE(got.bytes == text) << name;
+  }
+}
+
 TEST_F(ZipTest, ManyMembers) {
   std::vector<ZipPart> files;
   for (int i = 0; i < 10000; ++i) files.push_back({"part-" + std::to_string(100000 + i) + ".csv", std::to_string(i)});
