@@ -258,14 +258,6 @@ Result<std::unique_ptr<ByteSource>> OpenBytes(const ReadRequest& request) {
   return Decompress(std::make_unique<ObjectBytes>(store, std::move(meta), request.content_hash), request.compression, NameOf(request));
 }
 
-Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression) {
-  ReadRequest request;
-  request.store = &store;
-  request.key = key;
-  request.compression = compression;
-  return OpenBytes(request);
-}
-
 Result<Sample> ReadSample(const ReadRequest& request, size_t limit) {
   SLUICE_TRY(const auto source, OpenBytes(request));
   Sample sample;
@@ -284,14 +276,6 @@ Result<Sample> ReadSample(const ReadRequest& request, size_t limit) {
   return sample;
 }
 
-Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Compression compression, size_t limit) {
-  ReadRequest request;
-  request.store = &store;
-  request.key = key;
-  request.compression = compression;
-  return ReadSample(request, limit);
-}
-
 Result<ObjectFront> ReadFront(store::ObjectStore& store, const store::ObjectMeta& object, std::optional<Compression> compression,
                               size_t limit) {
   ObjectFront front;
@@ -299,7 +283,11 @@ Result<ObjectFront> ReadFront(store::ObjectStore& store, const store::ObjectMeta
   front.compression = compression ? *compression : DetectCompression(object.key, front.sample.bytes);
   front.sample.whole = front.sample.bytes.size() < limit || object.size == static_cast<int64_t>(limit);
   if (front.compression == Compression::kNone || front.compression == Compression::kZip) return front;
-  SLUICE_TRY(front.sample, ReadSample(store, object.key, front.compression, limit));
+  ReadRequest request;
+  request.store = &store;
+  request.key = object.key;
+  request.compression = front.compression;
+  SLUICE_TRY(front.sample, ReadSample(request, limit));
   return front;
 }
 

@@ -24,7 +24,6 @@ struct Sample {
   bool whole = false;  // the object ends within the sample
 };
 Result<Sample> ReadSample(const ReadRequest& request, size_t limit);
-Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Compression compression, size_t limit);
 
 // How an object is compressed (by its first bytes and its name, where it is not said) and the first `limit` bytes of its contents; of one
 // that is not compressed in a single request.

@@ -16,7 +16,8 @@ class DocumentReader {
  public:
   // `uri` is for messages.
   // `encoding`: as for LineReader.
-  DocumentReader(std::unique_ptr<ByteSource> source, int64_t block_bytes, int64_t max_record_bytes, std::string uri, std::string encoding = "");
+  DocumentReader(std::unique_ptr<ByteSource> source, int64_t block_bytes, int64_t max_record_bytes, std::string uri,
+                 std::string encoding = "");
   // Null at the end. Error kData "truncated-file": the file ends within its array.
   Result<std::unique_ptr<LineBlock>> Next();
 
@@ -32,7 +33,6 @@ class DocumentReader {
   Status Fill();
   Indent IndentAt(size_t position);
   size_t NewlineBefore(size_t position);
-  int64_t SourceSize(std::string_view text) const;
   bool Scan();  // up to the end of a record; false: more bytes are needed
   bool ScanBetween();
   bool ScanDocument();
@@ -52,7 +52,8 @@ class DocumentReader {
 
   std::unique_ptr<ByteSource> source_;
   size_t block_bytes_, max_record_bytes_;
-  std::string uri_, encoding_;
+  std::string uri_;
+  SourceSize source_size_of_;
   std::string pending_;  // begins with the block
   size_t at_ = 0;        // scanned up to here
   bool ended_ = false, first_ = true;
@@ -61,7 +62,7 @@ class DocumentReader {
   Array array_ = Array::kNone;
   int64_t array_line_ = 0;
   size_t record_begin_ = 0, indent_ = 0;
-  Indent before_block_;  // of the line that the block begins in
+  Indent before_block_;                              // of the line that the block begins in
   size_t looked_ = 0, newline_ = std::string::npos;  // the last line's end before `looked_`
   size_t sized_ = 0;                                 // bytes before the last record …
   int64_t source_size_ = 0;                          // … and what they are in the file's own encoding

@@ -53,7 +53,6 @@ class ByteSource {
   // How many bytes are left, where that is known: so that nobody makes room for a large file to read a small one.
   virtual std::optional<int64_t> size_left() const { return std::nullopt; }
 };
-Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression);
 
 // One file of an archive of several (zip), and where the archive's directory has it. Without a path: none, the object is the file.
 struct ArchiveMember {
@@ -79,6 +78,9 @@ class RecordReader {
   virtual Result<std::unique_ptr<RawBlock>> Next() = 0;
 };
 
+// The reader of a file that has none.
+std::unique_ptr<RecordReader> NoRecords();
+
 // What to read and as what. The referenced values must outlive the reader.
 struct ReadRequest {
   store::ObjectStore* store = nullptr;
@@ -95,7 +97,7 @@ struct ReadRequest {
   std::string encoding;  // of text formats, canonical (encoding.h); "" = UTF-8
   ArchiveMember member;  // of the object at `key`; `compression` is then the member's own
   FormatOptions options;
-  std::string shown;     // what messages call the file; "" = its URI
+  std::string shown;                          // what messages call the file; "" = its URI
   std::string scratch_dir;                    // for what must be unpacked to be read at any place; "" = the system's
   const store::ObjectMeta* object = nullptr;  // as it was listed: no other is read (OpenBytes). Null: as it is now
   size_t max_columns = 100'000;               // New…Columns gives no more than one beyond it: whoever asks refuses the file

@@ -178,17 +178,12 @@ class XlsxReader : public RecordReader {
   JsonLines lines_;
 };
 
-class NoRows : public RecordReader {
- public:
-  Result<std::unique_ptr<RawBlock>> Next() override { return nullptr; }
-};
-
 }  // namespace
 
 Result<std::unique_ptr<RecordReader>> OpenXlsx(const ReadRequest& request) {
   SLUICE_TRY(auto rows, SheetRows::Open(request));
   SLUICE_TRY(Table table, TableFinder(request, *rows).Find());
-  if (table.names.empty()) return std::make_unique<NoRows>();
+  if (table.names.empty()) return NoRecords();
   SLUICE_TRY(const ColumnPlan plan, PlanColumns(request, table.names, table.header));
   SLUICE_TRY(FieldShape shape, ShapeOf(request));
   return std::make_unique<XlsxReader>(request, std::move(rows), std::move(table), std::move(shape));
