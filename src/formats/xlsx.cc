@@ -41,7 +41,7 @@ class TableFinder {
     SLUICE_TRY(const bool more, rows_.Next(&second));
     const auto& pinned = request_.options.xlsx.header;
     if (!pinned) SLUICE_CHECK(CheckHeader(first, more ? &second : nullptr));
-    if (first.cells.empty()) return Fail(Unsure(first, "it is longer than a record may be"));
+    if (first.cells.empty()) return Fail(Unsure(first, more ? &second : nullptr, "it is longer than a record may be"));
     table.header = pinned.value_or(true);
     const CellRange& range = rows_.range();
     table.first_column = range.given ? range.first_column : table.header ? first.cells.front().column : 0;
@@ -65,16 +65,26 @@ class TableFinder {
   Status CheckHeader(const XlsxRow& first, const XlsxRow* second) const {
     for (const XlsxCell& cell : first.cells)
       if (cell.kind != XlsxCell::Kind::kText)
-        return Fail(Unsure(first, fmt::format("{}{} is \"{}\", which is no name", ColumnLetters(cell.column), first.number, cell.value())));
+        return Fail(
+            Unsure(first, second, fmt::format("{}{} is \"{}\", which is no name", ColumnLetters(cell.column), first.number, cell.value())));
     if (first.cells.size() == 1 && second != nullptr && second->cells.size() > 1)
-      return Fail(Unsure(first, fmt::format("it has one cell, the next row {}", second->cells.size())));
+      return Fail(Unsure(first, second, fmt::format("it has one cell, the next row {}", second->cells.size())));
     return Ok();
   }
 
-  Error Unsure(const XlsxRow& row, const std::string& why) const {
-    return DataError("unsure-header", fmt::format("{}, sheet \"{}\": its first row ({}) may not be the header: {}",
-                                                  NameOf(request_), rows_.book().sheet, row.number, why))
-        .Hint("pin where the table is in the source's `read`: range: \"A3:F\", or header: true (or false)");
+  Error Unsure(const XlsxRow& row, const XlsxRow* next, const std::string& why) const {
+    return DataError("unsure-header", fmt::format("{}, sheet \"{}\": its first row ({}) may not be the header: {}", NameOf(request_),
+                                                  rows_.book().sheet, row.number, why))
+        .Hint(
+            fmt::format("pin where the table is in the source's `read`: range: \"{}\" if its header is row {}, or header: true (or false)",
+                        RangeFrom(row, next), next == nullptr ? row.number : next->number));
+  }
+
+  // The table as it stands if the second row that has anything is its header.
+  static std::string RangeFrom(const XlsxRow& row, const XlsxRow* next) {
+    const XlsxRow& header = next == nullptr || next->cells.empty() ? row : *next;
+    const int first = header.cells.empty() ? 0 : header.cells.front().column, last = header.cells.empty() ? 0 : header.cells.back().column;
+    return fmt::format("{}{}:{}", ColumnLetters(first), header.number, ColumnLetters(last));
   }
 
   const ReadRequest& request_;
@@ -84,10 +94,7 @@ class TableFinder {
 class XlsxReader : public RecordReader {
  public:
   XlsxReader(const ReadRequest& request, std::unique_ptr<SheetRows> rows, Table table, FieldShape shape)
-      : request_(request),
-        rows_(std::move(rows)),
-        table_(std::move(table)),
-        shape_(std::make_shared<const FieldShape>(std::move(shape))) {
+      : request_(request), rows_(std::move(rows)), table_(std::move(table)), shape_(std::make_shared<const FieldShape>(std::move(shape))) {
     for (size_t i = 0; i < table_.names.size(); ++i) {
       const bool by_place = !table_.header && i < shape_->children.size();
       columns_.push_back(table_.names[i].empty() ? -1 : by_place ? static_cast<int>(i) : shape_->Find(table_.names[i]));
@@ -134,7 +141,8 @@ class XlsxReader : public RecordReader {
         std::find(column->null_tokens.begin(), column->null_tokens.end(), cell.value()) != column->null_tokens.end())
       return;
     if (is_wrong && wrong->rule.empty())
-      *wrong = {"type", fmt::format("the cell {} ({}) {}{}", place(), table_.names[at], cell.why, cell.value().empty() ? "" : ": " + std::string(cell.value()))};
+      *wrong = {"type", fmt::format("the cell {} ({}) {}{}", place(), table_.names[at], cell.why,
+                                    cell.value().empty() ? "" : ": " + std::string(cell.value()))};
     if (json->size() > 1) *json += ',';
     if (outside)
       AppendJsonString(place(), json);

@@ -91,6 +91,18 @@ bool EndsInDelimiters(const Candidate& c) {
   }
   return closed > 0 && closed * 10 >= all * 9;
 }
+// Does the first record end with a delimiter, and nearly every other one not? Then a header was written so.
+bool OnlyHeaderIsClosed(const Candidate& c) {
+  const SplitRecord& first = c.records[0];
+  if (first.broken || first.fields.size() < 3 || !first.fields.back().empty()) return false;
+  int64_t open = 0, all = 0;
+  for (size_t i = 1; i < c.records.size(); ++i) {
+    open += !c.records[i].broken && c.records[i].fields.size() + 1 == first.fields.size();
+    ++all;
+  }
+  return open > 0 && open * 10 >= all * 9;
+}
+
 
 // Lines of prose before the table: they have fewer fields than it, and the record after them has `columns`: all that are named.
 void DropTitleLines(Candidate* c, size_t columns) {
@@ -125,6 +137,11 @@ Candidate Evaluate(const DialectRequest& request, const CsvDialect& dialect) {
   const bool closed = EndsInDelimiters(c) && request.pins.header.value_or(true);
   if (!request.pins.skip) DropTitleLines(&c, c.fields - (closed && c.fields > 2));
   JoinHeader(&c);
+  if (request.pins.header.value_or(true) && OnlyHeaderIsClosed(c)) {
+    c.dialect.header_delimiter = true;
+    c.records[0].fields.pop_back();
+    c.fields = c.records[0].fields.size();
+  }
   if (c.records.empty()) return c;
   c.dialect.trailing_delimiter = closed && !c.records[0].broken && c.records[0].fields.size() + 1 == c.fields;
   int64_t agree = c.dialect.trailing_delimiter;  // its header
@@ -346,6 +363,7 @@ Result<CsvDialect> DetectDialect(const DialectRequest& request) {
   const bool explained = candidates[0].fields > 1 && candidates[0].share >= kSureShare;
   if (!delimiter && !explained && request.sample.find(kColons) != std::string_view::npos) {
     evaluate(kColons);
+  dialect.header_delimiter &= dialect.header;
     std::stable_sort(candidates.begin(), candidates.end(), Better);
   }
   SLUICE_CHECK(CheckSure(request, candidates));

@@ -123,6 +123,16 @@ TEST(Dialect, PinsAreKept) {
   EXPECT_EQ(Detect("a", {.pins = {.quote = "ab"}}).error().code, "bad-dialect");
 }
 
+TEST(Dialect, AHeaderMayEndWithADelimiterThatTheRecordsLack) {
+  for (const char* text : {"a,b,\n1,2\n", "a,b,\n1,2\n3,4\n5,6\n"}) {
+    const auto dialect = Detect(text);
+    ASSERT_TRUE(dialect) << text;
+    EXPECT_TRUE(dialect->header && dialect->header_delimiter) << text;
+  }
+  EXPECT_FALSE(Detect("a,b,\n1,2,\n3,4,\n")->header_delimiter);
+  EXPECT_FALSE(Detect("1,2,\n1,2\n3,4\n", {.pins = {.header = false}})->header_delimiter);
+}
+
 TEST(Dialect, AnEmptyFileHasAnyDialect) {
   EXPECT_TRUE(Detect(""));
   EXPECT_TRUE(Detect("\xef\xbb\xbf\n\n"));
