@@ -116,7 +116,7 @@ TEST(Dialect, TheContractsNamesDecide) {
 }
 
 TEST(Dialect, PinsAreKept) {
-  const CsvPins pins = {.delimiter = "\\t", .quote = "", .escape = {}, .comment = "#", .header = false, .skip = 1};
+  const CsvPins pins = {.delimiter = "\t", .quote = "", .escape = {}, .comment = "#", .header = false, .skip = 1};
   auto dialect = Detect("junk\n# c\n1\t\"a\n", {.pins = pins});
   ASSERT_TRUE(dialect);
   EXPECT_EQ(*dialect, (formats::CsvDialect{'\t', '\0', '\0', '#', false, 1}));
