@@ -143,12 +143,10 @@ void AddNumbers(const ColumnProfile& column, ColumnLine* line) {
   const contract::GivenStyle& style = column.inferred.numbers;
   if (style.decimal) line->keys.push_back("decimal: " + YamlText(*style.decimal));
   if (style.thousands) line->keys.push_back("thousands: " + YamlText(*style.thousands));
-  if (!column.inferred.doubt.empty()) line->remarks.push_back(column.inferred.doubt);
 }
 
 void AddTimes(const ColumnProfile& column, ColumnLine* line) {
   if (!column.inferred.formats.empty()) line->keys.push_back("formats: " + Flow(column.inferred.formats));
-  if (column.inferred.day_or_month_first) line->remarks.push_back("CHECK: day and month could be the other way round");
   if (column.inferred.type.kind == TypeKind::kTimestamp && column.inferred.without_zone)
     line->remarks.push_back("written without a zone: the project's timezone holds");
 }
@@ -163,6 +161,7 @@ ColumnLine LineOf(const ColumnProfile& column, const std::string& name, bool is_
   AddTimes(column, &line);
   AddNumbers(column, &line);
   if (!column.null_words.empty()) {
+  if (!column.inferred.doubt.empty()) line.remarks.push_back(column.inferred.doubt);
     std::vector<std::string> tokens = {""};
     tokens.insert(tokens.end(), column.null_words.begin(), column.null_words.end());
     line.keys.push_back("null_tokens: " + Flow(tokens));
