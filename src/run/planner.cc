@@ -142,7 +142,8 @@ class Planner {
     for (const auto& file : offer.files) {
       planned.files.push_back(
           {file.name.empty() ? file.object.key : file.name, file.object.size, file.object.etag, DialectText(*node.source, file)});
-      planned.estimated_bytes += file.object.size;
+      const bool counted = file.member && &file != &offer.files.front() && (&file - 1)->object.key == file.object.key;
+      if (!counted) planned.estimated_bytes += file.object.size;  // an archive's members follow one another
     }
     planned.notes = NotesOf(offer);
     planned.noteworthy = offer.waiting > 0 || !offer.known.empty();
