@@ -291,6 +291,12 @@ Result<ObjectFront> ReadFront(store::ObjectStore& store, const store::ObjectMeta
   return front;
 }
 
+std::vector<std::string> CompressionNames() {
+  std::vector<std::string> names;
+  for (const Kind& kind : Kinds()) names.emplace_back(kind.name);
+  return names;
+}
+
 std::string_view ToString(Compression compression) {
   for (const Kind& kind : Kinds())
     if (kind.compression == compression) return kind.name;

@@ -143,7 +143,7 @@ TEST_F(DiscoverTest, NeverProposesDayAndMonthBothWays) {
 TEST_F(DiscoverTest, NumbersTheColumnsOfAFileWithoutHeader) {
   auto got = InspectFile(Write("rates.csv", "2024-01-02,EUR,1.10\n2024-01-03,USD,1.20\n"));
   ASSERT_TRUE(got) << got.error().ToString();
-  EXPECT_FALSE(got->input.csv.header);
+  EXPECT_FALSE(got->files.front().csv.header);
   EXPECT_EQ(got->profile.records, 2);
   EXPECT_EQ(TypeOf(Column(got->profile, "column_1")), "date");
   EXPECT_EQ(TypeOf(Column(got->profile, "column_3")), "decimal(12,2)");
@@ -165,7 +165,7 @@ TEST_F(DiscoverTest, KeepsAFileNameInItsComment) {
   auto got = ProposeProject({folder_.string(), "", "p"});
   ASSERT_TRUE(got) << got.error().ToString();
   const std::string& yaml = got->files.at("sources/new_line.yml");
-  EXPECT_TRUE(yaml.starts_with("# bronze.new_line: every record of new?line.csv, as it came.\n# Proposed")) << yaml;
+  EXPECT_TRUE(yaml.starts_with("# bronze.new_line: every record of new line.csv, as it came.\n# Proposed")) << yaml;
   EXPECT_NE(yaml.find("files: \"new\\nline.csv\""), std::string::npos) << yaml;
 }
 
