@@ -139,11 +139,12 @@ class Planner {
     const bool nothing_before = ledger.files.empty();
     const bool reload = full_refresh_ && reload_sources_;
     SLUICE_TRY(const sources::Offer offer, LookFor(*node.source, *input, SeenBy(std::move(ledger)), reload, session_.clock().Now()));
+    std::string archive;  // counted with its first member, behind which the others follow
     for (const auto& file : offer.files) {
       planned.files.push_back(
           {file.name.empty() ? file.object.key : file.name, file.object.size, file.object.etag, DialectText(*node.source, file)});
-      const bool counted = file.member && &file != &offer.files.front() && (&file - 1)->object.key == file.object.key;
-      if (!counted) planned.estimated_bytes += file.object.size;  // an archive's members follow one another
+      if (!file.member || file.object.key != archive) planned.estimated_bytes += file.object.size;
+      archive = file.member ? file.object.key : "";
     }
     planned.notes = NotesOf(offer);
     planned.noteworthy = offer.waiting > 0 || !offer.known.empty();
