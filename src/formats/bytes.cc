@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <cstring>
@@ -114,6 +115,8 @@ class GzipBytes : public DecodedBytes {
     *given = room - stream_.avail_out;
     if (code == Z_STREAM_END)
       between_members_ = true;
+    else if (code == Z_MEM_ERROR)
+      return Fail(OutOfMemory());
     else if (code != Z_OK && code != Z_BUF_ERROR)
       return Fail(Corrupt(stream_.msg ? stream_.msg : "no gzip data"));
     return Ok();
@@ -136,7 +139,7 @@ class GzipBytes : public DecodedBytes {
   Status BeginMember() {
     inflateEnd(&stream_);
     stream_ = {};
-    if (inflateInit2(&stream_, MAX_WBITS + 16) != Z_OK) return Fail(BugError("zlib does not initialise"));
+    if (inflateInit2(&stream_, MAX_WBITS + 16) != Z_OK) return Fail(OutOfMemory());  // its parameters are good
     ++members_;
     between_members_ = false;
     return Ok();
@@ -167,6 +170,7 @@ class ZstdBytes : public DecodedBytes {
     const size_t wanted = ZSTD_decompressStream(context_, &out, &in);
     Consume(in.pos);
     *given = out.pos;
+    if (ZSTD_getErrorCode(wanted) == ZSTD_error_memory_allocation) return Fail(OutOfMemory());
     if (ZSTD_isError(wanted)) return Fail(Corrupt(ZSTD_getErrorName(wanted)));
     wanted_ = wanted;
     if (input_ended() && unread().empty() && out.pos == 0 && wanted_ != 0) return Fail(Truncated());
