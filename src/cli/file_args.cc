@@ -80,7 +80,7 @@ Result<formats::FormatOptions> FormatOptionsOf(const FileArgs& args) {
         UserError("bad-range", fmt::format("\"{}\" is no range of cells", args.range)).Hint("write \"B3:F\", \"A1:D100\" or \"A:F\""));
   options.xlsx.sheet = args.sheet;
   options.xlsx.range = args.range;
-  if (args.header || args.no_header) options.xlsx.header = args.header;
+  if (args.header || args.no_header || args.header_rows) options.xlsx.header = !args.no_header;
   options.record = args.record;
   options.fixed.skip = args.skip.value_or(0);
   options.fixed.pad = args.short_lines == "pad";
