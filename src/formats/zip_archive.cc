@@ -86,13 +86,19 @@ Result<HeadBytes> ReadHead(ZipFile& zip, uint64_t at, size_t size, std::string_v
 Result<uint64_t> HeadOf(ZipFile& zip, const ArchiveMember& member) {
   constexpr size_t kEntry = 46;
   constexpr uint64_t kElsewhere = UINT32_MAX;
-  SLUICE_TRY(const HeadBytes entry, ReadHead(zip, member.directory_offset, kEntry, "PK\x01\x02"));
-  if (entry.Number(42, 4) != kElsewhere) return entry.Number(42, 4);
+  uint64_t prefix = 0;
+  auto found = ReadHead(zip, member.directory_offset, kEntry, "PK\x01\x02");
+  if (!found) {
+    prefix = zip.prefix();
+    found = ReadHead(zip, member.directory_offset + prefix, kEntry, "PK\x01\x02");
+  }
+  SLUICE_TRY(const HeadBytes entry, std::move(found));
+  if (entry.Number(42, 4) != kElsewhere) return prefix + entry.Number(42, 4);
   const size_t size = entry.Number(30, 2);
-  SLUICE_TRY(const HeadBytes extra, ReadHead(zip, member.directory_offset + kEntry + entry.Number(28, 2), size, ""));
+  SLUICE_TRY(const HeadBytes extra, ReadHead(zip, prefix + member.directory_offset + kEntry + entry.Number(28, 2), size, ""));
   for (size_t at = 0; at + 4 <= size; at += 4 + extra.Number(at + 2, 2)) {
     const size_t sizes = 8 * ((entry.Number(24, 4) == kElsewhere) + (entry.Number(20, 4) == kElsewhere));
-    if (extra.Number(at, 2) == 1 && at + 4 + sizes + 8 <= size) return extra.Number(at + 4 + sizes, 8);
+    if (extra.Number(at, 2) == 1 && at + 4 + sizes + 8 <= size) return prefix + extra.Number(at + 4 + sizes, 8);
   }
   return Fail(zip.ErrorOf(fmt::format("its directory does not say where {} begins", member.path)));
 }
