@@ -206,7 +206,10 @@ struct Parser {
     command->add_option("--footer", into.footer, "lines behind the last record")->check(CLI::Range(0, 1000));
     command->add_option("--sheet", into.sheet, "of a workbook: the sheet's name (default: the only one that is shown)");
     command->add_option("--range", into.range, "of a workbook: where the table is, as B3:F");
-    command->add_option("--widths", into.widths, "of fixed: the fields' widths, as 10,8,12")->delimiter(',')->check(CLI::PositiveNumber);
+    command->add_option("--widths", into.widths, "of fixed: the fields' widths, as 10,8,12")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(CLI::PositiveNumber);
     command->add_option("--short-lines", into.short_lines, "of fixed: a line that ends early: refuse (default), or pad with blanks")
         ->check(CLI::IsMember({"refuse", "pad"}));
     command->add_option("--record", into.record, "of XML: the element that is a record (default: detected)");

@@ -48,13 +48,15 @@ nlohmann::ordered_json ToJson(const sources::Inspection& seen) {
     AddFile(seen.format, file, &out["members"].emplace_back(nlohmann::ordered_json{{"member", file.member.path}}));
   }
   if (!seen.odd_members.empty()) out["members_of_other_formats"] = seen.odd_members;
-  for (const auto& column : seen.profile.columns)
-    out["columns"].push_back({{"field", column.field},
-                              {"type", column.inferred.type.ToString()},
-                              {"doubt", column.inferred.doubt},
-                              {"nulls", column.nulls},
-                              {"distinct", column.distinct_count},
-                              {"misfits", column.misfits}});
+  for (const auto& column : seen.profile.columns) {
+    nlohmann::ordered_json one = {{"field", column.field},
+                                  {"type", column.inferred.type.ToString()},
+                                  {"nulls", column.nulls},
+                                  {"distinct", column.distinct_count},
+                                  {"misfits", column.misfits}};
+    if (!column.inferred.doubt.empty()) one["doubt"] = column.inferred.doubt;
+    out["columns"].push_back(std::move(one));
+  }
   out["unreadable"] = seen.profile.unreadable;
   out["misfits"] = nlohmann::ordered_json::array();
   for (const auto& misfit : seen.profile.misfits) out["misfits"].push_back(ToJson(misfit));

@@ -46,11 +46,11 @@ Result<std::string> RecordElement(store::ObjectStore& store, const std::vector<I
   return std::string();
 }
 
-// The path of an archive's first member; "" = it has none, or is none.
-std::string InsideOf(store::ObjectStore& store, const std::string& key) {
+// The path of an archive's first member of those that `members` picks; "" = it has none, or is none.
+std::string InsideOf(store::ObjectStore& store, const std::string& key, const std::string& members = "") {
   const auto archive = store.Head(key);
   if (!archive) return "";
-  const auto listing = formats::ListArchive(store, *archive, "");
+  const auto listing = formats::ListArchive(store, *archive, members);
   return listing && !listing->members.empty() ? listing->members.front().path : "";
 }
 
@@ -239,9 +239,9 @@ std::string FolderName(const std::string& folder) {
 }
 
 // By the file's name; of an archive by the name of its first member.
-Result<FileFormat> FormatOfFile(const fs::path& full, const std::string& shown) {
+Result<FileFormat> FormatOfFile(const fs::path& full, const std::string& shown, const std::string& members) {
   SLUICE_TRY(const auto store, store::OpenStore(full.parent_path().string()));
-  const Grouping grouping = GroupFiles({full.filename().string()}, [&](const std::string& key) { return InsideOf(*store, key); });
+  const Grouping grouping = GroupFiles({full.filename().string()}, [&](const std::string& key) { return InsideOf(*store, key, members); });
   if (grouping.groups.empty()) return Fail(UserError("unknown-format", fmt::format("{}: {}", shown, grouping.skipped[0].why)));
   return grouping.groups[0].format;
 }
@@ -279,7 +279,7 @@ Result<FileLook> LookAtFile(const std::string& path, const InspectOptions& optio
   if (options.format) {
     read.format = *options.format;
   } else {
-    SLUICE_TRY(read.format, FormatOfFile(full, path));
+    SLUICE_TRY(read.format, FormatOfFile(full, path, options.read.members));
   }
   SLUICE_CHECK(CheckGiven(options, read));
   const FileFormat format = read.format;
