@@ -34,8 +34,8 @@ const char* Name(PlanAction action) {
   return kNames[static_cast<int>(action)];
 }
 
-std::string Shown(char c) { return c == '\t' ? "tab" : std::string(1, c); }
-std::string Shown(const std::string& text) { return text == "\t" ? "tab" : text; }
+std::string Shown(const std::string& text) { return text == "\t" ? "tab" : text == "\x01" ? "\\x01" : text; }
+std::string Shown(char c) { return c == '\0' ? "none" : Shown(std::string(1, c)); }
 
 std::string DialectText(const project::Source& source, const sources::InputFile& file) {
   std::string text(formats::TraitsOf(source.read.format).name);
