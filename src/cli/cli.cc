@@ -200,8 +200,10 @@ struct Parser {
     command->add_option("--escape", into.escape, "what stands before a quote inside quotes; '' for nothing");
     command->add_option("--comment", into.comment, "lines that start with it are skipped");
     CLI::Option* header = command->add_flag("--header", into.header, "the first line names the fields");
-    command->add_flag("--no-header", into.no_header, "it does not")->excludes(header);
-    command->add_option("--header-rows", into.header_rows, "so many lines name the fields, together")->check(CLI::Range(1, 20));
+    CLI::Option* none = command->add_flag("--no-header", into.no_header, "it does not")->excludes(header);
+    command->add_option("--header-rows", into.header_rows, "so many lines name the fields, together")
+        ->check(CLI::Range(1, 20))
+        ->excludes(none);
     command->add_option("--skip", into.skip, "lines before the header or the first record")->check(CLI::Range(0, 1000000));
     command->add_option("--footer", into.footer, "lines behind the last record")->check(CLI::Range(0, 1000));
     command->add_option("--sheet", into.sheet, "of a workbook: the sheet's name (default: the only one that is shown)");

@@ -97,7 +97,7 @@ Result<uint64_t> HeadOf(ZipFile& zip, const ArchiveMember& member) {
   const size_t size = entry.Number(30, 2);
   SLUICE_TRY(const HeadBytes extra, ReadHead(zip, prefix + member.directory_offset + kEntry + entry.Number(28, 2), size, ""));
   for (size_t at = 0; at + 4 <= size; at += 4 + extra.Number(at + 2, 2)) {
-    const size_t sizes = 8 * ((entry.Number(24, 4) == kElsewhere) + (entry.Number(20, 4) == kElsewhere));
+    const size_t sizes = (entry.Number(24, 4) == kElsewhere ? 8U : 0U) + (entry.Number(20, 4) == kElsewhere ? 8U : 0U);
     if (extra.Number(at, 2) == 1 && at + 4 + sizes + 8 <= size) return prefix + extra.Number(at + 4 + sizes, 8);
   }
   return Fail(zip.ErrorOf(fmt::format("its directory does not say where {} begins", member.path)));

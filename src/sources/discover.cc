@@ -288,7 +288,7 @@ Result<FileLook> LookAtFile(const std::string& path, const InspectOptions& optio
     return Fail(UserError("no-such-file", fmt::format("{} is hidden or unfinished by its name", path)).Hint("rename it"));
   if (!options.read.members.empty() && !looked.files.front().member)
     return Fail(UserError("conflicting-keys", fmt::format("\"members\" is of zip archives, and {} is none", path)).Hint("leave it out"));
-  std::vector<std::string> odd = OddMembers(looked.files, format);
+  std::vector<std::string> odd = options.format ? std::vector<std::string>{} : OddMembers(looked.files, format);
   return FileLook{std::move(looked.source),  format,        std::move(looked.files), std::move(looked.profile),
                   std::move(looked.options), std::move(odd)};
 }

@@ -26,7 +26,7 @@ struct FileLook {
   std::vector<InputFile> files;  // one; of an archive its members
   TableProfile profile;          // no columns: the file has no records
   formats::FormatOptions options;
-  std::vector<std::string> odd_members;  // whose names say that they are of another format
+  std::vector<std::string> odd_members;  // whose names say another format than the first one's, by which all are read
 };
 // Errors: kUser "no-such-file", "unknown-format", "key-of-another-format", "conflicting-keys"; those of Source::Look and of reading.
 Result<FileLook> LookAtFile(const std::string& path, const InspectOptions& options);
