@@ -10,6 +10,8 @@
 #include "cli/misuse.h"
 #include "cli/table_options.h"
 #include "core/text.h"
+#include "formats/bytes.h"
+#include "formats/format.h"
 
 namespace sluice::cli {
 namespace {
@@ -184,21 +186,35 @@ struct Parser {
 
   // How a file is written, as the keys of a source's `read` say it.
   static void FileOptions(CLI::App* command, FileArgs& into) {
-    command->add_option("file", into.file, "a CSV, NDJSON or Parquet file")->required();
-    command->add_option("--input-format", into.format, "csv, ndjson or parquet (default: by the file's name)")
-        ->check(CLI::IsMember({"csv", "ndjson", "parquet"}));
-    command->add_option("--compression", into.compression, "none, gzip or zstd (default: by the first bytes)")
-        ->check(CLI::IsMember({"auto", "none", "gzip", "zstd"}));
+    std::vector<std::string> names, packed = formats::CompressionNames();
+    for (const formats::FormatTraits& format : formats::AllFormats()) names.emplace_back(format.name);
+    packed.insert(packed.begin(), {"auto", "none"});
+    command->add_option("file", into.file, "a file of any of these formats, or a zip archive of such")->required();
+    command->add_option("--input-format", into.format, Join(names, ", ") + " (default: by the file's name)")->check(CLI::IsMember(names));
+    command->add_option("--compression", into.compression, Join(packed, ", ") + " (default: by the first bytes)")
+        ->check(CLI::IsMember(packed));
+    command->add_option("--members", into.members, "of an archive: only those whose paths match this glob");
     command->add_option("--encoding", into.encoding, "of text: utf-16, windows-1252, … (default: utf-8, or its byte order mark)");
     command->add_option("--delimiter", into.delimiter, "what stands between fields; tab (default: detected, as all below)");
     command->add_option("--quote", into.quote, "what stands around a field; '' for nothing");
-    command->add_option("--escape", into.escape, "what stands before a quote inside quotes");
+    command->add_option("--escape", into.escape, "what stands before a quote inside quotes; '' for nothing");
     command->add_option("--comment", into.comment, "lines that start with it are skipped");
     CLI::Option* header = command->add_flag("--header", into.header, "the first line names the fields");
-    command->add_flag("--no-header", into.no_header, "it does not")->excludes(header);
-    command->add_option("--header-rows", into.header_rows, "so many lines name the fields, together")->check(CLI::Range(1, 20));
+    CLI::Option* none = command->add_flag("--no-header", into.no_header, "it does not")->excludes(header);
+    command->add_option("--header-rows", into.header_rows, "so many lines name the fields, together")
+        ->check(CLI::Range(1, 20))
+        ->excludes(none);
     command->add_option("--skip", into.skip, "lines before the header or the first record")->check(CLI::Range(0, 1000000));
     command->add_option("--footer", into.footer, "lines behind the last record")->check(CLI::Range(0, 1000));
+    command->add_option("--sheet", into.sheet, "of a workbook: the sheet's name (default: the only one that is shown)");
+    command->add_option("--range", into.range, "of a workbook: where the table is, as B3:F");
+    command->add_option("--widths", into.widths, "of fixed: the fields' widths, as 10,8,12")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(CLI::PositiveNumber);
+    command->add_option("--short-lines", into.short_lines, "of fixed: a line that ends early: refuse (default), or pad with blanks")
+        ->check(CLI::IsMember({"refuse", "pad"}));
+    command->add_option("--record", into.record, "of XML: the element that is a record (default: detected)");
     command->add_flag("--accept", into.accept, "the best guess where it is unsure, which is said");
   }
 

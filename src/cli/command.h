@@ -105,10 +105,11 @@ struct InitArgs {
 int Init(Context& context, const InitArgs& args);
 
 struct FileArgs {  // one file, and what its reader is told
-  std::string file, format, compression = "auto", encoding;
+  std::string file, format, compression = "auto", members, encoding, sheet, range, record, short_lines;
   std::optional<std::string> delimiter, quote, escape, comment;
   bool header = false, no_header = false, accept = false;
   std::optional<int> header_rows, skip, footer;
+  std::vector<int64_t> widths;
 };
 int Inspect(Context& context, const FileArgs& args);
 struct ReadArgs {

@@ -122,6 +122,8 @@ Result<int> Empty(Context& context, const InitArgs& args) {
 
 Result<int> MakeProject(Context& context, const InitArgs& args) {
   if (!args.from.empty() && !args.example.empty()) return Fail(UserError("bad-flags", "--from and --example exclude each other"));
+  if (args.accept && args.from.empty())
+    return Fail(UserError("bad-flags", "--accept is of init --from: without files there is nothing to guess").Hint("leave it out"));
   SLUICE_CHECK(MustBeFree(args.dir));
   if (!args.example.empty()) return FromExample(context, args);
   if (!args.from.empty()) return FromFolder(context, args);

@@ -11,6 +11,7 @@
 #include "cli/file_args.h"
 #include "cli/print_rows.h"
 #include "core/counted.h"
+#include "core/one_line.h"
 #include "core/text.h"
 #include "formats/format.h"
 #include "formats/json_row.h"
@@ -66,34 +67,67 @@ class FileReader {
 
   Result<int> Run() {
     SLUICE_TRY(const auto options, OptionsOf(args_.in));
-    auto look = sources::LookAtFile(args_.in.file, options);
+    auto look = sources::LookAtFile(PathOf(context_, args_.in), options);
     if (!look) return Fail(WithOptions(std::move(look).error()));
     Describe(*look);
-    contract_ = sources::TypesOf(look->profile);
-    formats::ReadRequest request{&look->source->store(), look->input.object.key, look->input.compression, &contract_, {}};
-    request.encoding = look->input.encoding;
-    request.member = look->input.member;
-    request.options = look->options;
+    contract_ = sources::TypesOf(look->profile, args_.in.accept);
     contract_.on_missing_column = contract::OnMissingColumn::kNull;
-    if (!look->profile.whole && args_.limit == 0) {  // fields that come later than the sample
-      SLUICE_TRY(request.extra, formats::NewColumns(look->format, request, look->input.csv));
-    }
-    SLUICE_TRY(const auto opened, ingest::OpenFile(look->format, request, look->input.csv));
-    if (Status read = Print(*opened.reader, request.schema()); !read) {
-      SLUICE_TRY(const bool there, out_.Flush(true));
-      if (there) Told();
-      return Fail(std::move(read).error());
-    }
+    Status read = Read(*look);
+    SLUICE_TRY(const bool there, out_.Flush(true));
+    if (!read && !there) return Fail(std::move(read).error());
     Told();
+    if (!read) return Fail(std::move(read).error());
     return refused_ > 0 ? kRefused : kDone;
   }
 
  private:
+  // The file, or the members of an archive one after another, all as the same columns.
+  Status Read(const sources::FileLook& look) {
+    SLUICE_TRY(const auto extra, LateColumns(look));
+    for (const sources::InputFile& file : look.files) {
+      formats::ReadRequest request = RequestOf(look, file);
+      request.extra = extra;
+      SLUICE_TRY(const auto opened, ingest::OpenFile(look.format, request, file.csv));
+      shown_ = ShownFile(args_.in, file);
+      if (!json() && &file == &look.files.front()) out_.text += CsvHeader(request.schema());
+      SLUICE_TRY(const bool more, Print(*opened.reader));
+      if (!more) break;
+    }
+    return Ok();
+  }
+
+  // Fields that come later than the sample.
+  Result<std::vector<contract::Field>> LateColumns(const sources::FileLook& look) const {
+    std::vector<contract::Field> extra;
+    if (look.profile.whole || args_.limit > 0) return extra;
+    for (const sources::InputFile& file : look.files) {
+      formats::ReadRequest request = RequestOf(look, file);
+      request.extra = extra;
+      SLUICE_TRY(const auto fields, formats::NewColumns(look.format, request, file.csv));
+      extra.insert(extra.end(), fields.begin(), fields.end());
+    }
+    return extra;
+  }
+
+  formats::ReadRequest RequestOf(const sources::FileLook& look, const sources::InputFile& file) const {
+    formats::ReadRequest request{&look.source->store(), file.object.key, file.compression, &contract_, {}};
+    request.encoding = file.encoding;
+    request.member = file.member;
+    request.options = look.options;
+    return request;
+  }
+
   void Describe(const sources::FileLook& look) {
-    for (const std::string& doubt : look.input.doubts) context_.io.err << "guessed: " << doubt << "\n";
-    if (context_.globals.quiet) return;
-    const auto lines = DescribeFile(std::string(formats::TraitsOf(look.format).name), look.input);
-    context_.io.err << args_.in.file << ": " << Join(lines, ", ") << "\n";
+    const std::string format(formats::TraitsOf(look.format).name);
+    for (const sources::InputFile& file : look.files) {
+      for (const std::string& doubt : file.doubts) context_.io.err << "guessed: " << doubt << "\n";
+      if (!context_.globals.quiet) context_.io.err << ShownFile(args_.in, file) << ": " << Join(DescribeFile(format, file), ", ") << "\n";
+    }
+    if (!look.odd_members.empty()) context_.io.err << OddMembersText(look.odd_members, format) << "\n";
+    for (const sources::ColumnProfile& column : look.profile.columns) {
+      if (!column.inferred.unsure) continue;
+      context_.io.err << fmt::format("{}: {}: {}\n", args_.in.accept ? "guessed" : "left a text", column.field, column.inferred.doubt);
+    }
   }
 
   void Told() const {
@@ -103,17 +137,15 @@ class FileReader {
     context_.io.err << "\n";
   }
 
-  Status Print(formats::RecordReader& reader, const contract::Schema& schema) {
-    if (!json()) out_.text += CsvHeader(schema);
+  // False: as PrintBatch has it.
+  Result<bool> Print(formats::RecordReader& reader) {
     for (;;) {
       SLUICE_TRY(const auto block, reader.Next());
-      if (block == nullptr) break;
+      if (block == nullptr) return true;
       SLUICE_TRY(const formats::DecodedBatch batch, block->Decode());
       SLUICE_TRY(const bool more, PrintBatch(batch));
-      if (!more) return Ok();
+      if (!more) return false;
     }
-    SLUICE_CHECK(out_.Flush(true));
-    return Ok();
   }
 
   // False: enough, or nobody reads on.
@@ -138,11 +170,8 @@ class FileReader {
 
   void Refuse(const formats::DecodedBatch& batch, const contract::Violation& violation) {
     const formats::RecordPlace place = batch.place(violation.row);
-    const std::string at =
-        place.line > 0 ? fmt::format("{}:{}", args_.in.file, place.line) : fmt::format("{} row {}", args_.in.file, place.row);
-    std::string value = violation.value;
-    for (char& c : value)
-      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+    const std::string at = place.line > 0 ? fmt::format("{}:{}", shown_, place.line) : fmt::format("{} row {}", shown_, place.row);
+    const std::string value = OnOneLine(violation.value);
     context_.io.err << fmt::format("{}: {}{}: {}{}\n", at, violation.column.empty() ? "" : violation.column + " ", violation.rule,
                                    violation.message, value.empty() || !IsValidUtf8(value) ? "" : ": " + value);
   }
@@ -159,6 +188,7 @@ class FileReader {
   const ReadArgs& args_;
   Output out_;
   contract::Contract contract_;
+  std::string shown_;  // the file or member that is read
   int64_t printed_ = 0, refused_ = 0;
 };
 

@@ -4,10 +4,10 @@
 #include <string>
 #include <string_view>
 
+#include "core/json_text.h"
+
 namespace sluice::delta {
 
-// Appends `text` as a JSON string with its quotes. `text` is UTF-8.
-void AppendJsonString(std::string_view text, std::string* out);
 std::string JsonString(std::string_view text);
 
 // An object or array being written: puts the commas.

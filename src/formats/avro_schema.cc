@@ -1,6 +1,7 @@
 #include "formats/avro_schema.h"
 
 #include <arrow/api.h>
+#include <arrow/extension/uuid.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -196,10 +197,7 @@ class SchemaParser {
     if (logical == "time-micros" && is_long) type.arrow = arrow::time64(arrow::TimeUnit::MICRO);
     if (logical.starts_with("timestamp-") && has_unit && is_long) type.arrow = arrow::timestamp(unit, "UTC");
     if (logical.starts_with("local-timestamp-") && has_unit && is_long) type.arrow = arrow::timestamp(unit);
-    if (logical == "uuid" && type.kind == Kind::kFixed && type.size == 16) {
-      type.uuid = true;
-      type.arrow = arrow::utf8();
-    }
+    if (logical == "uuid" && type.kind == Kind::kFixed && type.size == 16) type.arrow = arrow::extension::uuid();
     if (logical != "decimal" || (type.kind != Kind::kBytes && type.kind != Kind::kFixed)) return type;
     type.precision = static_cast<int>(NumberOf(schema, "precision", 0));
     type.scale = static_cast<int>(NumberOf(schema, "scale", 0));

@@ -24,7 +24,7 @@ struct AvroType {
   std::vector<AvroType> children;  // record: fields; array, map: the items; union: the branches
   std::vector<std::string> names;  // record: of the fields; enum: the symbols
   int64_t size = 0;                // fixed
-  bool decimal = false, uuid = false;
+  bool decimal = false;
   int precision = 0, scale = 0;
   bool members = false;  // union: a struct of its branches
   int64_t nodes = 1;     // of the type written out: a named type counts where it is used

@@ -7,6 +7,8 @@
 #include <bit>
 #include <cstring>
 
+#include "formats/typed_rows.h"
+
 namespace sluice::formats {
 namespace {
 
@@ -52,7 +54,6 @@ class Decoder {
       case Kind::kFixed: {
         ARROW_ASSIGN_OR_RAISE(const std::string_view bytes, Take(type.size));
         if (type.decimal) return AppendDecimal(type, bytes, out);
-        if (type.uuid) return static_cast<arrow::StringBuilder*>(out)->Append(UuidText(bytes));
         return static_cast<arrow::FixedSizeBinaryBuilder*>(out)->Append(bytes);
       }
       case Kind::kEnum: {
@@ -140,15 +141,6 @@ class Decoder {
     return static_cast<arrow::Decimal128Builder*>(out)->Append(arrow::Decimal128(static_cast<int64_t>(words[1]), words[0]));
   }
 
-  static std::string UuidText(std::string_view bytes) {
-    std::string text;
-    for (size_t i = 0; i < bytes.size(); ++i) {
-      if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-      text += fmt::format("{:02x}", static_cast<unsigned>(static_cast<unsigned char>(bytes[i])));
-    }
-    return text;
-  }
-
   arrow::Status AppendRecord(const AvroType& type, arrow::StructBuilder* out) {
     ARROW_RETURN_NOT_OK(out->Append());
     for (size_t i = 0; i < type.children.size(); ++i)
@@ -198,6 +190,15 @@ class Decoder {
   int64_t empty_items_ = 0;
 };
 
+// The same values, of a type that is stored as theirs is.
+std::shared_ptr<arrow::ArrayData> As(const arrow::ArrayData& data, const std::shared_ptr<arrow::DataType>& type) {
+  auto out = data.Copy();
+  out->type = type;
+  for (size_t i = 0; i < out->child_data.size(); ++i)
+    out->child_data[i] = As(*out->child_data[i], type->field(static_cast<int>(i))->type());
+  return out;
+}
+
 Error Corrupt(const arrow::Status& status) {
   if (status.IsOutOfMemory()) return RetryableError("out-of-memory", status.message());
   return DataError("corrupt-file", status.message());
@@ -205,7 +206,7 @@ Error Corrupt(const arrow::Status& status) {
 
 }  // namespace
 
-AvroRows::AvroRows(const AvroType& record) : record_(record), rows_(*arrow::MakeBuilder(record.arrow)) {}
+AvroRows::AvroRows(const AvroType& record) : record_(record), rows_(*arrow::MakeBuilder(WithoutUuids(record.arrow))) {}
 AvroRows::~AvroRows() = default;
 
 Status AvroRows::Append(std::string_view bytes, int64_t count) {
@@ -220,7 +221,8 @@ Status AvroRows::Append(std::string_view bytes, int64_t count) {
 Result<std::shared_ptr<arrow::RecordBatch>> AvroRows::Finish() {
   auto array = rows_->Finish();
   if (!array.ok()) return Fail(Corrupt(array.status()));
-  const auto& rows = static_cast<const arrow::StructArray&>(**array);
+  const auto typed = arrow::MakeArray(As(*(*array)->data(), record_.arrow));
+  const auto& rows = static_cast<const arrow::StructArray&>(*typed);
   return arrow::RecordBatch::Make(arrow::schema(record_.arrow->fields()), rows.length(), rows.fields());
 }
 

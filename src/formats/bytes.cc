@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <cstring>
@@ -114,6 +115,8 @@ class GzipBytes : public DecodedBytes {
     *given = room - stream_.avail_out;
     if (code == Z_STREAM_END)
       between_members_ = true;
+    else if (code == Z_MEM_ERROR)
+      return Fail(OutOfMemory());
     else if (code != Z_OK && code != Z_BUF_ERROR)
       return Fail(Corrupt(stream_.msg ? stream_.msg : "no gzip data"));
     return Ok();
@@ -136,7 +139,7 @@ class GzipBytes : public DecodedBytes {
   Status BeginMember() {
     inflateEnd(&stream_);
     stream_ = {};
-    if (inflateInit2(&stream_, MAX_WBITS + 16) != Z_OK) return Fail(BugError("zlib does not initialise"));
+    if (inflateInit2(&stream_, MAX_WBITS + 16) != Z_OK) return Fail(OutOfMemory());  // its parameters are good
     ++members_;
     between_members_ = false;
     return Ok();
@@ -167,6 +170,7 @@ class ZstdBytes : public DecodedBytes {
     const size_t wanted = ZSTD_decompressStream(context_, &out, &in);
     Consume(in.pos);
     *given = out.pos;
+    if (ZSTD_getErrorCode(wanted) == ZSTD_error_memory_allocation) return Fail(OutOfMemory());
     if (ZSTD_isError(wanted)) return Fail(Corrupt(ZSTD_getErrorName(wanted)));
     wanted_ = wanted;
     if (input_ended() && unread().empty() && out.pos == 0 && wanted_ != 0) return Fail(Truncated());
@@ -258,14 +262,6 @@ Result<std::unique_ptr<ByteSource>> OpenBytes(const ReadRequest& request) {
   return Decompress(std::make_unique<ObjectBytes>(store, std::move(meta), request.content_hash), request.compression, NameOf(request));
 }
 
-Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression) {
-  ReadRequest request;
-  request.store = &store;
-  request.key = key;
-  request.compression = compression;
-  return OpenBytes(request);
-}
-
 Result<Sample> ReadSample(const ReadRequest& request, size_t limit) {
   SLUICE_TRY(const auto source, OpenBytes(request));
   Sample sample;
@@ -284,14 +280,6 @@ Result<Sample> ReadSample(const ReadRequest& request, size_t limit) {
   return sample;
 }
 
-Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Compression compression, size_t limit) {
-  ReadRequest request;
-  request.store = &store;
-  request.key = key;
-  request.compression = compression;
-  return ReadSample(request, limit);
-}
-
 Result<ObjectFront> ReadFront(store::ObjectStore& store, const store::ObjectMeta& object, std::optional<Compression> compression,
                               size_t limit) {
   ObjectFront front;
@@ -299,8 +287,18 @@ Result<ObjectFront> ReadFront(store::ObjectStore& store, const store::ObjectMeta
   front.compression = compression ? *compression : DetectCompression(object.key, front.sample.bytes);
   front.sample.whole = front.sample.bytes.size() < limit || object.size == static_cast<int64_t>(limit);
   if (front.compression == Compression::kNone || front.compression == Compression::kZip) return front;
-  SLUICE_TRY(front.sample, ReadSample(store, object.key, front.compression, limit));
+  ReadRequest request;
+  request.store = &store;
+  request.key = object.key;
+  request.compression = front.compression;
+  SLUICE_TRY(front.sample, ReadSample(request, limit));
   return front;
+}
+
+std::vector<std::string> CompressionNames() {
+  std::vector<std::string> names;
+  for (const Kind& kind : Kinds()) names.emplace_back(kind.name);
+  return names;
 }
 
 std::string_view ToString(Compression compression) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "formats/reader.h"
 
@@ -24,7 +25,6 @@ struct Sample {
   bool whole = false;  // the object ends within the sample
 };
 Result<Sample> ReadSample(const ReadRequest& request, size_t limit);
-Result<Sample> ReadSample(store::ObjectStore& store, const std::string& key, Compression compression, size_t limit);
 
 // How an object is compressed (by its first bytes and its name, where it is not said) and the first `limit` bytes of its contents; of one
 // that is not compressed in a single request.
@@ -38,7 +38,8 @@ Result<ObjectFront> ReadFront(store::ObjectStore& store, const store::ObjectMeta
 // What a name's ending says, and how long that is: {kNone, 0} where it says nothing.
 std::pair<Compression, size_t> CompressionOfEnding(std::string_view file_name);
 
-std::string_view ToString(Compression compression);   // "none", "gzip", "zstd", "bzip2", "xz", "zip"
+std::vector<std::string> CompressionNames();          // of all kinds: "gzip", "zstd", "bzip2", "xz", "zip"
+std::string_view ToString(Compression compression);   // one of these, or "none"
 Compression CompressionNamed(std::string_view name);  // kNone for all else
 
 }  // namespace sluice::formats

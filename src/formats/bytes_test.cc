@@ -145,7 +145,7 @@ class ObjectBytesTest : public ::testing::Test {
 TEST_F(ObjectBytesTest, ReadsAnObjectLargerThanOneRange) {
   const std::string text = Text(9 << 20);
   ASSERT_TRUE(store_->Put("a.csv", text));
-  auto source = OpenBytes(*store_, "a.csv", Compression::kNone);
+  auto source = OpenBytes({.store = store_.get(), .key = "a.csv"});
   ASSERT_TRUE(source);
   const Outcome got = Drain(**source, 1 << 20);
   EXPECT_EQ(got.code, "");
@@ -154,7 +154,7 @@ TEST_F(ObjectBytesTest, ReadsAnObjectLargerThanOneRange) {
 
 TEST_F(ObjectBytesTest, NoticesAnObjectThatIsReplacedWhileItIsRead) {
   ASSERT_TRUE(store_->Put("a.csv", Text(1 << 20)));
-  auto source = OpenBytes(*store_, "a.csv", Compression::kNone);
+  auto source = OpenBytes({.store = store_.get(), .key = "a.csv"});
   ASSERT_TRUE(source);
   char first[10];
   ASSERT_TRUE((*source)->Read(first, sizeof(first)));
@@ -192,7 +192,7 @@ TEST_F(ObjectBytesTest, HashesWhatIsStoredWhileItIsRead) {
 }
 
 TEST_F(ObjectBytesTest, ReportsAMissingObject) {
-  EXPECT_EQ(OpenBytes(*store_, "none.csv", Compression::kNone).error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(OpenBytes({.store = store_.get(), .key = "none.csv"}).error().kind, ErrorKind::kNotFound);
 }
 
 TEST_F(ObjectBytesTest, SamplesTheDecompressedBeginning) {
@@ -201,11 +201,12 @@ TEST_F(ObjectBytesTest, SamplesTheDecompressedBeginning) {
   const auto front = ReadFront(*store_, *store_->Head("a.csv.gz"), std::nullopt, 5000);
   EXPECT_EQ(front->compression, Compression::kGzip);
   EXPECT_EQ(front->sample.bytes.size(), 5000u);
-  auto some = ReadSample(*store_, "a.csv.gz", Compression::kGzip, 5000);
+  const ReadRequest request{.store = store_.get(), .key = "a.csv.gz", .compression = Compression::kGzip};
+  auto some = ReadSample(request, 5000);
   ASSERT_TRUE(some);
   EXPECT_EQ(some->bytes, text.substr(0, 5000));
   EXPECT_FALSE(some->whole);
-  auto all = ReadSample(*store_, "a.csv.gz", Compression::kGzip, 200000);
+  auto all = ReadSample(request, 200000);
   ASSERT_TRUE(all);
   EXPECT_EQ(all->bytes, text);
   EXPECT_TRUE(all->whole);

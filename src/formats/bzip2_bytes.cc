@@ -27,10 +27,10 @@ class Bzip2Decoder : public DecodedBytes {
     *given = room - stream_.avail_out;
     if (code == BZ_STREAM_END)
       between_streams_ = true;
+    else if (code == BZ_MEM_ERROR)
+      return Fail(OutOfMemory());
     else if (code != BZ_OK)
-      return Fail(Corrupt(code == BZ_DATA_ERROR_MAGIC ? "no bzip2 data"
-                          : code == BZ_MEM_ERROR      ? "not enough memory"
-                                                      : "a checksum is wrong"));
+      return Fail(Corrupt(code == BZ_DATA_ERROR_MAGIC ? "no bzip2 data" : "a checksum is wrong"));
     return Ok();
   }
 
@@ -44,7 +44,7 @@ class Bzip2Decoder : public DecodedBytes {
     if (streams_ > 0 && unread().front() != 'B') return Fail(Corrupt("bytes follow the end of the bzip2 data"));
     BZ2_bzDecompressEnd(&stream_);
     stream_ = {};
-    if (BZ2_bzDecompressInit(&stream_, 0, 0) != BZ_OK) return Fail(BugError("libbz2 does not initialise"));
+    if (BZ2_bzDecompressInit(&stream_, 0, 0) != BZ_OK) return Fail(OutOfMemory());  // its parameters are good
     ++streams_;
     between_streams_ = false;
     return Ok();

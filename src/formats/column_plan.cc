@@ -81,6 +81,16 @@ Result<ColumnPlan> PlanColumns(const ReadRequest& request, const std::vector<std
   return plan;
 }
 
+Result<contract::TextDecoder> DecoderOf(const ReadRequest& request, const ColumnPlan::Column& column) {
+  const contract::Contract& contract = *request.contract;
+  if (column.field.type.is_nested())
+    return Fail(UserError("nested-in-text", fmt::format("column \"{}\" is a {}, which a field of text cannot hold", column.field.name,
+                                                        column.field.type.ToString()))
+                    .Hint("use NDJSON or Parquet for nested columns"));
+  if (column.contract_column < 0) return contract::TextDecoder::Make(column.field.type, {}, contract.zone, contract.where);
+  return contract::TextDecoder::ForColumn(contract.columns[static_cast<size_t>(column.contract_column)], contract);
+}
+
 std::vector<std::string> NewColumnNames(const ReadRequest& request, const std::vector<std::string>& file_names) {
   std::set<std::string> known;
   for (const ColumnContract& column : request.contract->columns) known.insert(ToLower(Trim(column.from)));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "contract/contract.h"
+#include "contract/text_decoder.h"
 #include "core/result.h"
 
 namespace sluice::formats {
@@ -28,6 +29,9 @@ struct ColumnPlan {
 // name is then accepted too). Without a header the file's columns are the schema's, by position.
 // Errors (kData): "missing-column" (on_missing_column: fail, naming all), "duplicate-header" (two fields of one column).
 Result<ColumnPlan> PlanColumns(const ReadRequest& request, const std::vector<std::string>& file_names, bool header = true);
+
+// What reads the column's texts, of a format whose fields are texts. Error kUser "nested-in-text"; those of TextDecoder.
+Result<contract::TextDecoder> DecoderOf(const ReadRequest& request, const ColumnPlan::Column& column);
 
 // The file's columns that request.schema() lacks, in file order.
 std::vector<std::string> NewColumnNames(const ReadRequest& request, const std::vector<std::string>& file_names);

@@ -164,7 +164,7 @@ class CsvFront {
 class CsvReader : public RecordReader {
  public:
   CsvReader(CsvWindow window, std::shared_ptr<const CsvFile> file, size_t max_record_bytes, size_t records_at)
-      : window_(std::move(window)), file_(std::move(file)), max_(max_record_bytes) {
+      : window_(std::move(window)), file_(std::move(file)), source_size_of_(file_->encoding), max_(max_record_bytes) {
     Pass(records_at);
   }
 
@@ -208,8 +208,7 @@ class CsvReader : public RecordReader {
   }
   void Pass(size_t bytes) {
     place_.first_line += CountLineEnds(window_.unread().data(), bytes);
-    place_.first_offset +=
-        file_->encoding.empty() ? static_cast<int64_t>(bytes) : SourceBytes(window_.unread().substr(0, bytes), file_->encoding);
+    place_.first_offset += source_size_of_.Of(window_.unread().substr(0, bytes));
     window_.Consume(bytes);
   }
   // Passes the rest of a record that was cut, up to and with its line's end. Returns how many bytes to look at next.
@@ -229,15 +228,11 @@ class CsvReader : public RecordReader {
 
   CsvWindow window_;
   std::shared_ptr<const CsvFile> file_;
+  SourceSize source_size_of_;
   size_t max_;
   CsvBlockPlace place_;
   size_t fields_per_block_ = 0;
   bool discarding_ = false;
-};
-
-class NoRecords : public RecordReader {
- public:
-  Result<std::unique_ptr<RawBlock>> Next() override { return nullptr; }
 };
 
 std::vector<std::string> Numbered(size_t count) {
@@ -265,7 +260,7 @@ Result<CsvWindow> OpenWindow(const ReadRequest& request, const CsvDialect& diale
 Result<std::unique_ptr<RecordReader>> OpenCsv(const ReadRequest& request, const CsvDialect& dialect, std::vector<std::string>* header) {
   SLUICE_TRY(CsvWindow window, OpenWindow(request, dialect, static_cast<size_t>(request.block_bytes)));
   SLUICE_TRY(Front front, CsvFront(window, request, dialect).Read());
-  if (front.fields.empty()) return std::make_unique<NoRecords>();
+  if (front.fields.empty()) return NoRecords();
   std::vector<std::string> names = dialect.header ? std::move(front.fields) : Numbered(FieldsWithoutHeader(request, front.fields.size()));
   if (header != nullptr && dialect.header) *header = names;
   SLUICE_TRY(auto file, MakeCsvFile(request, dialect, names));

@@ -25,13 +25,14 @@ namespace sluice::formats {
 struct CsvDialect {
   char delimiter = ',';
   char quote = '"';     // '\0': none
-  char escape = '"';    // equal to quote: a doubled quote
+  char escape = '"';    // equal to quote: a doubled quote; '\0': a quote ends its field
   char comment = '\0';  // '\0': none
   bool header = true;
   int skip = 0;                     // physical lines before the header or the first record
   int header_rows = 1;              // with a header: so many records are it
   int footer = 0;                   // the last lines, empty ones not counted, are no records
   bool trailing_delimiter = false;  // each record ends with a delimiter that the header lacks
+  bool header_delimiter = false;    // the header ends with a delimiter that the records lack
   std::string delimiter_rest;       // what follows `delimiter` in one of several bytes: "|" of "||"
 
   size_t delimiter_size() const { return 1 + delimiter_rest.size(); }

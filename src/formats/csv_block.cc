@@ -27,19 +27,8 @@ Result<std::shared_ptr<const CsvFile>> MakeCsvFile(const ReadRequest& request, c
   file->fields = static_cast<uint32_t>(names.size());
   file->dictionaries = request.dictionaries;
   for (const ColumnPlan::Column& column : file->plan.columns) {
-    if (column.field.type.is_nested()) {
-      return Fail(UserError("nested-in-csv",
-                            "column \"" + column.field.name + "\" is a " + column.field.type.ToString() + ", which a CSV file cannot hold")
-                      .Hint("use NDJSON or Parquet for nested columns"));
-    }
-    if (column.contract_column >= 0) {
-      SLUICE_TRY(auto decoder, contract::TextDecoder::ForColumn(request.contract->columns[static_cast<size_t>(column.contract_column)],
-                                                                *request.contract));
-      file->decoders.push_back(std::move(decoder));
-    } else {
-      SLUICE_TRY(auto decoder, contract::TextDecoder::Make(column.field.type, {}, request.contract->zone, request.contract->where));
-      file->decoders.push_back(std::move(decoder));
-    }
+    SLUICE_TRY(auto decoder, DecoderOf(request, column));
+    file->decoders.push_back(std::move(decoder));
   }
   return std::shared_ptr<const CsvFile>(std::move(file));
 }
@@ -72,7 +61,7 @@ struct CsvBlock::Content {
     if (start < counted) counted = 0, line_ends = 0, source_bytes = 0;
     const std::string_view passed(slice.data() + counted, start - counted);
     line_ends += CountLineEnds(passed.data(), passed.size());
-    source_bytes += file->encoding.empty() ? static_cast<int64_t>(passed.size()) : SourceBytes(passed, file->encoding);
+    source_bytes += SourceSize(file->encoding).Of(passed);
     counted = start;
     return {place.first_row + static_cast<int64_t>(row), place.first_line + line_ends, place.first_offset + source_bytes};
   }

@@ -115,6 +115,7 @@ class FooterCut : public ByteSource {
 std::vector<std::string> HeaderNames(const std::vector<std::vector<std::string>>& rows, const CsvDialect& dialect, bool as_written) {
   std::vector<std::string> names = Joined(rows);
   if (dialect.trailing_delimiter) names.emplace_back();
+  if (dialect.header_delimiter && !names.empty() && names.back().empty()) names.pop_back();
   if (as_written) return names;
   const auto last = std::find_if(names.rbegin(), names.rend(), [](const std::string& name) { return !name.empty(); });
   const auto named = static_cast<size_t>(names.rend() - last);

@@ -121,7 +121,7 @@ class RecordScanner {
       if (p >= size_) return {final_ ? Outcome::kUnclosed : Outcome::kNeedMore, open};
       const char c = bytes_[p];
       over_line |= IsLineEnd(c);
-      if (!doubled && c == dialect_.escape) {
+      if (!doubled && c == dialect_.escape && c != '\0') {
         if (++p < size_) over_line |= IsLineEnd(bytes_[p]);
         continue;
       }

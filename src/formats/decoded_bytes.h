@@ -40,11 +40,13 @@ class DecodedBytes : public ByteSource {
   std::string_view unread() const { return {input_.data() + begin_, end_ - begin_}; }
   void Consume(size_t n) { begin_ += n; }
   bool input_ended() const { return ended_; }
+  const std::string& name() const { return name_; }
 
   Error Corrupt(std::string_view why) const {
     return DataError("corrupt-archive", fmt::format("{} is corrupt: {}", name_, why))
         .Hint("ask for the file again; a plain file with this name can be read with `compression: none`");
   }
+  Error OutOfMemory() const { return RetryableError("out-of-memory", fmt::format("not enough memory to unpack {}", name_)); }
   Error Truncated() const {
     return DataError("truncated-archive", fmt::format("{} ends in the middle of its compressed data", name_))
         .Hint("the upload was probably cut off: ask for the file again");

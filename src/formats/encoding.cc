@@ -197,8 +197,7 @@ class TranscodedBytes : public ByteSource {
 // A character of UTF-8 that begins with `lead`, in bytes; 0: none does.
 size_t LengthOf(unsigned char lead) { return lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0; }
 
-int64_t BytesBack(std::string_view text, const Encoding& encoding) {
-  Conversion back(encoding.iconv, "UTF-8");
+int64_t BytesBack(std::string_view text, Conversion& back) {
   int64_t total = 0;
   std::string scratch(4096, '\0');
   while (!text.empty() && back.ok()) {
@@ -267,11 +266,24 @@ Result<std::string> TranscodeText(std::string_view bytes, const std::string& enc
   return text;
 }
 
-int64_t SourceBytes(std::string_view text, const std::string& name) {
+struct SourceSize::Backward {
+  Family family;
+  std::optional<Conversion> conversion;  // where only the C library knows
+};
+
+SourceSize::SourceSize(const std::string& name) {
   const Encoding* encoding = Find(name);
-  if (encoding == nullptr || encoding->name == "utf-8") return static_cast<int64_t>(text.size());
-  if (encoding->family == Family::kMultiByte) return BytesBack(text, *encoding);
-  const int64_t unit = encoding->family == Family::kUtf16 ? 2 : encoding->family == Family::kUtf32 ? 4 : 1;
+  if (encoding == nullptr || encoding->name == "utf-8") return;
+  backward_ = std::make_unique<Backward>(Backward{encoding->family, {}});
+  if (encoding->family == Family::kMultiByte) backward_->conversion.emplace(encoding->iconv, "UTF-8");
+}
+SourceSize::SourceSize(SourceSize&&) noexcept = default;
+SourceSize::~SourceSize() = default;
+
+int64_t SourceSize::Of(std::string_view text) {
+  if (backward_ == nullptr) return static_cast<int64_t>(text.size());
+  if (backward_->conversion) return BytesBack(text, *backward_->conversion);
+  const int64_t unit = backward_->family == Family::kUtf16 ? 2 : backward_->family == Family::kUtf32 ? 4 : 1;
   int64_t total = 0;
   for (size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);

@@ -29,8 +29,18 @@ Result<std::unique_ptr<ByteSource>> Transcode(std::unique_ptr<ByteSource> source
 // The same of bytes at hand. `whole`: nothing follows them; else a character that is cut at the end is left out.
 Result<std::string> TranscodeText(std::string_view bytes, const std::string& encoding, bool whole);
 
-// How many bytes of the file this text came from, which Transcode gave.
-int64_t SourceBytes(std::string_view text, const std::string& encoding);
+// How many bytes of a file the texts came from that Transcode gave. For one thread at a time.
+class SourceSize {
+ public:
+  explicit SourceSize(const std::string& encoding);  // canonical; "" = UTF-8
+  SourceSize(SourceSize&&) noexcept;
+  ~SourceSize();
+  int64_t Of(std::string_view text);
+
+ private:
+  struct Backward;
+  std::unique_ptr<Backward> backward_;  // null: the text is the file's own
+};
 
 // OpenBytes, and Transcode where the request has an encoding.
 Result<std::unique_ptr<ByteSource>> OpenText(const ReadRequest& request);

@@ -104,7 +104,7 @@ TEST(Encoding, PiecesGiveWhatTheWholeGivesAndSizesAreTheFiles) {
       auto pieces = Transcode(std::make_unique<Crumbs>(bytes, random()), encoding);
       ASSERT_TRUE(pieces);
       EXPECT_EQ(Drained(**pieces, 1 + random() % 9), whole) << encoding;
-      EXPECT_EQ(SourceBytes(whole, encoding), static_cast<int64_t>(bytes.size())) << encoding;
+      EXPECT_EQ(SourceSize(encoding).Of(whole), static_cast<int64_t>(bytes.size())) << encoding;
     }
   }
 }

@@ -149,18 +149,9 @@ std::vector<std::string> NamesOf(const FixedOptions& options) {
   return names;
 }
 
-Result<FixedFile::Column> MakeColumn(const ReadRequest& request, const ColumnPlan::Column& column) {
-  if (column.field.type.is_nested())
-    return Fail(UserError("nested-in-text", fmt::format("column \"{}\" is a {}, which a line of text cannot hold", column.field.name,
-                                                        column.field.type.ToString())));
-  const contract::Contract& contract = *request.contract;
-  if (column.contract_column < 0) {
-    SLUICE_TRY(auto decoder, contract::TextDecoder::Make(column.field.type, {}, contract.zone, contract.where));
-    return FixedFile::Column{std::move(decoder), contract.null_tokens};
-  }
-  const contract::ColumnContract& own = contract.columns[static_cast<size_t>(column.contract_column)];
-  SLUICE_TRY(auto decoder, contract::TextDecoder::ForColumn(own, contract));
-  return FixedFile::Column{std::move(decoder), own.null_tokens.value_or(contract.null_tokens)};
+std::vector<std::string> NullTokensOf(const contract::Contract& contract, const ColumnPlan::Column& column) {
+  if (column.contract_column < 0) return contract.null_tokens;
+  return contract.columns[static_cast<size_t>(column.contract_column)].null_tokens.value_or(contract.null_tokens);
 }
 
 }  // namespace
@@ -174,8 +165,8 @@ Result<std::unique_ptr<RecordReader>> OpenFixed(const ReadRequest& request) {
                     .Hint("say it in `read`: widths: [10, 8, 12], or give each column of the contract its start and width"));
   SLUICE_TRY(file->plan, PlanColumns(request, NamesOf(file->options)));
   for (const ColumnPlan::Column& column : file->plan.columns) {
-    SLUICE_TRY(auto made, MakeColumn(request, column));
-    file->columns.push_back(std::move(made));
+    SLUICE_TRY(auto decoder, DecoderOf(request, column));
+    file->columns.push_back({std::move(decoder), NullTokensOf(*request.contract, column)});
   }
   for (const FixedField& field : file->options.fields) file->width = std::max(file->width, field.start + field.width);
   SLUICE_TRY(auto bytes, OpenText(request));

@@ -25,11 +25,7 @@ DocumentReader::DocumentReader(std::unique_ptr<ByteSource> source, int64_t block
       block_bytes_(static_cast<size_t>(std::max<int64_t>(block_bytes, 1))),
       max_record_bytes_(static_cast<size_t>(std::clamp<int64_t>(max_record_bytes, 1, 1 << 30))),
       uri_(std::move(uri)),
-      encoding_(std::move(encoding)) {}
-
-int64_t DocumentReader::SourceSize(std::string_view text) const {
-  return encoding_.empty() ? static_cast<int64_t>(text.size()) : SourceBytes(text, encoding_);
-}
+      source_size_of_(encoding) {}
 
 Status DocumentReader::Fill() {
   const size_t before = pending_.size();
@@ -288,7 +284,7 @@ void DocumentReader::EndRecord(size_t end) {
   LineBlock::Line line;
   line.number = LineOf(record_begin_);
   line.begin = static_cast<uint32_t>(record_begin_);
-  source_size_ += SourceSize(std::string_view(pending_).substr(sized_, record_begin_ - sized_));
+  source_size_ += source_size_of_.Of(std::string_view(pending_).substr(sized_, record_begin_ - sized_));
   sized_ = record_begin_;
   line.source_begin = source_size_;
   line.cut = cut_ || length > max_record_bytes_;
@@ -309,7 +305,7 @@ void DocumentReader::Shorten() {
   if (at_ - record_begin_ <= std::max(max_record_bytes_, kKeptOfCutRecord + 8)) return;
   const size_t keep = record_begin_ + kKeptOfCutRecord + 8;
   (void)LineOf(at_);
-  removed_ += SourceSize(std::string_view(pending_).substr(keep, at_ - keep));
+  removed_ += source_size_of_.Of(std::string_view(pending_).substr(keep, at_ - keep));
   pending_.erase(keep, at_ - keep);
   looked_ = 0;
   newline_ = std::string::npos;
@@ -354,7 +350,7 @@ std::unique_ptr<LineBlock> DocumentReader::Cut() {
   before_block_ = IndentAt(end);
   looked_ = 0;  // of what is left
   newline_ = std::string::npos;
-  source_size_ += SourceSize(std::string_view(pending_).substr(sized_, end - sized_));
+  source_size_ += source_size_of_.Of(std::string_view(pending_).substr(sized_, end - sized_));
   sized_ = 0;
   std::string rest = pending_.substr(end);
   block->bytes = std::exchange(pending_, std::move(rest));

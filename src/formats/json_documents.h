@@ -33,7 +33,6 @@ class DocumentReader {
   Status Fill();
   Indent IndentAt(size_t position);
   size_t NewlineBefore(size_t position);
-  int64_t SourceSize(std::string_view text) const;
   bool Scan();  // up to the end of a record; false: more bytes are needed
   bool ScanBetween();
   bool ScanDocument();
@@ -53,7 +52,8 @@ class DocumentReader {
 
   std::unique_ptr<ByteSource> source_;
   size_t block_bytes_, max_record_bytes_;
-  std::string uri_, encoding_;
+  std::string uri_;
+  SourceSize source_size_of_;
   std::string pending_;  // begins with the block
   size_t at_ = 0;        // scanned up to here
   bool ended_ = false, first_ = true;

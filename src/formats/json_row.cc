@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "contract/arrow_types.h"
+#include "core/json_text.h"
 #include "core/text.h"
 #include "core/time.h"
 
@@ -13,32 +14,9 @@ namespace sluice::formats {
 namespace {
 
 std::string Quote(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20)
-          out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-        else
-          out += c;
-    }
-  }
-  return out + "\"";
+  std::string out;
+  AppendJsonString(text, &out);
+  return out;
 }
 
 std::string Bytes(std::string_view bytes) {

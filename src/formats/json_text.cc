@@ -1,21 +1,6 @@
 #include "formats/json_text.h"
 
-#include <fmt/format.h>
-
 namespace sluice::formats {
-
-void AppendJsonString(std::string_view text, std::string* out) {
-  *out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      (*out += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 0x20)
-      *out += c == '\n' ? "\\n" : c == '\t' ? "\\t" : c == '\r' ? "\\r" : fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    else
-      *out += c;
-  }
-  *out += '"';
-}
 
 void JsonLines::Add(std::string_view json, int64_t line, int64_t offset, LineBlock::Wrong wrong) {
   if (block_ == nullptr) {

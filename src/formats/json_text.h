@@ -4,12 +4,10 @@
 #include <string>
 #include <string_view>
 
+#include "core/json_text.h"
 #include "formats/ndjson_lines.h"
 
 namespace sluice::formats {
-
-// Appends `text` as a JSON string.
-void AppendJsonString(std::string_view text, std::string* out);
 
 class JsonLines {
  public:

@@ -16,11 +16,7 @@ LineReader::LineReader(std::unique_ptr<ByteSource> source, int64_t block_bytes, 
       block_bytes_(
           static_cast<size_t>(std::clamp<int64_t>(source_->size_left().value_or(INT64_MAX - 1) + 1, 1, std::max<int64_t>(block_bytes, 1)))),
       max_record_bytes_(static_cast<size_t>(std::clamp<int64_t>(max_record_bytes, 1, 1 << 30))),
-      encoding_(std::move(encoding)) {}
-
-int64_t LineReader::SourceSize(std::string_view text) const {
-  return encoding_.empty() ? static_cast<int64_t>(text.size()) : SourceBytes(text, encoding_);
-}
+      source_size_of_(encoding) {}
 
 Status LineReader::Fill() {
   const size_t before = pending_.size();
@@ -35,7 +31,7 @@ Status LineReader::Fill() {
   if (first_ && (pending_.size() >= 3 || ended_)) {
     first_ = false;
     if (pending_.starts_with("\xef\xbb\xbf")) {
-      offset_ += SourceSize("\xef\xbb\xbf");
+      offset_ += source_size_of_.Of("\xef\xbb\xbf");
       pending_.erase(0, 3);
     }
   }
@@ -78,7 +74,7 @@ Status LineReader::DiscardLine() {
   while (true) {
     const size_t newline = pending_.find('\n');
     const size_t drop = newline == std::string::npos ? pending_.size() : newline + 1;
-    offset_ += SourceSize(std::string_view(pending_).substr(0, drop));
+    offset_ += source_size_of_.Of(std::string_view(pending_).substr(0, drop));
     pending_.erase(0, drop);
     if (newline != std::string::npos || ended_) break;
     SLUICE_CHECK(Fill());
@@ -107,7 +103,7 @@ std::unique_ptr<LineBlock> LineReader::Cut(size_t size, bool cut) {
     if (too_long) length = KeptOfCutRecord({data + begin, std::min(length, max_record_bytes_)});
     if (too_long || !Trim({data + begin, length}).empty())
       block->lines.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(length), number, too_long, source_begin});
-    source_begin += SourceSize({data + begin, std::min(end + 1, size) - begin});
+    source_begin += source_size_of_.Of({data + begin, std::min(end + 1, size) - begin});
     begin = end + 1;
   }
   if (cut) block->bytes.resize(block->lines.back().length);

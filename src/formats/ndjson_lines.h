@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "formats/encoding.h"
 #include "formats/reader.h"
 
 namespace sluice::formats {
@@ -47,11 +48,10 @@ class LineReader {
   Status Fill();
   Status DiscardLine();
   std::unique_ptr<LineBlock> Cut(size_t size, bool cut);
-  int64_t SourceSize(std::string_view text) const;
 
   std::unique_ptr<ByteSource> source_;
   size_t block_bytes_, max_record_bytes_;
-  std::string encoding_;
+  SourceSize source_size_of_;
   std::string pending_;
   size_t searched_ = 0;  // pending_ has no newline before it
   bool ended_ = false, first_ = true;

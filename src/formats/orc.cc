@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "formats/object_file.h"
@@ -90,6 +91,8 @@ class OrcFile {
     arrow::Status status;
     try {
       status = body();
+    } catch (const std::bad_alloc&) {
+      status = arrow::Status::OutOfMemory("not enough memory");
     } catch (const std::exception& e) {
       status = arrow::Status::Invalid(e.what());
     }
@@ -97,7 +100,7 @@ class OrcFile {
     if (bytes_->error()) return Fail(*bytes_->error());
     if (status.IsNotImplemented())
       return Fail(UnsupportedError("unsupported-orc", fmt::format("{}: {}", NameOf(request_), status.message())));
-    if (status.IsOutOfMemory()) return Fail(RetryableError("out-of-memory", status.message()));
+    if (status.IsOutOfMemory()) return Fail(RetryableError("out-of-memory", fmt::format("{}: {}", NameOf(request_), status.message())));
     return Fail(Corrupt(status.message()));
   }
   Error Corrupt(const std::string& why) const {

@@ -2,6 +2,10 @@
 #include <bzlib.h>
 #include <gtest/gtest.h>
 #include <lzma.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <tuple>
 
 #include "core/clock.h"
 #include "formats/bytes.h"
@@ -105,6 +109,23 @@ TEST(PackedBytes, DamageIsTold) {
   }
 }
 
+// A block's head (xz-file-format 1.1.0, section 3.1) that asks for 256 MiB: the property of LZMA2 and the checksum are changed.
+TEST(PackedBytes, AnXzFileWithTooLargeADictionaryIsNotCalledCorrupt) {
+  std::string packed = Xz("id\n1\n");
+  const size_t head = 12, size = 4 * static_cast<size_t>(packed[head]), filter = packed.find("\x21\x01", head);  // the checksum follows
+  ASSERT_LT(filter, head + size);
+  packed[filter + 2] = '\x20';
+  const uLong sum = crc32(0, reinterpret_cast<const Bytef*>(packed.data() + head), static_cast<uInt>(size));
+  for (size_t i = 0; i < 4; ++i) packed[head + size + i] = static_cast<char>(sum >> (8 * i));
+  auto source = Decompress(BytesOf(packed), Compression::kXz, "f.xz");
+  char buffer[100];
+  const auto got = source->Read(buffer, sizeof(buffer));
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().kind, ErrorKind::kUnsupported);
+  EXPECT_EQ(got.error().code, "unsupported-compression");
+  EXPECT_NE(got.error().message.find("f.xz is an xz file whose dictionary needs 256"), std::string::npos) << got.error().message;
+}
+
 class ZipTest : public ::testing::Test {
  protected:
   ArchiveListing List(const std::string& bytes, const std::string& glob = "") {
@@ -139,6 +160,43 @@ TEST_F(ZipTest, MembersAreReadEachByItself) {
 }
 
 // Of ten thousand members each is found at once, and none is held.
+// The method of a member that is packed already: as the local head and the directory have it (APPNOTE 4.3.7, 4.3.12).
+std::string ZipOfPacked(const std::string& text, const std::string& packed, uint16_t method) {
+  const std::string path = std::filesystem::temp_directory_path() / ("sluice-raw-zip-" + std::to_string(getpid()));
+  const zipFile zip = zipOpen64(path.c_str(), APPEND_STATUS_CREATE);
+  const zip_fileinfo info = {};
+  zipOpenNewFileInZip2(zip, "a.csv", &info, nullptr, 0, nullptr, 0, nullptr, Z_DEFLATED, 6, 1);
+  zipWriteInFileInZip(zip, packed.data(), static_cast<unsigned>(packed.size()));
+  zipCloseFileInZipRaw(zip, text.size(), crc32(0, reinterpret_cast<const Bytef*>(text.data()), static_cast<uInt>(text.size())));
+  zipClose(zip, nullptr);
+  std::stringstream stream;
+  stream << std::ifstream(path, std::ios::binary).rdbuf();
+  std::filesystem::remove(path);
+  std::string bytes = stream.str();
+  for (const auto& [mark, place] : {std::pair("PK\x03\x04", 8), std::pair("PK\x01\x02", 10)}) {
+    const size_t at = bytes.find(mark) + static_cast<size_t>(place);
+    bytes[at] = static_cast<char>(method & 0xff);
+    bytes[at + 1] = static_cast<char>(method >> 8);
+  }
+  return bytes;
+}
+
+TEST_F(ZipTest, MembersPackedByOtherMethodsAreRead) {
+  const std::string text = Text(100000);
+  std::string zstd(ZSTD_compressBound(text.size()), '\0');
+  zstd.resize(ZSTD_compress(zstd.data(), zstd.size(), text.data(), text.size(), 1));
+  const std::tuple<const char*, uint16_t, std::string> methods[] = {{"bzip2", 12, Bzip2(text)}, {"zstd", 93, zstd}, {"xz", 95, Xz(text)}};
+  for (const auto& [name, method, packed] : methods) {
+    for (const std::string prefix : {"", "#!/bin/sh\nexec unpack\n"}) {  // archives that unpack themselves have something in front
+      const auto listing = List(prefix + ZipOfPacked(text, packed, method));
+      ASSERT_EQ(listing.members.size(), 1u) << name;
+      const Outcome got = Read(listing.members[0]);
+      EXPECT_EQ(got.code, "") << name << prefix;
+      EXPECT_TRUE(got.bytes == text) << name << prefix;
+    }
+  }
+}
+
 TEST_F(ZipTest, ManyMembers) {
   std::vector<ZipPart> files;
   for (int i = 0; i < 10000; ++i) files.push_back({"part-" + std::to_string(100000 + i) + ".csv", std::to_string(i)});

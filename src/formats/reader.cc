@@ -1,6 +1,16 @@
 #include "formats/reader.h"
 
 namespace sluice::formats {
+namespace {
+
+class EmptyReader : public RecordReader {
+ public:
+  Result<std::unique_ptr<RawBlock>> Next() override { return nullptr; }
+};
+
+}  // namespace
+
+std::unique_ptr<RecordReader> NoRecords() { return std::make_unique<EmptyReader>(); }
 
 contract::Schema ReadRequest::schema() const {
   contract::Schema schema;

@@ -53,7 +53,6 @@ class ByteSource {
   // How many bytes are left, where that is known: so that nobody makes room for a large file to read a small one.
   virtual std::optional<int64_t> size_left() const { return std::nullopt; }
 };
-Result<std::unique_ptr<ByteSource>> OpenBytes(store::ObjectStore& store, const std::string& key, Compression compression);
 
 // One file of an archive of several (zip), and where the archive's directory has it. Without a path: none, the object is the file.
 struct ArchiveMember {
@@ -78,6 +77,9 @@ class RecordReader {
   // count them) and the costly one in Decode. Errors end the file: what is wrong with one record is a violation instead.
   virtual Result<std::unique_ptr<RawBlock>> Next() = 0;
 };
+
+// The reader of a file that has none.
+std::unique_ptr<RecordReader> NoRecords();
 
 // What to read and as what. The referenced values must outlive the reader.
 struct ReadRequest {

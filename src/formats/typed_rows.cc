@@ -21,21 +21,10 @@ bool HasBinary(const contract::DataType& type) {
          std::any_of(type.children.begin(), type.children.end(), [](const contract::Field& child) { return HasBinary(child.type); });
 }
 
-std::shared_ptr<arrow::DataType> WithoutUuids(const std::shared_ptr<arrow::DataType>& type) {
-  if (contract::IsUuid(*type)) return static_cast<const arrow::ExtensionType&>(*type).storage_type();
-  const auto field = [&](int i) { return type->field(i)->WithType(WithoutUuids(type->field(i)->type())); };
-  if (type->id() == arrow::Type::LIST) return arrow::list(field(0));
-  if (type->id() == arrow::Type::MAP) return std::make_shared<arrow::MapType>(field(0));
-  if (type->id() != arrow::Type::STRUCT) return type;
-  arrow::FieldVector fields;
-  for (int i = 0; i < type->num_fields(); ++i) fields.push_back(field(i));
-  return arrow::struct_(fields);
-}
-
-std::shared_ptr<arrow::ArrayData> WithoutUuids(const arrow::ArrayData& data) {
+std::shared_ptr<arrow::ArrayData> DataWithoutUuids(const arrow::ArrayData& data) {
   auto out = data.Copy();
   out->type = WithoutUuids(data.type);
-  for (auto& child : out->child_data) child = WithoutUuids(*child);
+  for (auto& child : out->child_data) child = DataWithoutUuids(*child);
   return out;
 }
 
@@ -97,7 +86,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> WithBytes(std::shared_ptr<arrow::Rec
   for (size_t i = 0; i < plan.columns.columns.size(); ++i) {
     const int position = plan.columns.columns[i].file_column;
     if (position < 0 || !HasBinary(plan.shape.children[i].type)) continue;
-    const auto bytes = arrow::MakeArray(WithoutUuids(*batch->column_data(position)));
+    const auto bytes = arrow::MakeArray(DataWithoutUuids(*batch->column_data(position)));
     auto replaced = batch->SetColumn(position, batch->schema()->field(position)->WithType(bytes->type()), bytes);
     if (!replaced.ok()) return Fail(RetryableError("arrow", replaced.status().ToString()));
     batch = *std::move(replaced);
@@ -135,6 +124,17 @@ std::shared_ptr<arrow::DataType> InMicroseconds(const std::shared_ptr<arrow::Dat
 }
 
 }  // namespace
+
+std::shared_ptr<arrow::DataType> WithoutUuids(const std::shared_ptr<arrow::DataType>& type) {
+  if (contract::IsUuid(*type)) return static_cast<const arrow::ExtensionType&>(*type).storage_type();
+  const auto field = [&](int i) { return type->field(i)->WithType(WithoutUuids(type->field(i)->type())); };
+  if (type->id() == arrow::Type::LIST) return arrow::list(field(0));
+  if (type->id() == arrow::Type::MAP) return std::make_shared<arrow::MapType>(field(0));
+  if (type->id() != arrow::Type::STRUCT) return type;
+  arrow::FieldVector fields;
+  for (int i = 0; i < type->num_fields(); ++i) fields.push_back(field(i));
+  return arrow::struct_(fields);
+}
 
 Result<std::shared_ptr<const TypedPlan>> PlanTyped(const ReadRequest& request, const std::vector<std::string>& names) {
   SLUICE_CHECK(RefuseDuplicateFields(request, names));

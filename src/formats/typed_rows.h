@@ -8,6 +8,10 @@
 #include "formats/field_shape.h"
 #include "formats/reader.h"
 
+namespace arrow {
+class DataType;
+}
+
 namespace sluice::formats {
 
 // Shared by all blocks of a file.
@@ -19,6 +23,9 @@ struct TypedPlan {
 
 // Errors: those of PlanColumns and ShapeOf; kData "duplicate-header".
 Result<std::shared_ptr<const TypedPlan>> PlanTyped(const ReadRequest& request, const std::vector<std::string>& names);
+
+// The type in which a UUID is 16 bytes like any others.
+std::shared_ptr<arrow::DataType> WithoutUuids(const std::shared_ptr<arrow::DataType>& type);
 
 // A block of the batch's rows, whose columns are those that the plan was made for.
 Result<std::unique_ptr<RawBlock>> TypedRows(std::shared_ptr<arrow::RecordBatch> batch, std::shared_ptr<const TypedPlan> plan,

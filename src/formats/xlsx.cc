@@ -41,7 +41,7 @@ class TableFinder {
     SLUICE_TRY(const bool more, rows_.Next(&second));
     const auto& pinned = request_.options.xlsx.header;
     if (!pinned) SLUICE_CHECK(CheckHeader(first, more ? &second : nullptr));
-    if (first.cells.empty()) return Fail(Unsure(first, "it is longer than a record may be"));
+    if (first.cells.empty()) return Fail(Unsure(first, more ? &second : nullptr, "it is longer than a record may be"));
     table.header = pinned.value_or(true);
     const CellRange& range = rows_.range();
     table.first_column = range.given ? range.first_column : table.header ? first.cells.front().column : 0;
@@ -65,16 +65,26 @@ class TableFinder {
   Status CheckHeader(const XlsxRow& first, const XlsxRow* second) const {
     for (const XlsxCell& cell : first.cells)
       if (cell.kind != XlsxCell::Kind::kText)
-        return Fail(Unsure(first, fmt::format("{}{} is \"{}\", which is no name", ColumnLetters(cell.column), first.number, cell.value())));
+        return Fail(
+            Unsure(first, second, fmt::format("{}{} is \"{}\", which is no name", ColumnLetters(cell.column), first.number, cell.value())));
     if (first.cells.size() == 1 && second != nullptr && second->cells.size() > 1)
-      return Fail(Unsure(first, fmt::format("it has one cell, the next row {}", second->cells.size())));
+      return Fail(Unsure(first, second, fmt::format("it has one cell, the next row {}", second->cells.size())));
     return Ok();
   }
 
-  Error Unsure(const XlsxRow& row, const std::string& why) const {
+  Error Unsure(const XlsxRow& row, const XlsxRow* next, const std::string& why) const {
     return DataError("unsure-header", fmt::format("{}, sheet \"{}\": its first row ({}) may not be the header: {}", NameOf(request_),
                                                   rows_.book().sheet, row.number, why))
-        .Hint("pin where the table is in the source's `read`: range: \"A3:F\", or header: true (or false)");
+        .Hint(
+            fmt::format("pin where the table is in the source's `read`: range: \"{}\" if its header is row {}, or header: true (or false)",
+                        RangeFrom(row, next), next == nullptr ? row.number : next->number));
+  }
+
+  // The table as it stands if the second row that has anything is its header.
+  static std::string RangeFrom(const XlsxRow& row, const XlsxRow* next) {
+    const XlsxRow& header = next == nullptr || next->cells.empty() ? row : *next;
+    const int first = header.cells.empty() ? 0 : header.cells.front().column, last = header.cells.empty() ? 0 : header.cells.back().column;
+    return fmt::format("{}{}:{}", ColumnLetters(first), header.number, ColumnLetters(last));
   }
 
   const ReadRequest& request_;
@@ -176,17 +186,12 @@ class XlsxReader : public RecordReader {
   JsonLines lines_;
 };
 
-class NoRows : public RecordReader {
- public:
-  Result<std::unique_ptr<RawBlock>> Next() override { return nullptr; }
-};
-
 }  // namespace
 
 Result<std::unique_ptr<RecordReader>> OpenXlsx(const ReadRequest& request) {
   SLUICE_TRY(auto rows, SheetRows::Open(request));
   SLUICE_TRY(Table table, TableFinder(request, *rows).Find());
-  if (table.names.empty()) return std::make_unique<NoRows>();
+  if (table.names.empty()) return NoRecords();
   SLUICE_TRY(const ColumnPlan plan, PlanColumns(request, table.names, table.header));
   SLUICE_TRY(FieldShape shape, ShapeOf(request));
   return std::make_unique<XlsxReader>(request, std::move(rows), std::move(table), std::move(shape));

@@ -48,8 +48,7 @@ class RecordGatherer : public XmlListener {
       open_.back()->children.push_back(std::move(child));
       open_.push_back(open_.back()->children.back().get());
     }
-    for (const XmlAttribute& a : attributes)
-      if (!TooLong(a.name.size() + a.value.size() + kNodeBytes)) open_.back()->attributes.emplace_back(a.name, a.value);
+    for (const XmlAttribute& a : attributes) Add(a);
   }
 
   void End(std::string_view) override {
@@ -72,6 +71,13 @@ class RecordGatherer : public XmlListener {
   }
 
  private:
+  void Add(const XmlAttribute& a) {
+    if (TooLong(a.name.size() + a.value.size() + kNodeBytes)) return;
+    if (a.name == kXsiNil)
+      open_.back()->nil = Trim(a.value) == "true" || Trim(a.value) == "1";
+    else
+      open_.back()->attributes.emplace_back(a.name, a.value);
+  }
   bool IsRecord() const {
     if (path_.size() > outside_.size()) return false;
     return std::equal(path_.rbegin(), path_.rend(), outside_.rbegin());
@@ -131,14 +137,14 @@ class XmlRecords {
     while (lines_.bytes() < static_cast<size_t>(request_.block_bytes)) {
       SLUICE_TRY(const bool more, feed_.Step());
       if (more) continue;
-      if (gatherer_.records() == 0 && gatherer_.others().size() > 1) return Fail(NoRecords());
+      if (gatherer_.records() == 0 && gatherer_.others().size() > 1) return Fail(NoSuchRecord());
       break;
     }
     return lines_.Take();
   }
 
  private:
-  Error NoRecords() const {
+  Error NoSuchRecord() const {
     return DataError("no-such-record", fmt::format("{} has no element {}; it has {}", NameOf(request_), request_.options.record,
                                                    Join(gatherer_.others(), ", ")))
         .Hint("say in `read` which element is a record: record: NAME");
@@ -169,16 +175,22 @@ class XmlReader : public RecordReader {
 
 constexpr int64_t kLookBytes = 4 << 20;
 
+constexpr size_t kMaxPaths = 10'000;   // that are counted: a file's records are seen before
+constexpr size_t kLongestPath = 1000;  // bytes; of a longer one the beginning stands for all of it
+
 // How often each path of elements occurs, and whether it has fields.
 class PathCounter : public XmlListener {
  public:
   void Start(std::string_view name, const std::vector<XmlAttribute>& attributes) override {
-    if (!open_.empty()) seen_[open_.back()].fields = true;
+    if (!open_.empty())
+      if (Seen* above = Find(open_.back())) above->fields = true;
     std::string path = open_.empty() ? "" : open_.back() + "/";
-    Seen& seen = seen_[path += name];
-    seen.depth = open_.size();
-    ++seen.count;
-    seen.fields |= !attributes.empty();
+    path.append(name).resize(std::min(path.size(), kLongestPath));
+    if (Seen* seen = Find(path)) {
+      seen->depth = open_.size();
+      ++seen->count;
+      seen->fields |= std::any_of(attributes.begin(), attributes.end(), [](const XmlAttribute& a) { return a.name != kXsiNil; });
+    }
     open_.push_back(std::move(path));
   }
   void End(std::string_view) override { open_.pop_back(); }
@@ -199,6 +211,12 @@ class PathCounter : public XmlListener {
     int64_t count = 0;
     bool fields = false;
   };
+  // Null: one path too many.
+  Seen* Find(const std::string& path) {
+    const auto found = seen_.find(path);
+    if (found != seen_.end()) return &found->second;
+    return seen_.size() < kMaxPaths ? &seen_[path] : nullptr;
+  }
   static bool Better(const Seen& a, const Seen& b) {
     if ((a.count > 1) != (b.count > 1)) return a.count > 1;
     return a.depth != b.depth ? a.depth < b.depth : a.count > b.count;

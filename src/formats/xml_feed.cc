@@ -3,6 +3,7 @@
 #include <expat.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr size_t kPiece = 64 << 10;
 constexpr int kMaxDepth = 128;
+constexpr std::string_view kXsi = "http://www.w3.org/2001/XMLSchema-instance";
 constexpr int64_t kMaxToken = 16 << 20;  // a tag is held whole until it ends
 
 std::string_view LocalName(std::string_view name) { return name.substr(name.find(':') + 1); }
@@ -84,16 +86,30 @@ void XmlFeed::OnStart(void* self, const char* name, const char** attributes) {
     XML_StopParser(feed.parser_, XML_FALSE);
     return;
   }
+  for (const char** at = attributes; *at != nullptr; at += 2) feed.Declare(at[0], at[1]);
   feed.attributes_.clear();
   for (; *attributes != nullptr; attributes += 2) {
     const std::string_view attribute = attributes[0];
-    if (attribute != "xmlns" && !attribute.starts_with("xmlns:")) feed.attributes_.push_back({LocalName(attribute), attributes[1]});
+    if (attribute == "xmlns" || attribute.starts_with("xmlns:")) continue;
+    feed.attributes_.push_back({feed.IsNil(attribute) ? kXsiNil : LocalName(attribute), attributes[1]});
   }
   feed.listener_.Start(LocalName(name), feed.attributes_);
 }
 
+void XmlFeed::Declare(std::string_view attribute, std::string_view uri) {
+  if (attribute.starts_with("xmlns:")) declared_.push_back({depth_, std::string(attribute.substr(6)), uri == kXsi});
+}
+
+bool XmlFeed::IsNil(std::string_view attribute) const {
+  if (!attribute.ends_with(":nil")) return false;
+  const std::string_view prefix = attribute.substr(0, attribute.find(':'));
+  const auto found = std::find_if(declared_.rbegin(), declared_.rend(), [&](const Declared& one) { return one.prefix == prefix; });
+  return found != declared_.rend() && found->xsi;
+}
+
 void XmlFeed::OnEnd(void* self, const char* name) {
   auto& feed = *static_cast<XmlFeed*>(self);
+  while (!feed.declared_.empty() && feed.declared_.back().depth == feed.depth_) feed.declared_.pop_back();
   --feed.depth_;
   feed.listener_.End(LocalName(name));
 }

@@ -16,7 +16,10 @@ struct XmlAttribute {
   std::string_view name, value;
 };
 
-// Names come without their namespace's prefix; xmlns declarations are left out.
+// XML Schema's attribute that says whether an element has no value, whatever its prefix in the file.
+inline constexpr std::string_view kXsiNil = "xsi:nil";
+
+// Names come without their namespace's prefix, but kXsiNil; xmlns declarations are left out.
 class XmlListener {
  public:
   virtual ~XmlListener() = default;
@@ -45,11 +48,19 @@ class XmlFeed {
   static void OnText(void* self, const char* text, int length);
   static void OnDoctype(void* self, const char*, const char*, const char*, int);
   Error Malformed(const std::string& why) const;
+  void Declare(std::string_view attribute, std::string_view uri);
+  bool IsNil(std::string_view attribute) const;
 
   std::unique_ptr<ByteSource> bytes_;
   XmlListener& listener_;
   std::string uri_, buffer_, refused_;
   std::vector<XmlAttribute> attributes_;
+  struct Declared {
+    int depth = 0;  // of its element
+    std::string prefix;
+    bool xsi = false;  // of XML Schema's namespace of instances
+  };
+  std::vector<Declared> declared_;  // of the elements that are open
   XML_ParserStruct* parser_;
   int64_t fed_ = 0;  // bytes
   int depth_ = 0;

@@ -1,6 +1,6 @@
 #include "formats/xml_record.h"
 
-#include <algorithm>
+#include <unordered_map>
 
 #include "core/text.h"
 #include "formats/json_text.h"
@@ -11,11 +11,6 @@ namespace {
 using contract::TypeKind;
 
 constexpr std::string_view kText = "#text";
-
-bool IsNil(const XmlNode& node) {
-  return std::any_of(node.attributes.begin(), node.attributes.end(),
-                     [](const auto& a) { return a.first == "nil" && (a.second == "true" || a.second == "1"); });
-}
 
 const FieldShape* ChildOf(const FieldShape* shape, std::string_view name) {
   if (shape == nullptr || shape->type.kind != TypeKind::kStruct) return nullptr;
@@ -53,23 +48,22 @@ void AppendObject(const XmlNode& node, const FieldShape* shape, std::string* out
     AppendKey(kText, out);
     AppendJsonString(node.children.empty() ? std::string_view(node.text) : Trim(node.text), out);
   }
-  std::vector<bool> done(node.children.size(), false);
-  for (size_t i = 0; i < node.children.size(); ++i) {
-    if (done[i]) continue;
-    std::vector<const XmlNode*> group;
-    for (size_t k = i; k < node.children.size(); ++k) {
-      if (done[k] || node.children[k]->name != node.children[i]->name) continue;
-      done[k] = true;
-      group.push_back(node.children[k].get());
-    }
-    AppendKey(node.children[i]->name, out);
-    AppendGroup(group, ChildOf(shape, node.children[i]->name), out);
+  std::vector<std::vector<const XmlNode*>> groups;
+  std::unordered_map<std::string_view, size_t> group_of;
+  for (const auto& child : node.children) {
+    const auto [at, is_new] = group_of.emplace(child->name, groups.size());
+    if (is_new) groups.emplace_back();
+    groups[at->second].push_back(child.get());
+  }
+  for (const auto& group : groups) {
+    AppendKey(group[0]->name, out);
+    AppendGroup(group, ChildOf(shape, group[0]->name), out);
   }
   *out += '}';
 }
 
 void AppendValue(const XmlNode& node, const FieldShape* shape, std::string* out) {
-  if (IsNil(node)) {
+  if (node.nil) {
     *out += "null";
     return;
   }

@@ -14,6 +14,7 @@ struct XmlNode {
   std::string name, text;
   std::vector<std::pair<std::string, std::string>> attributes;
   std::vector<std::unique_ptr<XmlNode>> children;
+  bool nil = false;  // it says that it has no value
 };
 
 // As `shape` (the record's struct; null: unknown) wants it.

@@ -16,7 +16,7 @@ class XzDecoder : public DecodedBytes {
  private:
   Status Decode(char* buffer, size_t capacity, size_t* given) override {
     if (!started_) {
-      if (lzma_stream_decoder(&stream_, kMaxMemory, LZMA_CONCATENATED) != LZMA_OK) return Fail(BugError("liblzma does not initialise"));
+      if (lzma_stream_decoder(&stream_, kMaxMemory, LZMA_CONCATENATED) != LZMA_OK) return Fail(OutOfMemory());  // its parameters are good
       started_ = true;
     }
     if (unread().empty() && !input_ended()) return Ok();
@@ -30,19 +30,24 @@ class XzDecoder : public DecodedBytes {
     if (code == LZMA_STREAM_END) finished_ = true;
     if (code == LZMA_OK || code == LZMA_STREAM_END) return Ok();
     if (code == LZMA_BUF_ERROR) return input_ended() && *given == 0 ? Status(Fail(Truncated())) : Ok();
+    if (code == LZMA_MEM_ERROR) return Fail(OutOfMemory());
+    if (code == LZMA_MEMLIMIT_ERROR) return Fail(TooLargeDictionary());
     return Fail(Corrupt(Why(code)));
+  }
+
+  Error TooLargeDictionary() const {
+    return UnsupportedError("unsupported-compression",
+                            fmt::format("{} is an xz file whose dictionary needs {} of memory, more than {}", name(),
+                                        FormatBytes(static_cast<int64_t>(lzma_memusage(&stream_))), FormatBytes(kMaxMemory)))
+        .Hint("have it packed with a smaller dictionary: xz -9 or less");
   }
 
   static std::string Why(lzma_ret code) {
     switch (code) {
       case LZMA_FORMAT_ERROR:
         return "no xz data";
-      case LZMA_MEMLIMIT_ERROR:
-        return "its dictionary needs more than " + FormatBytes(kMaxMemory) + " of memory";
       case LZMA_OPTIONS_ERROR:
         return "it uses filters that are not known";
-      case LZMA_MEM_ERROR:
-        return "not enough memory";
       default:
         return "a checksum is wrong, or its blocks are";
     }

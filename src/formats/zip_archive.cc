@@ -65,7 +65,69 @@ bool IsLeftOut(const std::string& path, const std::string& glob) {
   return !glob.empty() && !GlobMatch(glob, path);
 }
 
-// The packed bytes of the entry that is open; they are unpacked elsewhere.
+// A record of the archive's, of which numbers are read; the lowest byte is first.
+struct HeadBytes {
+  std::string bytes;
+  uint64_t Number(size_t at, size_t size) const {
+    uint64_t number = 0;
+    for (size_t i = size; i-- > 0;) number = number << 8 | static_cast<uint8_t>(bytes[at + i]);
+    return number;
+  }
+};
+
+Result<HeadBytes> ReadHead(ZipFile& zip, uint64_t at, size_t size, std::string_view signature) {
+  HeadBytes head{std::string(size, '\0')};
+  const bool there = zip.window().Seek(static_cast<int64_t>(at)) && zip.window().Read(head.bytes.data(), size) == size;
+  if (!there || !head.bytes.starts_with(signature)) return Fail(zip.ErrorOf("an entry of its directory is not where it should be"));
+  return head;
+}
+
+// Where a member's own head stands: in the directory, or in its field of 64 bits (APPNOTE.TXT, sections 4.3.12 and 4.5.3).
+Result<uint64_t> HeadOf(ZipFile& zip, const ArchiveMember& member) {
+  constexpr size_t kEntry = 46;
+  constexpr uint64_t kElsewhere = UINT32_MAX;
+  uint64_t prefix = 0;
+  auto found = ReadHead(zip, member.directory_offset, kEntry, "PK\x01\x02");
+  if (!found) {
+    prefix = zip.prefix();
+    found = ReadHead(zip, member.directory_offset + prefix, kEntry, "PK\x01\x02");
+  }
+  SLUICE_TRY(const HeadBytes entry, std::move(found));
+  if (entry.Number(42, 4) != kElsewhere) return prefix + entry.Number(42, 4);
+  const size_t size = entry.Number(30, 2);
+  SLUICE_TRY(const HeadBytes extra, ReadHead(zip, prefix + member.directory_offset + kEntry + entry.Number(28, 2), size, ""));
+  for (size_t at = 0; at + 4 <= size; at += 4 + extra.Number(at + 2, 2)) {
+    const size_t sizes = (entry.Number(24, 4) == kElsewhere ? 8U : 0U) + (entry.Number(20, 4) == kElsewhere ? 8U : 0U);
+    if (extra.Number(at, 2) == 1 && at + 4 + sizes + 8 <= size) return prefix + extra.Number(at + 4 + sizes, 8);
+  }
+  return Fail(zip.ErrorOf(fmt::format("its directory does not say where {} begins", member.path)));
+}
+
+// The bytes of a member as they are stored. minizip opens no member that is packed by a method which it does not know.
+class PackedBytes : public ByteSource {
+ public:
+  static Result<std::unique_ptr<ByteSource>> Open(std::shared_ptr<ZipFile> zip, const ArchiveMember& member, uint64_t size) {
+    constexpr size_t kHead = 30;
+    SLUICE_TRY(const uint64_t at, HeadOf(*zip, member));
+    SLUICE_TRY(const HeadBytes head, ReadHead(*zip, at, kHead, "PK\x03\x04"));
+    if (!zip->window().Seek(static_cast<int64_t>(at + kHead + head.Number(26, 2) + head.Number(28, 2))))
+      return Fail(zip->ErrorOf(fmt::format("the data of {} is not where its directory says", member.path)));
+    return std::make_unique<PackedBytes>(std::move(zip), size);
+  }
+  PackedBytes(std::shared_ptr<ZipFile> zip, uint64_t left) : zip_(std::move(zip)), left_(left) {}
+  Result<size_t> Read(char* buffer, size_t capacity) override {
+    const size_t n = zip_->window().Read(buffer, static_cast<size_t>(std::min<uint64_t>(capacity, left_)));
+    if (zip_->window().error()) return Fail(*zip_->window().error());
+    left_ -= n;
+    return n;
+  }
+
+ private:
+  std::shared_ptr<ZipFile> zip_;
+  uint64_t left_;
+};
+
+// The bytes of the entry that is open, unpacked.
 class EntryBytes : public ByteSource {
  public:
   EntryBytes(std::shared_ptr<ZipFile> zip, std::string path) : zip_(std::move(zip)), path_(std::move(path)) {}
@@ -132,6 +194,18 @@ Result<Compression> PackedBy(const ZipFile& zip, const Entry& entry) {
   }
 }
 
+// The entry that the archive stands at, unpacked.
+Result<std::unique_ptr<ByteSource>> OpenEntry(const std::shared_ptr<ZipFile>& zip, const Entry& entry, const ArchiveMember& member,
+                                              Compression packed) {
+  if (packed != Compression::kNone) {
+    SLUICE_TRY(auto bytes, PackedBytes::Open(zip, member, entry.info.compressed_size));
+    return Decompress(std::move(bytes), packed, zip->uri() + "/" + entry.path);
+  }
+  if (unzOpenCurrentFile(zip->raw()) != UNZ_OK)
+    return Fail(zip->ErrorOf(fmt::format("the data of {} is not where its directory says", entry.path)));
+  return std::make_unique<EntryBytes>(zip, entry.path);
+}
+
 }  // namespace
 
 Result<ArchiveListing> ListArchive(store::ObjectStore& store, const store::ObjectMeta& archive, const std::string& glob) {
@@ -167,11 +241,7 @@ Result<std::unique_ptr<ByteSource>> OpenMember(store::ObjectStore& store, const 
   SLUICE_TRY(Entry entry, CurrentEntry(*zip));
   if (entry.path != member.path) return Fail(zip->ErrorOf(fmt::format("{} is not where its directory had it", member.path)));
   SLUICE_TRY(const Compression packed, PackedBy(*zip, entry));
-  int method = 0, level = 0;
-  const int raw = packed == Compression::kNone ? 0 : 1;
-  if (unzOpenCurrentFile2(zip->raw(), &method, &level, raw) != UNZ_OK)
-    return Fail(zip->ErrorOf(fmt::format("the data of {} is not where its directory says", entry.path)));
-  auto bytes = Decompress(std::make_unique<EntryBytes>(zip, entry.path), packed, zip->uri() + "/" + entry.path);
+  SLUICE_TRY(auto bytes, OpenEntry(zip, entry, member, packed));
   return std::make_unique<CheckedBytes>(zip, std::move(entry), std::move(bytes));
 }
 

@@ -101,6 +101,9 @@ Status ZipFile::FindEnd() {
   if (at == std::string::npos || at + kEndBytes > tail.size() || at + kEndBytes + byte(20) + 256 * byte(21) > tail.size())
     return Fail(DataError("truncated-archive", fmt::format("{} has no zip directory at its end", uri_))
                     .Hint("the upload was probably cut off: ask for the file again"));
+  const auto number = [&](size_t i) { return byte(i) | byte(i + 1) << 8 | byte(i + 2) << 16 | byte(i + 3) << 24; };
+  const uint64_t end = static_cast<uint64_t>(window_.size()) - tail.size() + at, directory = uint64_t{number(12)} + number(16);
+  if (directory < end) prefix_ = end - directory;
   empty_ = at == 0 && static_cast<int64_t>(tail.size()) == window_.size() && byte(10) == 0 && byte(11) == 0;
   return Ok();
 }

@@ -49,6 +49,8 @@ class ZipFile {
   ObjectWindow& window() { return window_; }
   const std::string& uri() const { return uri_; }
   bool empty() const { return empty_; }  // then there is no raw()
+  // Bytes in front of the archive, as those that unpack themselves have: its places do not count them. 0 where its end does not say it.
+  uint64_t prefix() const { return prefix_; }
   // What a failed call of minizip means: the store's error, else that the archive is corrupt in this way.
   Error ErrorOf(const std::string& why) const;
 
@@ -61,6 +63,7 @@ class ZipFile {
   std::string uri_;
   unzFile file_ = nullptr;
   bool empty_ = false;
+  uint64_t prefix_ = 0;
 };
 
 }  // namespace sluice::formats

@@ -3,12 +3,15 @@
 #include <algorithm>
 
 #include "contract/zone.h"
+#include "core/counted.h"
 #include "core/text.h"
+#include "formats/bytes.h"
 #include "formats/encoding.h"
 #include "formats/format.h"
 #include "formats/xlsx_cells.h"
 #include "project/build.h"
 #include "project/names.h"
+#include "sources/read_keys.h"
 
 namespace sluice::project {
 namespace {
@@ -19,8 +22,8 @@ using sources::FileFormat;
 std::optional<FileFormat> FormatByEnding(std::string path) {
   while (path.ends_with('*')) path.pop_back();
   const std::string lower = ToLower(path);
-  for (const char* any : {".txt", ".psv"})  // of fixed places as well as of separated values
-    if (lower.find(any) != std::string::npos) return std::nullopt;
+  const std::string_view name = std::string_view(lower).substr(0, lower.size() - formats::CompressionOfEnding(lower).second);
+  if (name.ends_with(".txt") || name.ends_with(".psv")) return std::nullopt;  // of fixed places as well as of separated values
   const formats::FormatTraits* format = formats::FormatOfPath(path);
   return format == nullptr ? std::nullopt : std::optional(format->format);
 }
@@ -43,7 +46,7 @@ FileFormat FormatOf(const ReadSpec& spec, Diagnostics& diagnostics) {
 // One byte of ASCII, or "".
 std::optional<std::string> CharacterOf(const std::optional<PlacedText>& text, std::string_view key, Diagnostics& diagnostics) {
   if (!text) return std::nullopt;
-  std::string value = text->value == "tab" || text->value == "\\t" ? "\t" : text->value;
+  std::string value = sources::CharacterText(text->value);
   if (value.empty() || (value.size() == 1 && static_cast<unsigned char>(value[0]) < 0x80 && value != "\n" && value != "\r")) return value;
   diagnostics.Add(UserError("bad-character", fmt::format("\"{}\" must be one ASCII character, found \"{}\"", key, text->value))
                       .At(text->where)
@@ -55,8 +58,7 @@ std::optional<std::string> CharacterOf(const std::optional<PlacedText>& text, st
 std::optional<std::string> DelimiterOf(const std::optional<PlacedText>& text, Diagnostics& diagnostics) {
   constexpr size_t kLongest = 8;
   if (!text) return std::nullopt;
-  if (text->value == "tab" || text->value == "\\t") return "\t";
-  const std::string& value = text->value;
+  std::string value = sources::CharacterText(text->value);
   const bool ascii = std::all_of(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
   if (!value.empty() && value.size() <= kLongest && ascii && value.find_first_of("\r\n\"") == std::string::npos) return value;
   diagnostics.Add(UserError("bad-character", fmt::format("\"delimiter\" must be 1 to {} ASCII characters other than quotes and line ends, "
@@ -75,31 +77,17 @@ std::string EncodingOf(const std::optional<PlacedText>& text, Diagnostics& diagn
   return "";
 }
 
-// Keys that are of some formats only.
-void RefuseOtherKeys(const ReadSpec& spec, FileFormat format, Diagnostics& diagnostics) {
-  using F = FileFormat;
-  static const std::vector<std::pair<const char*, std::vector<F>>> kOf = {{"delimiter", {F::kCsv}},
-                                                                          {"quote", {F::kCsv}},
-                                                                          {"escape", {F::kCsv}},
-                                                                          {"comment", {F::kCsv}},
-                                                                          {"header", {F::kCsv, F::kXlsx}},
-                                                                          {"skip", {F::kCsv, F::kFixed}},
-                                                                          {"sheet", {F::kXlsx}},
-                                                                          {"range", {F::kXlsx}},
-                                                                          {"footer", {F::kCsv}},
-                                                                          {"encoding", {F::kCsv, F::kNdjson, F::kJson, F::kFixed}},
-                                                                          {"widths", {F::kFixed}},
-                                                                          {"short_lines", {F::kFixed}},
-                                                                          {"record", {F::kXml}}};
-  for (const auto& [key, formats] : kOf) {
-    const GivenKey* given = FindGiven(spec.given, key);
-    if (given == nullptr || given->inherited || std::find(formats.begin(), formats.end(), format) != formats.end()) continue;
-    std::vector<std::string> names;
-    for (const F one : formats) names.emplace_back(formats::TraitsOf(one).name);
-    diagnostics.Add(UserError("key-of-another-format", fmt::format("\"{}\" is of format: {}", key, Join(names, ", ")))
-                        .At(given->where)
-                        .Hint("remove it, or write format: " + names.front()));
+// Keys that are of some formats only, and values of keys that cannot stand together.
+void RefuseOtherKeys(const ReadSpec& spec, const sources::Read& read, Diagnostics& diagnostics) {
+  bool other = false;
+  for (const GivenKey& given : spec.given) {
+    const auto error = given.inherited ? std::nullopt : sources::KeyOfAnotherFormat(given.name, read.format);
+    if (error) diagnostics.Add(Error(*error).At(given.where));
+    other |= error.has_value();
   }
+  const auto wrong = other ? std::nullopt : sources::KeysThatExcludeEachOther(read);
+  const GivenKey* given = wrong ? FindGiven(spec.given, wrong->key) : nullptr;
+  if (wrong) diagnostics.Add(Error(wrong->error).At(given == nullptr ? spec.where : given->where));
 }
 
 void BuildFormatOptions(const ReadSpec& spec, sources::Read* read, Diagnostics& diagnostics) {
@@ -170,13 +158,57 @@ sources::Read BuildRead(const ReadSpec& spec, Diagnostics& diagnostics) {
   read.settle_micros = spec.settle;
   read.done_marker = MarkerOf(spec.done_marker, diagnostics);
   BuildFormatOptions(spec, &read, diagnostics);
-  RefuseOtherKeys(spec, read.format, diagnostics);
+  RefuseOtherKeys(spec, read, diagnostics);
   return read;
+}
+
+using FixedFields = std::vector<formats::FixedField>;
+
+const std::string& FieldOf(const ContractColumnSpec& column) { return column.from ? column.from->value : column.name.value; }
+
+// One behind the other, in the order of the contract's columns.
+FixedFields FieldsByWidths(const ReadSpec& read, const std::vector<ContractColumnSpec>& columns, Diagnostics& diagnostics) {
+  if (read.widths.size() < columns.size())
+    diagnostics.Add(UserError("missing-key", fmt::format("\"widths\" has {} for {} columns of the contract",
+                                                         Counted(read.widths.size(), "width"), columns.size()))
+                        .At(FindGiven(read.given, "widths")->where)
+                        .Hint("give each column its width, in their order"));
+  FixedFields fields;
+  int64_t at = 0;
+  for (size_t i = 0; i < read.widths.size(); ++i) {
+    fields.push_back({i < columns.size() ? FieldOf(columns[i]) : fmt::format("column_{}", i + 1), at, read.widths[i]});
+    at += read.widths[i];
+  }
+  return fields;
+}
+
+FixedFields FieldsByPlaces(const std::vector<ContractColumnSpec>& columns, Diagnostics& diagnostics) {
+  FixedFields fields;
+  for (const ContractColumnSpec& column : columns) {
+    if (!column.start || !column.width) {
+      diagnostics.Add(UserError("missing-key", fmt::format("the column \"{}\" does not say where it stands in the line", column.name.value))
+                          .At(column.where)
+                          .Hint("add start and width, or write read: { widths: [10, 8, 12] }"));
+      continue;
+    }
+    const formats::FixedField field = {FieldOf(column), *column.start - 1, *column.width};
+    const auto other = std::find_if(fields.begin(), fields.end(), [&](const formats::FixedField& f) {
+      return f.start < field.start + field.width && field.start < f.start + f.width;
+    });
+    if (other != fields.end())
+      diagnostics.Add(UserError("conflicting-keys", fmt::format("the column \"{}\" stands where \"{}\" does: characters {} to {}",
+                                                                field.name, other->name, other->start + 1, other->start + other->width))
+                          .At(column.where)
+                          .Hint("mend start or width: each character of a line is of one field"));
+    fields.push_back(field);
+  }
+  std::stable_sort(fields.begin(), fields.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
+  return fields;
 }
 
 // Where the fields of format: fixed stand: by `widths`, or by the columns' own start and width.
 void PlaceFields(const SourceSpec& spec, Source* source, Diagnostics& diagnostics) {
-  std::vector<formats::FixedField>& fields = source->read.options.fixed.fields;
+  FixedFields& fields = source->read.options.fixed.fields;
   const std::vector<ContractColumnSpec> none;
   const auto& columns = spec.contract ? spec.contract->columns : none;
   const bool fixed = source->read.format == FileFormat::kFixed;
@@ -190,27 +222,11 @@ void PlaceFields(const SourceSpec& spec, Source* source, Diagnostics& diagnostic
     return;
   }
   if (!fixed) return;
-  int64_t at = 0;
-  for (size_t i = 0; i < spec.read->widths.size(); ++i) {
-    const bool named = i < columns.size();
-    const std::string& name = !named ? "" : columns[i].from ? columns[i].from->value : columns[i].name.value;
-    fields.push_back({named ? name : fmt::format("column_{}", i + 1), at, spec.read->widths[i]});
-    at += spec.read->widths[i];
-  }
-  for (const ContractColumnSpec& column : columns) {
-    if (!spec.read->widths.empty()) break;
-    if (column.start && column.width)
-      fields.push_back({column.from ? column.from->value : column.name.value, *column.start - 1, *column.width});
-    else
-      diagnostics.Add(UserError("missing-key", fmt::format("the column \"{}\" does not say where it stands in the line", column.name.value))
-                          .At(column.where)
-                          .Hint("add start and width, or write read: { widths: [10, 8, 12] }"));
-  }
+  fields = spec.read->widths.empty() ? FieldsByPlaces(columns, diagnostics) : FieldsByWidths(*spec.read, columns, diagnostics);
   if (columns.empty() && fields.empty())
     diagnostics.Add(UserError("missing-key", "format: fixed lacks \"widths\"")
                         .At(spec.read->where)
                         .Hint("write widths: [10, 8, 12], or a contract whose columns have start and width"));
-  std::stable_sort(fields.begin(), fields.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
 }
 
 Connection FindConnection(const SourceSpec& spec, const Project& project, Diagnostics& diagnostics) {

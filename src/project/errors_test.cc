@@ -123,6 +123,23 @@ std::vector<WrongProject> WrongProjects() {
           "sources/s.yml:2:66 wrong-type"),
       SourceFile("Globs", "connection: drop\nread: { files: ../x.csv, quote: \"::\", delimiter: \"=========\" }\n",
                  "sources/s.yml:2:16 bad-glob|sources/s.yml:2:33 bad-character|sources/s.yml:2:50 bad-character"),
+      SourceFile("KeysThatExcludeEachOther",
+                 "connection: drop\ntables:\n"
+                 "  a: { read: { files: \"*.xlsx\", header: 2 } }\n"
+                 "  b: { read: { files: \"*.csv\", compression: gzip, members: \"*.csv\" } }\n"
+                 "  c: { read: { files: \"*.parquet\", compression: gzip } }\n"
+                 "  d: { read: { files: \"*.csv\", quote: \"\", escape: \"\\\\\" } }\n"
+                 "  e: { read: { files: \"*.csv\", delimiter: \";\", comment: \";\" } }\n"
+                 "  f: { read: { files: \"*.csv\", header: 2, quote: \"\", compression: zip, members: \"*.csv\" } }\n",
+                 "sources/s.yml:3:33 conflicting-keys|sources/s.yml:4:51 conflicting-keys|sources/s.yml:5:36 conflicting-keys|"
+                 "sources/s.yml:6:43 conflicting-keys|sources/s.yml:7:32 conflicting-keys"),
+      SourceFile("FixedPlaces",
+                 "connection: drop\ntables:\n"
+                 "  a: { read: { files: \"*\", format: fixed, widths: [3] }, contract: { columns: [ { name: x, type: string }, "
+                 "{ name: y, type: string } ] } }\n"
+                 "  b: { read: { files: \"*\", format: fixed }, contract: { columns: [ { name: x, type: string, start: 1, width: 4 }, "
+                 "{ name: y, type: string, start: 4, width: 2 }, { name: z, type: string, start: 6, width: 1 } ] } }\n",
+                 "sources/s.yml:3:43 missing-key|sources/s.yml:4:115 conflicting-keys"),
       SourceFile("FormatUnknown", "connection: drop\nread: { files: \"*.dat\" }\n", "sources/s.yml:2:16 missing-key"),
       SourceFile("Load", kSource + "load: incremental\nkeep: latest\n", "sources/s.yml:3:7 not-yet|sources/s.yml:4:1 key-of-another-load"),
       SourceFile("LoadSlip", kSource + "load: apend\n", "sources/s.yml:3:7 bad-choice"),

@@ -67,7 +67,7 @@ config::Type<ReadSpec> ReadType() {
       .Optional("delimiter", &R::delimiter, config::PlacedTextOf("text", "\";\""), "(detected)",
                 "CSV: what stands between fields, also several bytes (`\"||\"`); `tab` for a tab.")
       .Optional("quote", &R::quote, character(), "(detected)", "CSV: what stands around a field; \"\" for nothing.")
-      .Optional("escape", &R::escape, character(), "(detected)", "CSV: what stands before a quote inside quotes.")
+      .Optional("escape", &R::escape, character(), "(detected)", "CSV: what stands before a quote inside quotes; \"\" for nothing.")
       .Optional("comment", &R::comment, character(), "(none)", "CSV: lines that start with it are skipped.")
       .Optional("header", &R::header, HeaderType(), "(detected)",
                 "CSV, Excel: whether the first line names the fields; of CSV also how many lines do, together: their texts are joined by a "

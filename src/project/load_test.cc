@@ -24,6 +24,17 @@ constexpr const char* kOrders =
     "    - { name: order_date, type: date }\n"
     "    - { name: total, type: \"decimal(12,2)\", min: 0 }\n";
 
+TEST(LoadProject, AFoldersNameDoesNotSayTheFormat) {
+  const auto load = [](const std::string& files) {
+    return ProjectFolder({{"sluice.yml", kTop}, {"sources/s.yml", "connection: drop\nread: { files: \"" + files + "\" }\n"}}).Load();
+  };
+  const auto csv = load("in.txt/a.csv");
+  ASSERT_TRUE(csv) << csv.error().ToString();
+  EXPECT_EQ(csv->sources.at(0).read.format, sources::FileFormat::kCsv);
+  EXPECT_EQ(CodesOf(load("in.csv/*")), "sources/s.yml:2:16 missing-key");
+  EXPECT_EQ(CodesOf(load("in/*.txt.gz")), "sources/s.yml:2:16 missing-key");
+}
+
 TEST(LoadProject, ReadsTheProjectOfTheDesign) {
   ProjectFolder folder(
       {{"sluice.yml",

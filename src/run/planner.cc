@@ -34,8 +34,8 @@ const char* Name(PlanAction action) {
   return kNames[static_cast<int>(action)];
 }
 
-std::string Shown(char c) { return c == '\t' ? "tab" : std::string(1, c); }
-std::string Shown(const std::string& text) { return text == "\t" ? "tab" : text; }
+std::string Shown(const std::string& text) { return text == "\t" ? "tab" : text == "\x01" ? "\\x01" : text; }
+std::string Shown(char c) { return c == '\0' ? "none" : Shown(std::string(1, c)); }
 
 std::string DialectText(const project::Source& source, const sources::InputFile& file) {
   std::string text(formats::TraitsOf(source.read.format).name);
@@ -139,10 +139,12 @@ class Planner {
     const bool nothing_before = ledger.files.empty();
     const bool reload = full_refresh_ && reload_sources_;
     SLUICE_TRY(const sources::Offer offer, LookFor(*node.source, *input, SeenBy(std::move(ledger)), reload, session_.clock().Now()));
+    std::string archive;  // counted with its first member, behind which the others follow
     for (const auto& file : offer.files) {
       planned.files.push_back(
           {file.name.empty() ? file.object.key : file.name, file.object.size, file.object.etag, DialectText(*node.source, file)});
-      planned.estimated_bytes += file.object.size;
+      if (!file.member || file.object.key != archive) planned.estimated_bytes += file.object.size;
+      archive = file.member ? file.object.key : "";
     }
     planned.notes = NotesOf(offer);
     planned.noteworthy = offer.waiting > 0 || !offer.known.empty();

@@ -13,6 +13,7 @@
 #include "sources/files/files_source.h"
 #include "sources/group_files.h"
 #include "sources/propose.h"
+#include "sources/read_keys.h"
 
 namespace sluice::sources {
 namespace {
@@ -45,11 +46,11 @@ Result<std::string> RecordElement(store::ObjectStore& store, const std::vector<I
   return std::string();
 }
 
-// The path of an archive's first member; "" = it has none, or is none.
-std::string InsideOf(store::ObjectStore& store, const std::string& key) {
+// The path of an archive's first member of those that `members` picks; "" = it has none, or is none.
+std::string InsideOf(store::ObjectStore& store, const std::string& key, const std::string& members = "") {
   const auto archive = store.Head(key);
   if (!archive) return "";
-  const auto listing = formats::ListArchive(store, *archive, "");
+  const auto listing = formats::ListArchive(store, *archive, members);
   return listing && !listing->members.empty() ? listing->members.front().path : "";
 }
 
@@ -237,6 +238,33 @@ std::string FolderName(const std::string& folder) {
   return path.filename().string();
 }
 
+// By the file's name; of an archive by the name of its first member.
+Result<FileFormat> FormatOfFile(const fs::path& full, const std::string& shown, const std::string& members) {
+  SLUICE_TRY(const auto store, store::OpenStore(full.parent_path().string()));
+  const Grouping grouping = GroupFiles({full.filename().string()}, [&](const std::string& key) { return InsideOf(*store, key, members); });
+  if (grouping.groups.empty()) return Fail(UserError("unknown-format", fmt::format("{}: {}", shown, grouping.skipped[0].why)));
+  return grouping.groups[0].format;
+}
+
+Status CheckGiven(const InspectOptions& options, const Read& read) {
+  for (const std::string& key : options.given)
+    if (auto error = KeyOfAnotherFormat(key, read.format)) return Fail(*std::move(error));
+  if (read.format == FileFormat::kFixed && read.options.fixed.fields.empty())
+    return Fail(UserError("missing-key", "format: fixed lacks \"widths\"").Hint("say where the fields stand: widths: [10, 8, 12]"));
+  if (auto wrong = KeysThatExcludeEachOther(read)) return Fail(std::move(wrong->error));
+  return Ok();
+}
+
+// Members whose names say another format than that by which all are read.
+std::vector<std::string> OddMembers(const std::vector<InputFile>& files, FileFormat format) {
+  std::vector<std::string> odd;
+  for (const InputFile& file : files) {
+    const formats::FormatTraits* own = file.member ? formats::FormatOfPath(file.member.path) : nullptr;
+    if (own != nullptr && own->format != format) odd.push_back(file.member.path);
+  }
+  return odd;
+}
+
 }  // namespace
 
 Result<FileLook> LookAtFile(const std::string& path, const InspectOptions& options) {
@@ -246,40 +274,42 @@ Result<FileLook> LookAtFile(const std::string& path, const InspectOptions& optio
                     .Hint(fmt::format("name one file; of a folder a project is made: sluice init --from {} NEW", path)));
   if (!fs::is_regular_file(path, failed)) return Fail(UserError("no-such-file", fmt::format("there is no file {}", path)));
   const fs::path full = fs::absolute(path);
-  const std::string name = full.filename().string();
-  std::optional<FileFormat> format = options.format;
-  if (!format) {
-    SLUICE_TRY(const auto store, store::OpenStore(full.parent_path().string()));
-    const Grouping grouping = GroupFiles({name}, [&](const std::string& key) { return InsideOf(*store, key); });
-    if (grouping.groups.empty()) return Fail(UserError("unknown-format", fmt::format("{}: {}", path, grouping.skipped[0].why)));
-    format = grouping.groups[0].format;
-  }
-  ProfileOptions profile_options;
-  if (options.whole_file) profile_options.max_bytes_per_file = 0;
   Read read = options.read;
-  read.files = GlobOf(name);
-  read.format = *format;
-  SLUICE_TRY(Looked looked, Look(full.parent_path().string(), std::move(read), options.accept_guesses, profile_options));
+  read.files = GlobOf(full.filename().string());
+  if (options.format) {
+    read.format = *options.format;
+  } else {
+    SLUICE_TRY(read.format, FormatOfFile(full, path, options.read.members));
+  }
+  SLUICE_CHECK(CheckGiven(options, read));
+  const FileFormat format = read.format;
+  SLUICE_TRY(Looked looked, Look(full.parent_path().string(), std::move(read), options.accept_guesses, {}));
   if (looked.files.empty())
     return Fail(UserError("no-such-file", fmt::format("{} is hidden or unfinished by its name", path)).Hint("rename it"));
-  return FileLook{std::move(looked.source), *format, std::move(looked.files.front()), std::move(looked.profile), std::move(looked.options)};
+  if (!options.read.members.empty() && !looked.files.front().member)
+    return Fail(UserError("conflicting-keys", fmt::format("\"members\" is of zip archives, and {} is none", path)).Hint("leave it out"));
+  std::vector<std::string> odd = options.format ? std::vector<std::string>{} : OddMembers(looked.files, format);
+  return FileLook{std::move(looked.source),  format,        std::move(looked.files), std::move(looked.profile),
+                  std::move(looked.options), std::move(odd)};
 }
 
 Result<Inspection> InspectFile(const std::string& path, const InspectOptions& options) {
   SLUICE_TRY(FileLook look, LookAtFile(path, options));
-  if (look.profile.columns.empty()) return Fail(NoColumns(path, look.format, {look.input}));
+  if (look.profile.columns.empty()) return Fail(NoColumns(path, look.format, look.files));
   SourceProposal proposal;
   proposal.files = fs::path(path).filename().string();
-  proposal.csv = look.input.csv;
-  proposal.encoding = SharedEncoding({look.input});
-  proposal.compression = options.read.compression;
-  proposal.doubts = look.input.doubts;
+  proposal.csv = SharedDialect(look.files);
+  proposal.encoding = SharedEncoding(look.files);
+  proposal.pinned = options.read;
+  proposal.given = options.given;
+  for (const InputFile& file : look.files) proposal.doubts.insert(proposal.doubts.end(), file.doubts.begin(), file.doubts.end());
   proposal.options = look.options;
   proposal.profile = std::move(look.profile);
   Inspection inspection;
   inspection.file = path;
   inspection.format = NameOf(look.format);
-  inspection.input = std::move(look.input);
+  inspection.files = std::move(look.files);
+  inspection.odd_members = std::move(look.odd_members);
   inspection.read_yaml = ReadYaml(proposal);
   inspection.contract_yaml = ContractYaml(proposal.profile);
   inspection.profile = std::move(proposal.profile);

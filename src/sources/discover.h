@@ -13,9 +13,9 @@
 namespace sluice::sources {
 
 struct InspectOptions {
-  bool whole_file = false;           // every record, not only those of the first 16 MiB
   std::optional<FileFormat> format;  // else by the file's name
-  Read read;                         // what is known of how it is written: compression, encoding, csv
+  Read read;                         // what is known of how it is written
+  std::vector<std::string> given;    // the keys of `read` that were said
   bool accept_guesses = false;       // what is unsure is InputFile::doubts, not an error
 };
 
@@ -23,18 +23,20 @@ struct InspectOptions {
 struct FileLook {
   std::unique_ptr<Source> source;  // its store has the file
   FileFormat format = FileFormat::kCsv;
-  InputFile input;
-  TableProfile profile;  // no columns: the file has no records
+  std::vector<InputFile> files;  // one; of an archive its members
+  TableProfile profile;          // no columns: the file has no records
   formats::FormatOptions options;
+  std::vector<std::string> odd_members;  // whose names say another format than the first one's, by which all are read
 };
-// Errors: kUser "no-such-file", "unknown-format"; those of Source::Look and of reading.
+// Errors: kUser "no-such-file", "unknown-format", "key-of-another-format", "conflicting-keys"; those of Source::Look and of reading.
 Result<FileLook> LookAtFile(const std::string& path, const InspectOptions& options);
 
 // What one file holds.
 struct Inspection {
-  std::string file;    // as given
-  std::string format;  // as formats::TraitsOf names it
-  InputFile input;     // size, compression, dialect
+  std::string file;              // as given
+  std::string format;            // as formats::TraitsOf names it
+  std::vector<InputFile> files;  // size, compression, dialect: of the file, or of each member of an archive
+  std::vector<std::string> odd_members;
   TableProfile profile;
   std::string read_yaml;      // a source's `read:`, with all that has to be pinned …
   std::string contract_yaml;  // … and its `contract:`, as they could be

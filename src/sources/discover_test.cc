@@ -108,6 +108,29 @@ TEST_F(DiscoverTest, ProposesStylesOfNumbersOnlyWhereTheyAreSure) {
   EXPECT_EQ(one("18240131|20231201"), "bigint --");
 }
 
+TEST_F(DiscoverTest, DoubtsAStyleOrAnOrderThatFewValuesTell) {
+  const auto one = [&](const std::string& often, const std::string& rare, int rare_count) {
+    std::string text = "id;v\n";
+    for (int i = 0; i < 100; ++i) text += std::to_string(i) + ";" + (i < rare_count ? rare : often) + "\n";
+    InspectOptions options;
+    options.read.csv.delimiter = ";";
+    auto got = InspectFile(Write("n.csv", text), options);
+    EXPECT_TRUE(got) << got.error().ToString();
+    const InferredType type = Column(got->profile, "v")->inferred;
+    EXPECT_EQ(type.unsure, !type.doubt.empty());
+    return type.doubt;
+  };
+  EXPECT_EQ(one("1,234", "1,5", 1), "CHECK: decimal: \",\" is what only 1 of 100 values tell");
+  EXPECT_EQ(one("1,234", "1,234.5", 4), "CHECK: decimal: \".\" is what only 4 of 100 values tell");
+  EXPECT_EQ(one("1,234", "1,5", 10), "");
+  EXPECT_EQ(one("17", "1,5", 1), "");
+  EXPECT_EQ(one("1.234", "1.5", 2), "CHECK: if 1.234 is a thousand and more here: type bigint, decimal: \",\", thousands: \".\"");
+  EXPECT_EQ(one("1.234", "1.5", 10), "");
+  EXPECT_EQ(one("01/02/2024", "13/02/2024", 1), "CHECK: day and month could be the other way round: only 1 of 100 values tell");
+  EXPECT_EQ(one("01/02/2024", "02/13/2024", 4), "CHECK: day and month could be the other way round: only 4 of 100 values tell");
+  EXPECT_EQ(one("01/02/2024", "13/02/2024", 10), "");
+}
+
 TEST_F(DiscoverTest, NeverProposesDayAndMonthBothWays) {
   std::string text = "id,d\n";
   for (int i = 1; i <= 40; ++i) text += std::to_string(i) + "," + (i % 20 == 0 ? "25/12/2024" : "12/25/2024") + "\n";
@@ -120,7 +143,7 @@ TEST_F(DiscoverTest, NeverProposesDayAndMonthBothWays) {
 TEST_F(DiscoverTest, NumbersTheColumnsOfAFileWithoutHeader) {
   auto got = InspectFile(Write("rates.csv", "2024-01-02,EUR,1.10\n2024-01-03,USD,1.20\n"));
   ASSERT_TRUE(got) << got.error().ToString();
-  EXPECT_FALSE(got->input.csv.header);
+  EXPECT_FALSE(got->files.front().csv.header);
   EXPECT_EQ(got->profile.records, 2);
   EXPECT_EQ(TypeOf(Column(got->profile, "column_1")), "date");
   EXPECT_EQ(TypeOf(Column(got->profile, "column_3")), "decimal(12,2)");
@@ -142,7 +165,7 @@ TEST_F(DiscoverTest, KeepsAFileNameInItsComment) {
   auto got = ProposeProject({folder_.string(), "", "p"});
   ASSERT_TRUE(got) << got.error().ToString();
   const std::string& yaml = got->files.at("sources/new_line.yml");
-  EXPECT_TRUE(yaml.starts_with("# bronze.new_line: every record of new?line.csv, as it came.\n# Proposed")) << yaml;
+  EXPECT_TRUE(yaml.starts_with("# bronze.new_line: every record of new line.csv, as it came.\n# Proposed")) << yaml;
   EXPECT_NE(yaml.find("files: \"new\\nline.csv\""), std::string::npos) << yaml;
 }
 
@@ -191,8 +214,8 @@ TEST_F(DiscoverTest, FindsTimeFormatsAndSaysWhatIsUnsure) {
   EXPECT_EQ(formats("us"), (std::vector<std::string>{"%m/%d/%Y %H:%M"}));
   EXPECT_EQ(formats("eu"), (std::vector<std::string>{"%d.%m.%Y"}));
   EXPECT_EQ(formats("mixed"), (std::vector<std::string>{"%Y-%m-%d", "%d.%m.%Y"}));
-  EXPECT_TRUE(Column(got->profile, "unsure")->inferred.day_or_month_first);
-  EXPECT_FALSE(Column(got->profile, "us")->inferred.day_or_month_first);
+  EXPECT_TRUE(Column(got->profile, "unsure")->inferred.unsure);
+  EXPECT_FALSE(Column(got->profile, "us")->inferred.unsure);
   EXPECT_TRUE(Column(got->profile, "local")->inferred.without_zone);
   EXPECT_NE(got->contract_yaml.find("CHECK: day and month could be the other way round"), std::string::npos);
 }

@@ -72,11 +72,19 @@ bool TextProfile::InferStyle(int64_t allowed, InferredType* result) const {
   const contract::NumberStyle& style = Styles()[best[0]];
   for (const size_t other : best) {
     if (Styles()[other].decimal == style.decimal) continue;
+    result->unsure = true;
     result->doubt = fmt::format(
         "CHECK: numbers? {} can be read in two ways: with decimal: \",\", or with decimal: \".\" and thousands: \",\"", seen.odd);
     return true;
   }
   if (seen.scale > 8 || seen.whole_digits + seen.scale > 30) return false;
+  for (size_t rival = 0; rival < styles_.size() && !result->unsure; ++rival) {
+    const Votes votes = VotesFor(StyleBit(best[0]), StyleBit(rival));
+    result->unsure = Styles()[rival].decimal != style.decimal && votes.few();
+    if (result->unsure)
+      result->doubt = fmt::format("CHECK: decimal: \"{}\" is what only {} of {} values tell", style.decimal, votes.deciding,
+                                  votes.deciding + votes.either);
+  }
   result->type = seen.fraction ? DataType::Decimal(std::clamp(seen.whole_digits + seen.scale + 4, 12, 38), seen.scale)
                                : DataType::Of(TypeKind::kBigint);
   if (style.decimal != "." && seen.fraction) result->numbers.decimal = style.decimal;

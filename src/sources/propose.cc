@@ -9,6 +9,7 @@
 
 #include "contract/type.h"
 #include "core/counted.h"
+#include "core/one_line.h"
 #include "core/text.h"
 
 namespace sluice::sources {
@@ -143,12 +144,10 @@ void AddNumbers(const ColumnProfile& column, ColumnLine* line) {
   const contract::GivenStyle& style = column.inferred.numbers;
   if (style.decimal) line->keys.push_back("decimal: " + YamlText(*style.decimal));
   if (style.thousands) line->keys.push_back("thousands: " + YamlText(*style.thousands));
-  if (!column.inferred.doubt.empty()) line->remarks.push_back(column.inferred.doubt);
 }
 
 void AddTimes(const ColumnProfile& column, ColumnLine* line) {
   if (!column.inferred.formats.empty()) line->keys.push_back("formats: " + Flow(column.inferred.formats));
-  if (column.inferred.day_or_month_first) line->remarks.push_back("CHECK: day and month could be the other way round");
   if (column.inferred.type.kind == TypeKind::kTimestamp && column.inferred.without_zone)
     line->remarks.push_back("written without a zone: the project's timezone holds");
 }
@@ -162,6 +161,7 @@ ColumnLine LineOf(const ColumnProfile& column, const std::string& name, bool is_
   if (is_key || never_null) line.keys.push_back("not_null: true");
   AddTimes(column, &line);
   AddNumbers(column, &line);
+  if (!column.inferred.doubt.empty()) line.remarks.push_back(column.inferred.doubt);
   if (!column.null_words.empty()) {
     std::vector<std::string> tokens = {""};
     tokens.insert(tokens.end(), column.null_words.begin(), column.null_words.end());
@@ -199,25 +199,53 @@ std::string Contract(const TableProfile& profile, const std::string& indent) {
   return out;
 }
 
-// What detection may not be able to repeat on every file is pinned.
+std::string CharacterYaml(char c) { return YamlText(c == '\0' ? "" : std::string(1, c)); }
+
+// What detection may not be able to repeat on every file is pinned, and what was pinned stays so.
+std::string CsvKeys(const SourceProposal& source) {
+  const formats::CsvDialect& csv = source.csv;
+  const bool guessed = !source.doubts.empty();
+  const auto given = [&](std::string_view key) { return std::find(source.given.begin(), source.given.end(), key) != source.given.end(); };
+  std::string keys;
+  if (csv.delimiter_text() != "," || guessed || given("delimiter"))
+    keys += ", delimiter: " + (csv.delimiter_text() == "\t" ? "tab" : YamlText(csv.delimiter_text()));
+  if (csv.quote != '"' || given("quote")) keys += ", quote: " + CharacterYaml(csv.quote);
+  if ((csv.escape != csv.quote && csv.quote != '\0') || given("escape")) keys += ", escape: " + CharacterYaml(csv.escape);
+  if (csv.comment != '\0' || given("comment")) keys += ", comment: " + CharacterYaml(csv.comment);
+  if (!csv.header) keys += ", header: false";
+  if (csv.header && csv.header_rows > 1) keys += fmt::format(", header: {}", csv.header_rows);
+  if (csv.header && csv.header_rows == 1 && (guessed || given("header"))) keys += ", header: true";
+  if (csv.skip > 0 || given("skip")) keys += fmt::format(", skip: {}", csv.skip);
+  if (csv.footer > 0 || given("footer")) keys += fmt::format(", footer: {}", csv.footer);
+  return keys;
+}
+
+std::string XlsxKeys(const formats::XlsxOptions& xlsx) {
+  std::string keys;
+  if (!xlsx.sheet.empty()) keys += ", sheet: " + YamlText(xlsx.sheet);
+  if (!xlsx.range.empty()) keys += ", range: " + YamlText(xlsx.range);
+  if (xlsx.header) keys += fmt::format(", header: {}", *xlsx.header);
+  return keys;
+}
+
+std::string FixedKeys(const formats::FixedOptions& fixed) {
+  std::vector<std::string> widths;
+  for (const formats::FixedField& field : fixed.fields) widths.push_back(std::to_string(field.width));
+  std::string keys = ", widths: [" + Join(widths, ", ") + "]";
+  if (fixed.pad) keys += ", short_lines: pad";
+  if (fixed.skip > 0) keys += fmt::format(", skip: {}", fixed.skip);
+  return keys;
+}
+
 std::string ReadKeys(const SourceProposal& source) {
   std::string keys = fmt::format("files: {}, format: {}", YamlText(source.files), formats::TraitsOf(source.profile.format).name);
-  if (source.profile.format == FileFormat::kCsv) {
-    const formats::CsvDialect& csv = source.csv;
-    const bool guessed = !source.doubts.empty();
-    if (csv.delimiter_text() != "," || guessed)
-      keys += ", delimiter: " + (csv.delimiter_text() == "\t" ? "tab" : YamlText(csv.delimiter_text()));
-    if (csv.quote != '"') keys += ", quote: " + YamlText(csv.quote == '\0' ? "" : std::string(1, csv.quote));
-    if (csv.escape != csv.quote && csv.quote != '\0') keys += ", escape: " + YamlText(std::string(1, csv.escape));
-    if (csv.comment != '\0') keys += ", comment: " + YamlText(std::string(1, csv.comment));
-    if (!csv.header) keys += ", header: false";
-    if (csv.header && csv.header_rows > 1) keys += fmt::format(", header: {}", csv.header_rows);
-    if (csv.header && csv.header_rows == 1 && guessed) keys += ", header: true";
-    if (csv.skip > 0) keys += fmt::format(", skip: {}", csv.skip);
-    if (csv.footer > 0) keys += fmt::format(", footer: {}", csv.footer);
-  }
-  if (!source.encoding.empty()) keys += ", encoding: " + source.encoding;
-  if (source.compression != "auto") keys += ", compression: " + source.compression;
+  if (source.profile.format == FileFormat::kCsv) keys += CsvKeys(source);
+  if (source.profile.format == FileFormat::kXlsx) keys += XlsxKeys(source.options.xlsx);
+  if (source.profile.format == FileFormat::kFixed) keys += FixedKeys(source.options.fixed);
+  const std::string& encoding = source.pinned.encoding.empty() ? source.encoding : source.pinned.encoding;
+  if (!encoding.empty()) keys += ", encoding: " + encoding;
+  if (source.pinned.compression != "auto") keys += ", compression: " + source.pinned.compression;
+  if (!source.pinned.members.empty()) keys += ", members: " + YamlText(source.pinned.members);
   if (!source.options.record.empty()) keys += ", record: " + YamlText(source.options.record);
   return "{ " + keys + " }";
 }
@@ -287,9 +315,7 @@ std::string ContractYaml(const TableProfile& profile) { return Contract(profile,
 
 std::string SourceYaml(const SourceProposal& source) {
   const TableProfile& profile = source.profile;
-  std::string files = source.files;  // a file's name may have a line break in it
-  std::replace_if(files.begin(), files.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  std::string out = fmt::format("# bronze.{}: every record of {}, as it came.\n", source.name, files);
+  std::string out = fmt::format("# bronze.{}: every record of {}, as it came.\n", source.name, OnOneLine(source.files));
   out += fmt::format("# Proposed from {} of {}{}. Read it through: a contract is what you promise to your readers.\n",
                      Counted(profile.records, "record"), Counted(profile.files, "file"), profile.whole ? "" : " (a sample)");
   if (profile.unreadable > 0)
@@ -297,15 +323,11 @@ std::string SourceYaml(const SourceProposal& source) {
   for (const Misfit& misfit : profile.misfits) {
     const std::string at = misfit.place.line > 0 ? fmt::format("line {}", misfit.place.line) : fmt::format("row {}", misfit.place.row);
     const std::string value = misfit.value.size() > 40 ? misfit.value.substr(0, 37) + "..." : misfit.value;
-    std::string text = fmt::format("{}, {}: {}{} ({})", misfit.place.file, at, misfit.column.empty() ? "" : misfit.column + " = ",
-                                   QuoteIdentifier(value), misfit.why);
-    std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+    const std::string text = OnOneLine(fmt::format("{}, {}: {}{} ({})", misfit.place.file, at,
+                                                   misfit.column.empty() ? "" : misfit.column + " = ", QuoteIdentifier(value), misfit.why));
     if (IsValidUtf8(text)) out += "#   " + text + "\n";
   }
-  for (std::string doubt : source.doubts) {
-    std::replace_if(doubt.begin(), doubt.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-    out += "# CHECK: a guess was accepted: " + doubt + "\n";
-  }
+  for (const std::string& doubt : source.doubts) out += "# CHECK: a guess was accepted: " + OnOneLine(doubt) + "\n";
   if (!source.connection.empty()) out += "connection: " + YamlText(source.connection) + "\n";
   out += "read: " + ReadKeys(source) + "\n";
   out += "load: append                     # each file once; or: full, where each file is the whole again\n";

@@ -15,9 +15,10 @@ struct SourceProposal {
   std::string connection;  // "" = left out
   std::string files;       // glob under the connection's path
   formats::CsvDialect csv;
-  std::string encoding;              // to be pinned; "" = none
-  std::string compression = "auto";  // the same
-  std::vector<std::string> doubts;   // guesses that were accepted
+  std::string encoding;             // to be pinned; "" = none
+  std::vector<std::string> doubts;  // guesses that were accepted
+  Read pinned;                      // what whoever asked said of the files …
+  std::vector<std::string> given;   // … by these keys, which the proposal keeps
   formats::FormatOptions options;
   TableProfile profile;
 };
@@ -38,8 +39,9 @@ std::string SourceYaml(const SourceProposal& source);
 // Only its `read:`, in one line; only its `contract:`. For `inspect`.
 std::string ReadYaml(const SourceProposal& source);
 std::string ContractYaml(const TableProfile& profile);
-// The same contract as a value: only what decodes fields, no rules. Timestamps without a zone are wall clocks.
-contract::Contract TypesOf(const TableProfile& profile);
+// The same contract as a value: only what decodes fields, no rules. Timestamps without a zone are wall clocks. A column whose values may be
+// read in two ways stays a text, unless guesses are accepted.
+contract::Contract TypesOf(const TableProfile& profile, bool accept_guesses);
 // models/silver/NAME.sql and .yml.
 std::string SilverSql(const SourceProposal& source);
 std::string SilverYaml(const SourceProposal& source);

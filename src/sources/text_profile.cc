@@ -100,13 +100,13 @@ bool IsBooleanWord(std::string_view text) {
   return false;
 }
 
-}  // namespace
-
 bool IsNullWord(std::string_view text) {
   for (const char* word : {"null", "n/a", "na", "none", "nan", "\\n", "-", "--", "?", "#n/a", "nil"})
     if (EqualsIgnoreCase(text, word)) return true;
   return false;
 }
+
+}  // namespace
 
 void TextProfile::Add(std::string_view text, const std::function<ValuePlace()>& place) {
   if (IsNullWord(text)) {
@@ -181,6 +181,32 @@ int64_t TextProfile::Fitting(uint64_t candidates) const {
   return count;
 }
 
+TextProfile::Votes TextProfile::VotesFor(uint64_t chosen, uint64_t rival) const {
+  Votes votes;
+  for (const auto& [bits, group] : groups_) {
+    if ((bits & chosen) == 0) continue;
+    if ((bits & rival) == 0)
+      votes.deciding += group.count;
+    else if ((bits & kInteger) == 0)
+      votes.either += group.count;
+  }
+  return votes;
+}
+
+// 01/02/2024: where the format with day and month the other way round fits as well, or all but a few values.
+void TextProfile::DoubtOrder(size_t chosen, InferredType* result) const {
+  const std::string& format = TimeCandidates()[chosen].format;
+  const std::string twin = TwinOf(format);
+  for (size_t t = 0; twin != format && t < TimeCandidates().size(); ++t) {
+    if (TimeCandidates()[t].format != twin) continue;
+    const Votes votes = VotesFor(TimeBit(chosen), TimeBit(t));
+    if (!votes.few()) continue;
+    result->unsure = true;
+    result->doubt = "CHECK: day and month could be the other way round";
+    if (votes.deciding > 0) result->doubt += fmt::format(": only {} of {} values tell", votes.deciding, votes.deciding + votes.either);
+  }
+}
+
 // The fewest time formats that together fit the most values: at each step the one that adds most.
 std::vector<int> TextProfile::CoverTimes(bool dates, bool formats) const {
   std::vector<int> chosen;
@@ -227,8 +253,8 @@ InferredType TextProfile::Infer(const InferOptions& options) const {
   if (!leading_zero_ && enough(kInteger)) return {DataType::Of(TypeKind::kBigint), {}};
   if (!leading_zero_ && enough(kDecimal) && scale_ <= 8 && whole_digits_ + scale_ <= 30) {
     result.type = DataType::Decimal(std::clamp(whole_digits_ + scale_ + 4, 12, 38), std::max(scale_, 0));
-    if (scale_ == 3 && styles_[0].grouped && !styles_[0].fraction && Fitting(StyleBit(0)) == values_)
-      result.doubt = "CHECK: if 1.234 is a thousand and more here: type bigint, decimal: \",\", thousands: \".\"";
+    result.unsure = styles_[0].grouped && !styles_[0].fraction && VotesFor(kDecimal, StyleBit(0)).few();
+    if (result.unsure) result.doubt = "CHECK: if 1.234 is a thousand and more here: type bigint, decimal: \",\", thousands: \".\"";
     return result;
   }
   if (!leading_zero_ && enough(kDouble)) return {DataType::Of(TypeKind::kDouble), {}};
@@ -249,9 +275,7 @@ InferredType TextProfile::Infer(const InferOptions& options) const {
       // Beside other formats ISO is spelt out; a time of day with fractions or a zone would need one more.
       if (format.empty()) format = dates ? "%Y-%m-%d" : "%Y-%m-%d %H:%M:%S";
       result.formats.push_back(format);
-      const std::string twin = TwinOf(format);
-      for (size_t t = 0; twin != format && t < TimeCandidates().size(); ++t)
-        result.day_or_month_first |= TimeCandidates()[t].format == twin && Fitting(TimeBit(t)) >= Fitting(TimeBit(static_cast<size_t>(i)));
+      DoubtOrder(static_cast<size_t>(i), &result);
     }
     return result;
   }

@@ -36,9 +36,9 @@ struct InferredType {
   contract::DataType type;
   std::vector<std::string> formats;  // of dates and timestamps; empty: ISO 8601
   bool without_zone = false;         // a timestamp whose texts say no zone
-  bool day_or_month_first = false;   // 01/02/2024: both orders fit every value
   contract::GivenStyle numbers;      // of numbers; nothing: 1234.56
   std::string doubt;                 // what else the values could be; ""
+  bool unsure = false;               // the doubt is about how the values are read: none, or few of them, tell
 };
 
 // What numbers of one style were seen to be like.
@@ -77,6 +77,13 @@ class TextProfile {
     std::vector<Misfit> first;
   };
   int64_t Fitting(uint64_t candidates) const;
+  // Of the values that fit `chosen`, those that do not fit `rival`, and those that fit both and are no plain integers.
+  struct Votes {
+    int64_t deciding = 0, either = 0;
+    bool few() const { return deciding < either && (deciding < 3 || deciding * 20 < either); }
+  };
+  Votes VotesFor(uint64_t chosen, uint64_t rival) const;
+  void DoubtOrder(size_t chosen, InferredType* result) const;
   std::vector<int> CoverTimes(bool dates, bool formats) const;
   bool InferStyle(int64_t allowed, InferredType* result) const;
   uint64_t AddStyles(std::string_view text);
@@ -96,7 +103,5 @@ class TextProfile {
   };
   std::map<std::string, Shape> shapes_;  // by the letters before the digits
 };
-
-bool IsNullWord(std::string_view text);
 
 }  // namespace sluice::sources

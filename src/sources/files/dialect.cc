@@ -59,7 +59,6 @@ Status Unsure(const DialectRequest& request, const std::string& why, const std::
 Result<std::optional<char>> OneByte(const std::optional<std::string>& pin, const char* what) {
   if (!pin) return std::optional<char>();
   if (pin->empty()) return std::optional<char>('\0');
-  if (*pin == "\\t" || *pin == "tab") return std::optional<char>('\t');
   if (pin->size() != 1) return Fail(UserError("bad-dialect", fmt::format("{} \"{}\" is not one byte", what, *pin)));
   return std::optional<char>((*pin)[0]);
 }
@@ -90,6 +89,18 @@ bool EndsInDelimiters(const Candidate& c) {
     ++all;
   }
   return closed > 0 && closed * 10 >= all * 9;
+}
+
+// Does the first record end with a delimiter, and nearly every other one not? Then a header was written so.
+bool OnlyHeaderIsClosed(const Candidate& c) {
+  const SplitRecord& first = c.records[0];
+  if (first.broken || first.fields.size() < 3 || !first.fields.back().empty()) return false;
+  int64_t open = 0, all = 0;
+  for (size_t i = 1; i < c.records.size(); ++i) {
+    open += !c.records[i].broken && c.records[i].fields.size() + 1 == first.fields.size();
+    ++all;
+  }
+  return open > 0 && open * 10 >= all * 9;
 }
 
 // Lines of prose before the table: they have fewer fields than it, and the record after them has `columns`: all that are named.
@@ -126,6 +137,11 @@ Candidate Evaluate(const DialectRequest& request, const CsvDialect& dialect) {
   if (!request.pins.skip) DropTitleLines(&c, c.fields - (closed && c.fields > 2));
   JoinHeader(&c);
   if (c.records.empty()) return c;
+  if (request.pins.header.value_or(true) && OnlyHeaderIsClosed(c)) {
+    c.dialect.header_delimiter = true;
+    c.records[0].fields.pop_back();
+    c.fields = c.records[0].fields.size();
+  }
   c.dialect.trailing_delimiter = closed && !c.records[0].broken && c.records[0].fields.size() + 1 == c.fields;
   int64_t agree = c.dialect.trailing_delimiter;  // its header
   for (const SplitRecord& record : c.records) {
@@ -284,11 +300,6 @@ Result<bool> DetectHeader(const DialectRequest& request, const Candidate& c) {
   return true;
 }
 
-std::optional<std::string> DelimiterOf(const std::optional<std::string>& pin) {
-  if (pin && (*pin == "\\t" || *pin == "tab")) return "\t";
-  return pin;
-}
-
 size_t CountOf(std::string_view text, std::string_view part) {
   size_t count = 0;
   for (size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size())) ++count;
@@ -322,7 +333,7 @@ std::vector<std::string_view> DelimitersOf(std::string_view sample) {
 
 Result<CsvDialect> DetectDialect(const DialectRequest& request) {
   SLUICE_TRY(const CsvDialect base, PinnedBase(request.pins));
-  const std::optional<std::string> delimiter = DelimiterOf(request.pins.delimiter);
+  const std::optional<std::string>& delimiter = request.pins.delimiter;
   if (delimiter && delimiter->empty()) return Fail(UserError("bad-dialect", "the delimiter is empty"));
   SLUICE_TRY(const auto quote, OneByte(request.pins.quote, "quote"));
   SLUICE_TRY(const auto escape, OneByte(request.pins.escape, "escape"));
@@ -352,6 +363,7 @@ Result<CsvDialect> DetectDialect(const DialectRequest& request) {
   SLUICE_CHECK(CheckShortHeader(request, candidates[0]));
   CsvDialect dialect = candidates[0].dialect;
   SLUICE_TRY(dialect.header, DetectHeader(request, candidates[0]));
+  dialect.header_delimiter &= dialect.header;
   return dialect;
 }
 

@@ -116,11 +116,21 @@ TEST(Dialect, TheContractsNamesDecide) {
 }
 
 TEST(Dialect, PinsAreKept) {
-  const CsvPins pins = {.delimiter = "\\t", .quote = "", .escape = {}, .comment = "#", .header = false, .skip = 1};
+  const CsvPins pins = {.delimiter = "\t", .quote = "", .escape = {}, .comment = "#", .header = false, .skip = 1};
   auto dialect = Detect("junk\n# c\n1\t\"a\n", {.pins = pins});
   ASSERT_TRUE(dialect);
   EXPECT_EQ(*dialect, (formats::CsvDialect{'\t', '\0', '\0', '#', false, 1}));
   EXPECT_EQ(Detect("a", {.pins = {.quote = "ab"}}).error().code, "bad-dialect");
+}
+
+TEST(Dialect, AHeaderMayEndWithADelimiterThatTheRecordsLack) {
+  for (const char* text : {"a,b,\n1,2\n", "a,b,\n1,2\n3,4\n5,6\n"}) {
+    const auto dialect = Detect(text);
+    ASSERT_TRUE(dialect) << text;
+    EXPECT_TRUE(dialect->header && dialect->header_delimiter) << text;
+  }
+  EXPECT_FALSE(Detect("a,b,\n1,2,\n3,4,\n")->header_delimiter);
+  EXPECT_FALSE(Detect("1,2,\n1,2\n3,4\n", {.pins = {.header = false}})->header_delimiter);
 }
 
 TEST(Dialect, AnEmptyFileHasAnyDialect) {

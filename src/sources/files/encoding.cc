@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/counted.h"
+#include "core/one_line.h"
 #include "core/text.h"
 #include "sources/files/dialect.h"
 
@@ -59,9 +60,7 @@ std::string Excerpt(std::string_view line, const std::string& encoding) {
   const size_t begin = at < 20 ? 0 : at - 20;
   const auto text = formats::TranscodeText(line.substr(begin, 40), encoding, true);
   if (!text || !IsValidUtf8(*text)) return "";
-  std::string shown = *text;
-  std::replace_if(shown.begin(), shown.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  return shown;
+  return OnOneLine(*text);
 }
 
 Error Unsure(const std::string& file, const std::string& why, const std::string& pin) {

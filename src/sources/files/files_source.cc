@@ -74,6 +74,7 @@ class FilesSource : public Source {
     if (workbook && ToLower(file.object.key).ends_with(".xlsx")) file.compression = formats::Compression::kNone;
     if (file.compression == formats::Compression::kZip) {
       SLUICE_TRY(formats::ArchiveListing listing, formats::ListArchive(*store_, file.object, spec_.read.members));
+      if (!workbook && IsWorkbook(listing)) return Fail(WrongFormat(file));
       if (!workbook || !IsWorkbook(listing)) return TakeMembers(file, std::move(listing), offer, out, known);
       file.compression = formats::Compression::kNone;
     }
@@ -99,6 +100,12 @@ class FilesSource : public Source {
   static bool IsWorkbook(const formats::ArchiveListing& listing) {
     return std::any_of(listing.members.begin(), listing.members.end(),
                        [](const auto& member) { return member.path == "[Content_Types].xml"; });
+  }
+
+  Error WrongFormat(const InputFile& file) const {
+    return DataError("wrong-format", fmt::format("{} is an Excel workbook, and is read as {}", store_->Uri(file.object.key),
+                                                 formats::TraitsOf(spec_.read.format).name))
+        .Hint("write format: xlsx, or have it exported as the text that its name says");
   }
 
   std::string NoMembers(const formats::ArchiveListing& listing) const {

@@ -87,7 +87,7 @@ class Splitter {
     for (++at_; at_ < limit; ++at_) {
       const char c = text_[at_];
       const bool pair = at_ + 1 < text_.size() && text_[at_ + 1] == dialect_.quote;
-      if (c == dialect_.escape && pair) {
+      if (c == dialect_.escape && c != '\0' && pair) {
         ++at_;
         *field += dialect_.quote;
       } else if (c == dialect_.quote) {
