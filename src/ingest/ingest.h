@@ -134,7 +134,7 @@ struct RuleCount {
 struct FileCounts {
   std::string file;
   Counts counts;
-  std::string content_hash = {};  // formats/content_hash.h; "" where the format is not read from the first byte to the last
+  std::string content_hash;  // formats/content_hash.h; "" where the format is not read from the first byte to the last
 };
 
 struct IngestResult {

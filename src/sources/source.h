@@ -22,8 +22,8 @@ namespace sluice::sources {
 struct Seen {
   int64_t size = 0;
   std::string etag;
-  std::string hash = {};     // of its contents (formats/content_hash.h); "" = not known
-  std::string rows_of = {};  // it was skipped for its contents, which were ingested under this name; "" = its own
+  std::string hash;     // of its contents (formats/content_hash.h); "" = not known
+  std::string rows_of;  // it was skipped for its contents, which were ingested under this name; "" = its own
   bool operator==(const Seen&) const = default;
 };
 using Ledger = std::map<std::string, Seen>;  // by key under the connection's path

@@ -65,8 +65,8 @@ uint64_t Mix(uint64_t value) {
 }
 
 uint64_t HashOf(std::string_view value) {
-  if (value.size() == 4) return Mix(At<uint32_t>(value.data()));
-  if (value.size() == 8) return Mix(At<uint64_t>(value.data()));
+  if (value.size() == 4) return Mix(At<uint32_t>(&value.front()));
+  if (value.size() == 8) return Mix(At<uint64_t>(&value.front()));
   return XXH3_64bits(value.data(), value.size());
 }
 

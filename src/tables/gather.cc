@@ -134,7 +134,7 @@ class Gatherer::Column {
     values.insert(values.begin(), std::move(validity));
     auto data = arrow::ArrayData::Make(type_, rows, std::move(values), nulls);
     data->dictionary = dictionary_;
-    return arrow::MakeArray(std::move(data));
+    return arrow::MakeArray(data);
   }
 
   template <typename T>
