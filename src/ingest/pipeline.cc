@@ -22,7 +22,7 @@
 namespace sluice::ingest {
 namespace {
 
-constexpr int64_t kMostForBronze = 768LL << 20;  // bytes of rows that wait: more makes no file better by much
+constexpr int64_t kMostForBronze = 256LL << 20;  // bytes of rows that wait: more makes no file better by much
 constexpr size_t kQuarantineRows = 4096;         // written at once: a refused record takes far more memory than a good one
 
 // The first error of any thread; whoever waits looks at it.

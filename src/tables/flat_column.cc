@@ -2,6 +2,7 @@
 
 #include <arrow/array/data.h>
 #include <arrow/buffer.h>
+#include <arrow/memory_pool.h>
 #include <arrow/type.h>
 #include <arrow/util/bit_util.h>
 #include <arrow/util/compression.h>
@@ -13,7 +14,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <limits>
@@ -41,7 +41,9 @@ using Source = FlatType::Source;
 constexpr size_t kPageBytes = 1 << 20;        // of plain values
 constexpr int64_t kPageRows = 1 << 17;        // of places in a dictionary
 constexpr size_t kDictionaryBytes = 1 << 20;  // plain, of a column chunk; more is written without
+constexpr size_t kUsesWorthAnEntry = 8;       // of an entry that is held while its column's pages wait elsewhere
 constexpr size_t kSampleValues = 4096;        // after which it is asked whether a dictionary will stay below that
+constexpr size_t kLeastBytes = 512;           // that a column asks for at once
 constexpr size_t kLengthBytes = 4;
 constexpr size_t kStep = 16;                  // bytes of a short text, copied at once
 constexpr size_t kMostStatisticBytes = 4096;  // of a bound in the footer; a longer one is left out
@@ -126,7 +128,9 @@ const FlatType* FlatTypeOf(const arrow::DataType& type, const parquet::ColumnDes
   }
 }
 
-GrowingBytes::~GrowingBytes() { std::free(data_); }
+GrowingBytes::~GrowingBytes() {
+  if (data_ != nullptr) arrow::default_memory_pool()->Free(data_, static_cast<int64_t>(capacity_));
+}
 
 GrowingBytes::GrowingBytes(GrowingBytes&& other) noexcept { *this = std::move(other); }
 
@@ -139,13 +143,14 @@ GrowingBytes& GrowingBytes::operator=(GrowingBytes&& other) noexcept {
 
 char* GrowingBytes::Reserve(size_t bytes) {
   if (size_ + bytes > capacity_) {
-    const size_t wanted = std::max(size_ + bytes, capacity_ + capacity_ / 2);
-    auto* moved = static_cast<char*>(std::realloc(data_, wanted));
-    if (moved == nullptr) throw std::bad_alloc();
-    data_ = moved;
+    const size_t wanted = std::max({size_ + bytes, capacity_ + capacity_ / 2, kLeastBytes});
+    arrow::MemoryPool& pool = *arrow::default_memory_pool();
+    const auto status = data_ == nullptr ? pool.Allocate(static_cast<int64_t>(wanted), &data_)
+                                         : pool.Reallocate(static_cast<int64_t>(capacity_), static_cast<int64_t>(wanted), &data_);
+    if (!status.ok()) throw std::bad_alloc();
     capacity_ = wanted;
   }
-  return data_ + size_;
+  return reinterpret_cast<char*>(data_) + size_;
 }
 
 // Rows of an array, by number or all.
@@ -190,6 +195,7 @@ class FlatColumn::Entries {
   }
 
   size_t count() const { return begins_.size(); }
+  size_t bytes() const { return plain_.capacity() + begins_.capacity() * sizeof(uint32_t) + slots_.capacity() * sizeof(Slot); }
   const std::string& plain() const { return plain_; }
   std::string_view ValueAt(size_t place) const {
     const size_t begin = begins_[place], end = place + 1 < begins_.size() ? begins_[place + 1] : plain_.size();
@@ -467,7 +473,7 @@ void FlatColumn::ToPlain() {
 }
 
 int64_t FlatColumn::bytes() const {
-  const size_t entries = entries_ ? entries_->plain().size() : 0;
+  const size_t entries = entries_ ? entries_->bytes() : 0;
   return static_cast<int64_t>(values_.capacity() + present_.capacity() + entries);
 }
 
@@ -662,7 +668,8 @@ Result<bool> FlatColumn::WriteWithDictionary(bool compress, EncodedChunk* out) {
 
 Status FlatColumn::TakePages(bool dictionary, bool compress, std::string* pages) {
   if (dictionary && coding_ == Coding::kShared) ToEntries();
-  const bool coded = dictionary && coding_ == Coding::kEntries && entries_->count() > 0;
+  const auto worth = [&] { return taken_.index_pages > 0 || kUsesWorthAnEntry * entries_->count() <= values_.size() / sizeof(uint32_t); };
+  const bool coded = dictionary && coding_ == Coding::kEntries && entries_->count() > 0 && worth();
   if (!coded) ToPlain();
   std::swap(taken_.bytes, *pages);
   Status written = coded ? WriteIndices(values_.As<uint32_t>(), entries_->count(), compress, &taken_) : WritePlain(compress, &taken_);

@@ -34,7 +34,7 @@ class GrowingBytes {
   // Room for so many behind the end, which Advance then moves.
   char* Reserve(size_t bytes);
   void Advance(size_t bytes) { size_ += bytes; }
-  const char* data() const { return data_; }
+  const char* data() const { return reinterpret_cast<const char*>(data_); }
   size_t size() const { return size_; }
   size_t capacity() const { return capacity_; }
   template <typename T>
@@ -43,7 +43,7 @@ class GrowingBytes {
   }
 
  private:
-  char* data_ = nullptr;
+  uint8_t* data_ = nullptr;
   size_t size_ = 0, capacity_ = 0;
 };
 
