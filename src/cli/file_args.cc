@@ -96,8 +96,7 @@ Result<formats::FormatOptions> FormatOptionsOf(const FileArgs& args) {
 
 Result<sources::InspectOptions> OptionsOf(const FileArgs& args) {
   sources::InspectOptions options;
-  for (const formats::FormatTraits& format : formats::AllFormats())
-    if (format.name == args.format) options.format = format.format;
+  if (const formats::FormatTraits* format = formats::FormatNamed(args.format)) options.format = format->format;
   options.read.compression = args.compression;
   options.read.members = args.members;
   if (!args.encoding.empty()) {

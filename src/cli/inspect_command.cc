@@ -9,6 +9,7 @@
 #include "core/one_line.h"
 #include "core/text.h"
 #include "formats/bytes.h"
+#include "formats/format.h"
 
 namespace sluice::cli {
 namespace {
@@ -31,7 +32,8 @@ nlohmann::ordered_json ToJson(const formats::CsvDialect& csv) {
 
 // How it is written.
 void AddFile(const std::string& format, const sources::InputFile& file, nlohmann::ordered_json* out) {
-  const bool text = format == "csv" || format == "ndjson" || format == "json" || format == "fixed";
+  const formats::FormatTraits* traits = formats::FormatNamed(format);  // none of a Delta table
+  const bool text = traits != nullptr && traits->text;
   (*out)["compression"] = formats::ToString(file.compression);
   if (text) (*out)["encoding"] = file.encoding.empty() ? "utf-8" : file.encoding;
   if (format == "csv") (*out)["dialect"] = ToJson(file.csv);

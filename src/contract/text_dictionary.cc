@@ -38,10 +38,6 @@ uint64_t HashOf(std::string_view text) {
   return Mix(hash, kA);
 }
 
-}  // namespace
-
-namespace {
-
 std::shared_ptr<arrow::Buffer> Allocate(int64_t bytes) {
   auto buffer = arrow::AllocateBuffer(bytes);
   if (!buffer.ok()) throw std::bad_alloc();

@@ -2,12 +2,10 @@
 #include "formats/avro.h"
 
 #include <arrow/util/compression.h>
-#include <bzlib.h>
-#include <lzma.h>
 #include <zlib.h>
-#include <zstd.h>
 
 #include "formats/reader_fixture.h"
+#include "formats/test_packed.h"
 
 namespace sluice::formats {
 namespace {
@@ -26,20 +24,6 @@ std::string FileOf(const std::string& fields, const std::string& codec, int64_t 
          Text(packed) + sync;
 }
 
-std::string Deflated(std::string text) {
-  std::string out(compressBound(text.size()), '\0');
-  z_stream stream = {};
-  deflateInit2(&stream, 6, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
-  stream.next_in = reinterpret_cast<Bytef*>(text.data());
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
 std::string Snapped(const std::string& text) {
   const auto codec = *arrow::util::Codec::Create(arrow::Compression::SNAPPY);
   const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
@@ -51,37 +35,18 @@ std::string Snapped(const std::string& text) {
   return out;
 }
 
-std::string Zstd(const std::string& text) {
-  std::string out(ZSTD_compressBound(text.size()), '\0');
-  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 1));
-  return out;
-}
-
-std::string Bzip2(std::string text) {
-  std::string out(text.size() + text.size() / 100 + 600, '\0');
-  auto size = static_cast<unsigned>(out.size());
-  EXPECT_EQ(BZ2_bzBuffToBuffCompress(out.data(), &size, text.data(), static_cast<unsigned>(text.size()), 1, 0, 0), BZ_OK);
-  return out.substr(0, size);
-}
-
-std::string Xz(const std::string& text) {
-  std::string out(lzma_stream_buffer_bound(text.size()), '\0');
-  size_t size = 0;
-  EXPECT_EQ(lzma_easy_buffer_encode(0, LZMA_CHECK_CRC64, nullptr, reinterpret_cast<const uint8_t*>(text.data()), text.size(),
-                                    reinterpret_cast<uint8_t*>(out.data()), &size, out.size()),
-            LZMA_OK);
-  return out.substr(0, size);
-}
-
 class AvroTest : public ReaderTest {};
 
 TEST_F(AvroTest, EveryCodecGivesTheSameRows) {
   Column("id", "bigint"), Column("name", "string");
   std::string block;
   for (int64_t i = 0; i < 5000; ++i) block += Long(i) + Text("name " + std::to_string(i % 7));
-  const std::pair<const char*, std::string> all[] = {
-      {"null", block},  {"deflate", Deflated(block)}, {"snappy", Snapped(block)}, {"zstandard", Zstd(block)}, {"bzip2", Bzip2(block)},
-      {"xz", Xz(block)}};
+  const std::pair<const char*, std::string> all[] = {{"null", block},
+                                                     {"deflate", Deflated(block, -MAX_WBITS)},
+                                                     {"snappy", Snapped(block)},
+                                                     {"zstandard", Zstd(block)},
+                                                     {"bzip2", Bzip2(block)},
+                                                     {"xz", Xz(block)}};
   for (const auto& [codec, packed] : all) {
     ASSERT_TRUE(store_->Put("f", FileOf(R"({"name":"id","type":"long"},{"name":"name","type":"string"})", codec, 5000, packed)));
     const Rows got = ReadAll(OpenAvro(Request()));

@@ -96,6 +96,12 @@ const std::vector<FormatTraits>& AllFormats() {
 
 const FormatTraits& TraitsOf(FileFormat format) { return AllFormats()[static_cast<size_t>(format)]; }
 
+const FormatTraits* FormatNamed(std::string_view name) {
+  const auto& all = AllFormats();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const FormatTraits& traits) { return traits.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
 const FormatTraits* FormatOfPath(std::string_view path) {
   path.remove_suffix(CompressionOfEnding(path).second);
   const std::string name = ToLower(path);

@@ -26,6 +26,8 @@ struct FormatTraits {
 
 const std::vector<FormatTraits>& AllFormats();
 const FormatTraits& TraitsOf(FileFormat format);
+// Null: there is none of that name.
+const FormatTraits* FormatNamed(std::string_view name);
 // The format whose ending `path` has after a compression's is taken off; null: none.
 const FormatTraits* FormatOfPath(std::string_view path);
 

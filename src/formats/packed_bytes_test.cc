@@ -1,36 +1,18 @@
 // bzip2, xz and zip: whole, in several streams, cut off at every place, and damaged.
-#include <bzlib.h>
 #include <gtest/gtest.h>
-#include <lzma.h>
 #include <zlib.h>
-#include <zstd.h>
 
 #include <tuple>
 
 #include "core/clock.h"
 #include "formats/bytes.h"
+#include "formats/test_packed.h"
 #include "formats/test_zip.h"
 #include "formats/zip_archive.h"
 #include "store/faulty_store.h"
 
 namespace sluice::formats {
 namespace {
-
-std::string Bzip2(std::string text) {
-  std::string out(text.size() + text.size() / 100 + 600, '\0');
-  auto size = static_cast<unsigned>(out.size());
-  EXPECT_EQ(BZ2_bzBuffToBuffCompress(out.data(), &size, text.data(), static_cast<unsigned>(text.size()), 1, 0, 0), BZ_OK);
-  return out.substr(0, size);
-}
-
-std::string Xz(const std::string& text) {
-  std::string out(lzma_stream_buffer_bound(text.size()), '\0');
-  size_t size = 0;
-  EXPECT_EQ(lzma_easy_buffer_encode(0, LZMA_CHECK_CRC64, nullptr, reinterpret_cast<const uint8_t*>(text.data()), text.size(),
-                                    reinterpret_cast<uint8_t*>(out.data()), &size, out.size()),
-            LZMA_OK);
-  return out.substr(0, size);
-}
 
 std::string Text(size_t bytes) {
   SeededRandom random(7);
@@ -183,8 +165,7 @@ std::string ZipOfPacked(const std::string& text, const std::string& packed, uint
 
 TEST_F(ZipTest, MembersPackedByOtherMethodsAreRead) {
   const std::string text = Text(100000);
-  std::string zstd(ZSTD_compressBound(text.size()), '\0');
-  zstd.resize(ZSTD_compress(zstd.data(), zstd.size(), text.data(), text.size(), 1));
+  const std::string zstd = Zstd(text);
   const std::tuple<const char*, uint16_t, std::string> methods[] = {{"bzip2", 12, Bzip2(text)}, {"zstd", 93, zstd}, {"xz", 95, Xz(text)}};
   for (const auto& [name, method, packed] : methods) {
     for (const std::string prefix : {"", "#!/bin/sh\nexec unpack\n"}) {  // archives that unpack themselves have something in front

@@ -46,22 +46,22 @@ Sample SampleOf(const arrow::Array& array) {
   return SampleOf(array, [&](int64_t row) { return std::string_view(bytes + row * width, static_cast<size_t>(width)); });
 }
 
-// n values drawn from D equally frequent ones repeat about n²/2D times.
-double EstimatedDistinct(Sample* sample) {
-  std::sort(sample->hashes.begin(), sample->hashes.end());
-  const auto distinct = std::unique(sample->hashes.begin(), sample->hashes.end()) - sample->hashes.begin();
-  const double n = static_cast<double>(sample->values), repeated = n - static_cast<double>(distinct);
-  return n * n / 2 / std::max(repeated, 0.5);
-}
-
 bool Outgrows(const arrow::Array& array, int64_t limit_bytes) {
   Sample sample = SampleOf(array);
   if (sample.values < kSampleRows / 2) return false;
+  std::sort(sample.hashes.begin(), sample.hashes.end());
+  const auto distinct = std::unique(sample.hashes.begin(), sample.hashes.end()) - sample.hashes.begin();
   const double value_bytes = static_cast<double>(sample.bytes) / static_cast<double>(sample.values);
-  return EstimatedDistinct(&sample) * value_bytes > static_cast<double>(limit_bytes);
+  return EstimatedDistinct(static_cast<size_t>(sample.values), static_cast<size_t>(distinct)) * value_bytes >
+         static_cast<double>(limit_bytes);
 }
 
 }  // namespace
+
+double EstimatedDistinct(size_t values, size_t distinct) {
+  const double n = static_cast<double>(values), repeated = n - static_cast<double>(distinct);
+  return n * n / 2 / std::max(repeated, 0.5);
+}
 
 std::vector<std::string> ColumnsWithoutDictionary(const arrow::RecordBatch& first_rows, int64_t limit_bytes) {
   std::vector<std::string> names;

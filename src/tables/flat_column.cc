@@ -2,74 +2,32 @@
 
 #include <arrow/array/data.h>
 #include <arrow/buffer.h>
-#include <arrow/memory_pool.h>
 #include <arrow/type.h>
 #include <arrow/util/bit_util.h>
 #include <arrow/util/compression.h>
-#include <parquet/schema.h>
 #include <parquet/statistics.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
-#include <array>
 #include <cstring>
-#include <functional>
-#include <limits>
-#include <new>
-#include <type_traits>
 #include <utility>
 
-#include "tables/page_encoding.h"
+#include "tables/distinct_values.h"
+#include "tables/encodings.h"
 
 namespace sluice::tables {
 
-struct FlatType {
-  enum class Source { kBits, kInt8, kInt16, kFour, kEight, kDecimal4, kDecimal8, kDecimalBytes, kText };
-  enum class Order { kBoolean, kInt32, kInt64, kFloat, kDouble, kSignedBytes, kBytes };
-  Source source;
-  Order order;
-  size_t width;  // of a plain value; 0: texts, each behind its length in four bytes
-};
-
 namespace {
 
-using Order = FlatType::Order;
 using Source = FlatType::Source;
 
-constexpr size_t kPageBytes = 1 << 20;        // of plain values
-constexpr int64_t kPageRows = 1 << 17;        // of places in a dictionary
-constexpr size_t kDictionaryBytes = 1 << 20;  // plain, of a column chunk; more is written without
-constexpr size_t kUsesWorthAnEntry = 8;       // of an entry that is held while its column's pages wait elsewhere
-constexpr size_t kSampleValues = 4096;        // after which it is asked whether a dictionary will stay below that
-constexpr size_t kLeastBytes = 512;           // that a column asks for at once
-constexpr size_t kLengthBytes = 4;
-constexpr size_t kStep = 16;                  // bytes of a short text, copied at once
-constexpr size_t kMostStatisticBytes = 4096;  // of a bound in the footer; a longer one is left out
+constexpr size_t kPageBytes = 1 << 20;   // of plain values
+constexpr int64_t kPageRows = 1 << 17;   // of places in a dictionary
+constexpr size_t kUsesWorthAnEntry = 8;  // of an entry that is held while its column's pages wait elsewhere
+constexpr size_t kSampleValues = 4096;   // after which it is asked whether a dictionary will stay below that
 
-uint32_t LengthAt(const char* text) {
-  uint32_t length = 0;
-  std::memcpy(&length, text, kLengthBytes);
-  return length;
-}
-
-template <typename T>
-T At(const char* bytes) {
-  T value;
-  std::memcpy(&value, bytes, sizeof(T));
-  return value;
-}
-
-uint64_t Mix(uint64_t value) {
-  value *= 0x9E3779B97F4A7C15u;
-  return value ^ value >> 32;
-}
-
-uint64_t HashOf(std::string_view value) {
-  if (value.size() == 4) return Mix(At<uint32_t>(&value.front()));
-  if (value.size() == 8) return Mix(At<uint64_t>(&value.front()));
-  return XXH3_64bits(value.data(), value.size());
+// The same dictionary, or one that lies in the same memory: the longer one goes on from the other.
+bool IsGrownFrom(const arrow::ArrayData& known, const arrow::ArrayData& dictionary) {
+  return known.offset == dictionary.offset && known.buffers == dictionary.buffers;
 }
 
 arrow::util::Codec& Snappy() {
@@ -77,160 +35,7 @@ arrow::util::Codec& Snappy() {
   return *codec;
 }
 
-const FlatType* DecimalTypeOf(const parquet::ColumnDescriptor& column) {
-  static const FlatType kShort{Source::kDecimal4, Order::kInt32, 4}, kLong{Source::kDecimal8, Order::kInt64, 8};
-  static const auto* wide = [] {
-    auto* types = new std::array<FlatType, 17>();
-    for (size_t width = 0; width < types->size(); ++width) (*types)[width] = {Source::kDecimalBytes, Order::kSignedBytes, width};
-    return types;
-  }();
-  if (column.physical_type() == parquet::Type::INT32) return &kShort;
-  if (column.physical_type() == parquet::Type::INT64) return &kLong;
-  return column.physical_type() == parquet::Type::FIXED_LEN_BYTE_ARRAY ? &wide->at(static_cast<size_t>(column.type_length())) : nullptr;
-}
-
-bool SignedLess(std::string_view a, std::string_view b) {
-  const auto sign = [](std::string_view bytes) { return static_cast<signed char>(bytes[0]); };
-  return sign(a) != sign(b) ? sign(a) < sign(b) : a < b;
-}
-
 }  // namespace
-
-const FlatType* FlatTypeOf(const arrow::DataType& type, const parquet::ColumnDescriptor& column) {
-  static const FlatType kBoolean{Source::kBits, Order::kBoolean, 1}, kInt8{Source::kInt8, Order::kInt32, 4},
-      kInt16{Source::kInt16, Order::kInt32, 4}, kInt32{Source::kFour, Order::kInt32, 4}, kInt64{Source::kEight, Order::kInt64, 8},
-      kFloat{Source::kFour, Order::kFloat, 4}, kDouble{Source::kEight, Order::kDouble, 8}, kText{Source::kText, Order::kBytes, 0};
-  if (column.max_repetition_level() > 0 || column.max_definition_level() > 1) return nullptr;
-  switch (type.id()) {
-    case arrow::Type::BOOL:
-      return &kBoolean;
-    case arrow::Type::INT8:
-      return &kInt8;
-    case arrow::Type::INT16:
-      return &kInt16;
-    case arrow::Type::INT32:
-    case arrow::Type::DATE32:
-      return &kInt32;
-    case arrow::Type::INT64:
-    case arrow::Type::TIMESTAMP:  // in microseconds: see contract::ToArrow
-      return &kInt64;
-    case arrow::Type::FLOAT:
-      return &kFloat;
-    case arrow::Type::DOUBLE:
-      return &kDouble;
-    case arrow::Type::STRING:
-    case arrow::Type::BINARY:
-      return &kText;
-    case arrow::Type::DECIMAL128:
-      return DecimalTypeOf(column);
-    default:
-      return nullptr;
-  }
-}
-
-GrowingBytes::~GrowingBytes() {
-  if (data_ != nullptr) arrow::default_memory_pool()->Free(data_, static_cast<int64_t>(capacity_));
-}
-
-GrowingBytes::GrowingBytes(GrowingBytes&& other) noexcept { *this = std::move(other); }
-
-GrowingBytes& GrowingBytes::operator=(GrowingBytes&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  std::swap(capacity_, other.capacity_);
-  return *this;
-}
-
-char* GrowingBytes::Reserve(size_t bytes) {
-  if (size_ + bytes > capacity_) {
-    const size_t wanted = std::max({size_ + bytes, capacity_ + capacity_ / 2, kLeastBytes});
-    arrow::MemoryPool& pool = *arrow::default_memory_pool();
-    const auto status = data_ == nullptr ? pool.Allocate(static_cast<int64_t>(wanted), &data_)
-                                         : pool.Reallocate(static_cast<int64_t>(capacity_), static_cast<int64_t>(wanted), &data_);
-    if (!status.ok()) throw std::bad_alloc();
-    capacity_ = wanted;
-  }
-  return reinterpret_cast<char*>(data_) + size_;
-}
-
-// Rows of an array, by number or all.
-struct FlatColumn::Chosen {
-  const uint32_t* rows;  // null: all, in their order
-  size_t count;
-
-  template <typename Each>
-  void ForEach(Each each) const {
-    if (rows == nullptr)
-      for (size_t i = 0; i < count; ++i) each(i);
-    else
-      for (size_t i = 0; i < count; ++i) each(static_cast<size_t>(rows[i]));
-  }
-};
-
-// Distinct plain values and their places, in the order in which they came.
-class FlatColumn::Entries {
- public:
-  explicit Entries(bool texts) : texts_(texts) {}
-
-  // Empty again, its memory kept.
-  void Clear(bool texts) {
-    texts_ = texts;
-    plain_.clear();
-    begins_.clear();
-    std::fill(slots_.begin(), slots_.end(), Slot{0, kEmpty});
-    if (slots_.size() > 4 * kSampleValues) slots_ = {};
-  }
-
-  uint32_t PlaceOf(std::string_view value) {
-    const uint64_t hash = HashOf(value);
-    if (2 * (count() + 1) > slots_.size()) Grow();
-    for (size_t slot = hash & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
-      const Slot& found = slots_[slot];
-      if (found.place == kEmpty) {
-        slots_[slot] = {static_cast<uint32_t>(hash >> 32), static_cast<uint32_t>(count())};
-        return Add(value);
-      }
-      if (found.hash == static_cast<uint32_t>(hash >> 32) && ValueAt(found.place) == value) return found.place;
-    }
-  }
-
-  size_t count() const { return begins_.size(); }
-  size_t bytes() const { return plain_.capacity() + begins_.capacity() * sizeof(uint32_t) + slots_.capacity() * sizeof(Slot); }
-  const std::string& plain() const { return plain_; }
-  std::string_view ValueAt(size_t place) const {
-    const size_t begin = begins_[place], end = place + 1 < begins_.size() ? begins_[place + 1] : plain_.size();
-    return std::string_view(plain_).substr(begin, end - begin).substr(texts_ ? kLengthBytes : 0);
-  }
-
- private:
-  static constexpr uint32_t kEmpty = UINT32_MAX;
-  struct Slot {
-    uint32_t hash, place;
-  };
-
-  uint32_t Add(std::string_view value) {
-    begins_.push_back(static_cast<uint32_t>(plain_.size()));
-    const auto length = static_cast<uint32_t>(value.size());
-    if (texts_) plain_.append(reinterpret_cast<const char*>(&length), kLengthBytes);
-    plain_ += value;
-    return static_cast<uint32_t>(begins_.size() - 1);
-  }
-
-  void Grow() {
-    slots_.assign(std::max<size_t>(256, 2 * slots_.size()), {0, kEmpty});
-    for (uint32_t place = 0; place < count(); ++place) {
-      const uint64_t hash = HashOf(ValueAt(place));
-      size_t slot = hash & (slots_.size() - 1);
-      while (slots_[slot].place != kEmpty) slot = (slot + 1) & (slots_.size() - 1);
-      slots_[slot] = {static_cast<uint32_t>(hash >> 32), place};
-    }
-  }
-
-  bool texts_;
-  std::string plain_;
-  std::vector<uint32_t> begins_;
-  std::vector<Slot> slots_;
-};
 
 FlatColumn::FlatColumn(const FlatType& type, bool optional) : type_(&type), optional_(optional) {}
 FlatColumn::~FlatColumn() = default;
@@ -238,14 +43,14 @@ FlatColumn::FlatColumn(FlatColumn&&) noexcept = default;
 FlatColumn& FlatColumn::operator=(FlatColumn&&) noexcept = default;
 
 Status FlatColumn::Append(const arrow::ArrayData& values, std::optional<std::span<const uint32_t>> rows) {
-  const Chosen chosen = rows ? Chosen{rows->data(), rows->size()} : Chosen{nullptr, static_cast<size_t>(values.length)};
+  const ChosenRows chosen = rows ? ChosenRows{rows->data(), rows->size()} : ChosenRows{nullptr, static_cast<size_t>(values.length)};
   if (chosen.count == 0) return Ok();
   const auto before = static_cast<size_t>(rows_);
   SLUICE_CHECK(AppendPresence(values, chosen));
   // The rows that have a value, where some have none.
   thread_local std::vector<uint32_t> valued;
   valued.clear();
-  Chosen having = chosen;
+  ChosenRows having = chosen;
   if (!present_.empty() && std::find(present_.begin() + static_cast<int64_t>(before), present_.end(), 0) != present_.end()) {
     size_t at = before;
     chosen.ForEach([&](size_t row) {
@@ -261,7 +66,7 @@ Status FlatColumn::Append(const arrow::ArrayData& values, std::optional<std::spa
   return Ok();
 }
 
-Status FlatColumn::AppendPresence(const arrow::ArrayData& values, const Chosen& chosen) {
+Status FlatColumn::AppendPresence(const arrow::ArrayData& values, const ChosenRows& chosen) {
   const bool has_nulls = values.GetNullCount() > 0;
   rows_ += static_cast<int64_t>(chosen.count);
   if (!has_nulls) {
@@ -285,123 +90,20 @@ Status FlatColumn::AppendPresence(const arrow::ArrayData& values, const Chosen& 
   return Ok();
 }
 
-namespace {
-
-template <typename Out, typename In, typename Chosen, typename Convert>
-void Copy(const In* in, const Chosen& chosen, char* out, Convert convert) {
-  chosen.ForEach([&](size_t row) {
-    const Out value = convert(in[row]);
-    std::memcpy(out, &value, sizeof(Out));
-    out += sizeof(Out);
-  });
-}
-
-template <typename T, typename Chosen>
-void Copy(const T* in, const Chosen& chosen, char* out) {
-  if (chosen.rows == nullptr)
-    std::memcpy(out, in, chosen.count * sizeof(T));
-  else
-    Copy<T>(in, chosen, out, [](T value) { return value; });
-}
-
-struct Sixteen {
-  uint64_t low, high;  // as Arrow has a decimal, on little-endian machines
-};
-
-// The last bytes of the big-endian number.
-template <typename Chosen>
-void CopyDecimals(const Sixteen* in, const Chosen& chosen, size_t width, char* out) {
-  chosen.ForEach([&](size_t row) {
-    const uint64_t big[2] = {__builtin_bswap64(in[row].high), __builtin_bswap64(in[row].low)};
-    std::memcpy(out, reinterpret_cast<const char*>(big) + sizeof(big) - width, width);
-    out += width;
-  });
-}
-
-// Each behind its length. Short texts by a whole step, as long as that stays within the buffer: what it writes too far is overwritten by
-// the next one.
-template <typename Chosen>
-char* CopyTexts(const arrow::ArrayData& values, const Chosen& chosen, char* out) {
-  const auto* starts = values.GetValues<int32_t>(1);
-  const char* texts = values.buffers[2] ? reinterpret_cast<const char*>(values.buffers[2]->data()) : nullptr;
-  const int64_t last_step = values.buffers[2] ? values.buffers[2]->size() - static_cast<int64_t>(kStep) : -1;
-  chosen.ForEach([&](size_t row) {
-    const int32_t start = starts[row];
-    const auto length = static_cast<uint32_t>(starts[row + 1] - start);
-    std::memcpy(out, &length, kLengthBytes);
-    out += kLengthBytes;
-    if (length <= kStep && start <= last_step)
-      std::memcpy(out, texts + start, kStep);
-    else if (length > 0)
-      std::memcpy(out, texts + start, length);
-    out += length;
-  });
-  return out;
-}
-
-template <typename Chosen>
-size_t TextBytes(const arrow::ArrayData& values, const Chosen& chosen) {
-  const auto* starts = values.GetValues<int32_t>(1);
-  size_t bytes = 0;
-  chosen.ForEach([&](size_t row) { bytes += static_cast<size_t>(starts[row + 1] - starts[row]); });
-  return bytes + chosen.count * kLengthBytes;
-}
-
-}  // namespace
-
-void FlatColumn::AppendValues(const arrow::ArrayData& values, const Chosen& chosen) {
+void FlatColumn::AppendValues(const arrow::ArrayData& values, const ChosenRows& chosen) {
   ToPlain();
-  if (type_->source == Source::kText) {
-    const size_t bytes = TextBytes(values, chosen);
-    CopyTexts(values, chosen, values_.Reserve(bytes + kStep));
-    return values_.Advance(bytes);
-  }
-  const size_t bytes = chosen.count * type_->width;
-  char* out = values_.Reserve(bytes);
-  switch (type_->source) {
-    case Source::kBits:
-      chosen.ForEach([&, bits = values.buffers[1]->data()](size_t row) {
-        *out++ = static_cast<char>(arrow::bit_util::GetBit(bits, values.offset + static_cast<int64_t>(row)));
-      });
-      break;
-    case Source::kInt8:
-      Copy<int32_t>(values.GetValues<int8_t>(1), chosen, out, [](int8_t value) { return static_cast<int32_t>(value); });
-      break;
-    case Source::kInt16:
-      Copy<int32_t>(values.GetValues<int16_t>(1), chosen, out, [](int16_t value) { return static_cast<int32_t>(value); });
-      break;
-    case Source::kFour:
-      Copy(values.GetValues<uint32_t>(1), chosen, out);
-      break;
-    case Source::kEight:
-      Copy(values.GetValues<uint64_t>(1), chosen, out);
-      break;
-    case Source::kDecimal4:
-      Copy<uint32_t>(values.GetValues<Sixteen>(1), chosen, out, [](const Sixteen& value) { return static_cast<uint32_t>(value.low); });
-      break;
-    case Source::kDecimal8:
-      Copy<uint64_t>(values.GetValues<Sixteen>(1), chosen, out, [](const Sixteen& value) { return value.low; });
-      break;
-    case Source::kDecimalBytes:
-      CopyDecimals(values.GetValues<Sixteen>(1), chosen, type_->width, out);
-      break;
-    case Source::kText:
-      break;
-  }
-  values_.Advance(bytes);
+  AppendPlain(*type_, values, chosen, &values_);
 }
 
-void FlatColumn::AppendDictionary(const arrow::ArrayData& values, const Chosen& chosen) {
+void FlatColumn::AppendDictionary(const arrow::ArrayData& values, const ChosenRows& chosen) {
   const auto& dictionary = values.dictionary;
   if (coding_ == Coding::kPlain && values_.size() == 0 && taken_.data_pages == 0 && type_->source == Source::kText) {
     coding_ = Coding::kShared;
     dictionary_ = dictionary;
   }
-  const bool grown =
-      coding_ == Coding::kShared && dictionary->offset == 0 && dictionary_->offset == 0 && dictionary->buffers == dictionary_->buffers;
-  if (grown || (coding_ == Coding::kShared && dictionary == dictionary_)) {
+  if (coding_ == Coding::kShared && IsGrownFrom(*dictionary_, *dictionary)) {
     if (dictionary->length > dictionary_->length) dictionary_ = dictionary;
-    return AppendCodes(values, chosen);
+    return AppendCodes(values, chosen, &values_);
   }
   if (coding_ == Coding::kShared) ToEntries();
   if (coding_ == Coding::kEntries && entries_->plain().size() <= kDictionaryBytes) return AppendEntries(values, chosen);
@@ -412,12 +114,7 @@ void FlatColumn::AppendDictionary(const arrow::ArrayData& values, const Chosen& 
   AppendValues(*dictionary, {rows.data(), rows.size()});
 }
 
-void FlatColumn::AppendCodes(const arrow::ArrayData& values, const Chosen& chosen) {
-  Copy(values.GetValues<uint32_t>(1), chosen, values_.Reserve(chosen.count * sizeof(uint32_t)));
-  values_.Advance(chosen.count * sizeof(uint32_t));
-}
-
-void FlatColumn::AppendEntries(const arrow::ArrayData& values, const Chosen& chosen) {
+void FlatColumn::AppendEntries(const arrow::ArrayData& values, const ChosenRows& chosen) {
   const arrow::ArrayData& dictionary = *values.dictionary;
   const auto* starts = dictionary.GetValues<int32_t>(1);
   const char* texts = dictionary.buffers[2] ? reinterpret_cast<const char*>(dictionary.buffers[2]->data()) : nullptr;
@@ -447,7 +144,7 @@ void FlatColumn::ToEntries() {
   const GrowingBytes codes = std::exchange(values_, {});
   const auto shared = std::exchange(dictionary_, nullptr);
   coding_ = Coding::kEntries;
-  entries_ = std::make_unique<Entries>(true);
+  entries_ = std::make_unique<DistinctValues>(true);
   arrow::ArrayData array(
       arrow::dictionary(arrow::int32(), shared->type), static_cast<int64_t>(codes.size() / sizeof(uint32_t)),
       {nullptr, std::make_shared<arrow::Buffer>(reinterpret_cast<const uint8_t*>(codes.data()), static_cast<int64_t>(codes.size()))}, 0);
@@ -476,70 +173,6 @@ int64_t FlatColumn::bytes() const {
   const size_t entries = entries_ ? entries_->bytes() : 0;
   return static_cast<int64_t>(values_.capacity() + present_.capacity() + entries);
 }
-
-// ---- Bounds
-
-namespace {
-
-template <typename T>
-void Widen(std::string_view plain, bool* observed, bool* has_nan, std::string* min, std::string* max) {
-  using Limits = std::numeric_limits<T>;
-  constexpr bool kFloats = std::is_floating_point_v<T>;
-  T least = kFloats ? Limits::infinity() : Limits::max(), greatest = kFloats ? -Limits::infinity() : Limits::lowest();
-  if (*observed) {
-    least = At<T>(min->data());
-    greatest = At<T>(max->data());
-  }
-  bool nan = false;
-  for (size_t at = 0; at < plain.size(); at += sizeof(T)) {
-    const T value = At<T>(plain.data() + at);
-    least = value < least ? value : least;  // false for a NaN
-    greatest = value > greatest ? value : greatest;
-    nan |= value != value;
-  }
-  *has_nan |= nan;
-  if (plain.empty() || least > greatest) return;
-  // Of zeros it is not known which they are (parquet.thrift, ColumnOrder).
-  if (kFloats && least == 0) least = -T(0);
-  if (kFloats && greatest == 0) greatest = T(0);
-  *observed = true;
-  min->assign(reinterpret_cast<const char*>(&least), sizeof(T));
-  max->assign(reinterpret_cast<const char*>(&greatest), sizeof(T));
-}
-
-}  // namespace
-
-void FlatColumn::Observe(std::string_view plain) {
-  const auto widen = [&](std::string_view value, auto less) {
-    if (!observed_ || less(value, std::string_view(min_))) min_ = value;
-    if (!observed_ || less(std::string_view(max_), value)) max_ = value;
-    observed_ = true;
-  };
-  switch (type_->order) {
-    case Order::kBoolean:
-      return Widen<uint8_t>(plain, &observed_, &has_nan_, &min_, &max_);
-    case Order::kInt32:
-      return Widen<int32_t>(plain, &observed_, &has_nan_, &min_, &max_);
-    case Order::kInt64:
-      return Widen<int64_t>(plain, &observed_, &has_nan_, &min_, &max_);
-    case Order::kFloat:
-      return Widen<float>(plain, &observed_, &has_nan_, &min_, &max_);
-    case Order::kDouble:
-      return Widen<double>(plain, &observed_, &has_nan_, &min_, &max_);
-    case Order::kSignedBytes:
-      for (size_t at = 0; at < plain.size(); at += type_->width) widen(plain.substr(at, type_->width), SignedLess);
-      return;
-    case Order::kBytes:
-      for (size_t at = 0; at < plain.size();) {
-        const size_t length = LengthAt(plain.data() + at);
-        widen(plain.substr(at + kLengthBytes, length), std::less<>());
-        at += kLengthBytes + length;
-      }
-      return;
-  }
-}
-
-// ---- Pages
 
 Status FlatColumn::WritePage(const PageRows& page, std::string_view plain, std::span<const uint32_t> places, size_t entries, bool compress,
                              EncodedChunk* out) {
@@ -594,7 +227,7 @@ size_t FlatColumn::ValuesIn(int64_t first, int64_t rows) const {
 // What waits, as plain pages.
 Status FlatColumn::WritePlain(bool compress, EncodedChunk* out) {
   const std::string_view plain(values_.data(), values_.size());
-  Observe(plain);
+  bounds_.Observe(*type_, plain);
   size_t at = 0;
   for (int64_t row = 0; row < rows_;) {
     PageRows page{row, 0};
@@ -613,8 +246,8 @@ Status FlatColumn::WritePlain(bool compress, EncodedChunk* out) {
   return Ok();
 }
 
-Status FlatColumn::WriteDictionary(const Entries& entries, bool compress, EncodedChunk* out) {
-  Observe(entries.plain());
+Status FlatColumn::WriteDictionary(const DistinctValues& entries, bool compress, EncodedChunk* out) {
+  bounds_.Observe(*type_, entries.plain());
   SLUICE_CHECK(StorePage(PageKind::kDictionary, static_cast<int64_t>(entries.count()), entries.plain(), compress, out));
   out->dictionary_page_size = static_cast<int64_t>(out->bytes.size());
   return Ok();
@@ -633,11 +266,9 @@ Status FlatColumn::WriteIndices(std::span<const uint32_t> places, size_t entries
 
 namespace {
 
-// n values drawn from D equally frequent ones repeat about n²/2D times: would all D outgrow a dictionary?
-bool WillOutgrow(size_t values, size_t distinct, size_t distinct_bytes) {
-  const double n = static_cast<double>(values), repeated = std::max(n - static_cast<double>(distinct), 0.5);
-  return n * n / 2 / repeated * (static_cast<double>(distinct_bytes) / static_cast<double>(distinct)) >
-         static_cast<double>(kDictionaryBytes);
+bool Outgrows(size_t values, const DistinctValues& entries) {
+  const double value_bytes = static_cast<double>(entries.plain().size()) / static_cast<double>(entries.count());
+  return EstimatedDistinct(values, entries.count()) * value_bytes > static_cast<double>(kDictionaryBytes);
 }
 
 }  // namespace
@@ -645,9 +276,9 @@ bool WillOutgrow(size_t values, size_t distinct, size_t distinct_bytes) {
 // False, and nothing written: a dictionary is no gain.
 Result<bool> FlatColumn::WriteWithDictionary(bool compress, EncodedChunk* out) {
   if (type_->source == Source::kBits || values_.size() == 0) return false;
-  thread_local Entries entries(false);
+  thread_local DistinctValues entries(false);
   thread_local std::vector<uint32_t> places;
-  entries.Clear(type_->width == 0);
+  entries.Clear(type_->width == 0, ValuesIn(0, rows_));
   places.clear();
   const std::string_view plain(values_.data(), values_.size());
   for (size_t at = 0; at < plain.size();) {
@@ -657,7 +288,7 @@ Result<bool> FlatColumn::WriteWithDictionary(bool compress, EncodedChunk* out) {
     places.push_back(entries.PlaceOf(plain.substr(at, length)));
     at += length;
     if (entries.plain().size() > kDictionaryBytes) return false;
-    if (places.size() == kSampleValues && WillOutgrow(kSampleValues, entries.count(), entries.plain().size())) return false;
+    if (places.size() == kSampleValues && Outgrows(kSampleValues, entries)) return false;
   }
   const size_t with = entries.plain().size() + places.size() * static_cast<size_t>(BitsOf(entries.count())) / 8;
   if (with >= plain.size()) return false;
@@ -704,10 +335,7 @@ Result<EncodedChunk> FlatColumn::Finish(bool dictionary, bool compress, SpillFil
     if (!written) SLUICE_CHECK(WritePlain(compress, &out));
   }
   statistics->set_null_count(std::exchange(nulls_, 0));
-  if (std::exchange(observed_, false) && std::max(min_.size(), max_.size()) <= kMostStatisticBytes) {
-    statistics->set_min(min_);
-    statistics->set_max(max_);
-  }
+  bounds_.Take(statistics);
   rows_ = taken_rows_ = 0;
   coding_ = Coding::kPlain;
   dictionary_ = nullptr;

@@ -106,7 +106,6 @@ class FlatFile : public ParquetFile {
 
   Status EndRowGroup() override { return group_rows_ > 0 ? WriteWaiting() : Settle(); }
 
-  bool has_object() const override { return stream_ != nullptr; }
   int64_t rows_in_group() const override { return group_rows_; }
   int64_t buffered_bytes() const override { return held_bytes_ + leaving_bytes_; }
   int64_t size() const override { return settled_size_ + spilled_bytes_ + Scaled(held_bytes_ + leaving_bytes_); }
@@ -117,7 +116,7 @@ class FlatFile : public ParquetFile {
     SLUICE_CHECK(Settle());
     SLUICE_CHECK(BeginFile());
     std::unique_ptr<parquet::FileMetaData> metadata;
-    SLUICE_CHECK(Check([&] {
+    SLUICE_CHECK(stream_->Check([&] {
       metadata = footer_->Finish();
       parquet::WriteFileMetaData(*metadata, stream_.get());
       return stream_->Close();
@@ -200,7 +199,7 @@ class FlatFile : public ParquetFile {
     }());
     stream_ = std::make_shared<ObjectStream>(std::move(object));
     footer_ = parquet::FileMetaDataBuilder::Make(shape_.parquet_schema.get(), WriterPropertiesOf(known_));
-    return Check([&] { return stream_->Write("PAR1", 4); });
+    return stream_->Check([&] { return stream_->Write("PAR1", 4); });
   }
   Status BeginGroup(int64_t rows, parquet::RowGroupMetaDataBuilder** group) {
     SLUICE_CHECK(BeginFile());
@@ -209,7 +208,7 @@ class FlatFile : public ParquetFile {
     return Ok();
   }
   Status EndGroup(parquet::RowGroupMetaDataBuilder* group, int64_t raw) {
-    return Check([&] {
+    return stream_->Check([&] {
       group->Finish(raw, static_cast<int16_t>(std::min<int64_t>(groups_++, INT16_MAX)));
       return arrow::Status::OK();
     });
@@ -230,24 +229,13 @@ class FlatFile : public ParquetFile {
     if (chunk.index_pages > 0) data_pages[Encoding::RLE_DICTIONARY] = chunk.index_pages;
     const bool plain_too = chunk.data_pages > chunk.index_pages;
     if (plain_too) data_pages[Encoding::PLAIN] = chunk.data_pages - chunk.index_pages;
-    return Check([&] {
+    return stream_->Check([&] {
       parquet::ColumnChunkMetaDataBuilder* metadata = group->NextColumnChunk();
       metadata->SetStatistics(bounds);
       metadata->Finish(rows, dictionary ? begin : 0, -1, begin + chunk.dictionary_page_size, size, chunk.raw_bytes, dictionary,
                        dictionary && plain_too, dictionary ? dictionary_pages : std::map<Encoding::type, int32_t>(), data_pages);
       return stream_->Write(chunk.bytes.data(), size);
     });
-  }
-
-  template <typename Call>
-  Status Check(Call&& call) {
-    arrow::Status status;
-    try {
-      status = call();
-    } catch (const std::exception& e) {  // parquet's own
-      status = arrow::Status::IOError(e.what());
-    }
-    return status.ok() ? Ok() : Status(Fail(stream_->ErrorOf(status)));
   }
 
   const FileShape& shape_;

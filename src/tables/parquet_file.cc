@@ -22,8 +22,8 @@
 #include "tables/batch_bytes.h"
 #include "tables/conform.h"
 #include "tables/encodings.h"
-#include "tables/flat_column.h"
 #include "tables/flat_file.h"
+#include "tables/flat_type.h"
 #include "tables/gather.h"
 #include "tables/one_dictionary.h"
 #include "tables/parquet_stream.h"
@@ -33,7 +33,6 @@ namespace sluice::tables {
 namespace {
 
 constexpr int64_t kWorthAThread = 4 << 20;  // raw bytes of a row group
-constexpr int64_t kPaddingRows = 2048;      // for which a whole array's buffers may have room
 constexpr int64_t kChunkRows = 1024;        // below that, batches are joined before they are encoded
 constexpr int64_t kSampledRows = 8192;      // of a row group, before its encodings are chosen
 
@@ -71,12 +70,12 @@ class ArrowParquetFile : public ParquetFile {
 
   Status WriteRowGroup(int64_t rows, const ColumnValues& values) override {
     if (!writer_) SLUICE_CHECK(OpenWriterFor(*NoRows()));
-    SLUICE_CHECK(Check([&] { return writer_->NewRowGroup(); }));
+    SLUICE_CHECK(stream_->Check([&] { return writer_->NewRowGroup(); }));
     for (int column = 0; column < schema_->num_fields(); ++column) {
       SLUICE_TRY(const auto chunks, values(column));
       for (const auto& chunk : chunks->chunks())
         if (chunk->type_id() != arrow::Type::DICTIONARY) statistics_.ObserveColumn(column, *chunk);
-      SLUICE_CHECK(Check([&] { return writer_->WriteColumnChunk(chunks); }));
+      SLUICE_CHECK(stream_->Check([&] { return writer_->WriteColumnChunk(chunks); }));
     }
     rows_ += rows;
     return Ok();
@@ -100,13 +99,12 @@ class ArrowParquetFile : public ParquetFile {
     if (!in_group_) return Settle();
     const int64_t before = stream_->position();
     // The writer closes a row group where the next begins, or with the file.
-    SLUICE_CHECK(Check([&] { return writer_->NewBufferedRowGroup(); }));
+    SLUICE_CHECK(stream_->Check([&] { return writer_->NewBufferedRowGroup(); }));
     Learn(before, encoded_bytes_);
     group_rows_ = encoded_bytes_ = 0;
     return Ok();
   }
 
-  bool has_object() const override { return true; }
   int64_t rows_in_group() const override { return group_rows_; }
   int64_t buffered_bytes() const override { return waiting_bytes_ + leaving_bytes_ + Scaled(encoded_bytes_); }
   int64_t size() const override { return settled_size_ + Scaled(waiting_bytes_ + leaving_bytes_ + encoded_bytes_); }
@@ -116,8 +114,8 @@ class ArrowParquetFile : public ParquetFile {
     if (!waiting_.empty()) SLUICE_CHECK(WriteWaiting());
     SLUICE_CHECK(Settle());
     if (!writer_) SLUICE_CHECK(OpenWriterFor(*NoRows()));
-    SLUICE_CHECK(Check([&] { return writer_->Close(); }));
-    SLUICE_CHECK(Check([&] { return stream_->Close(); }));
+    SLUICE_CHECK(stream_->Check([&] { return writer_->Close(); }));
+    SLUICE_CHECK(stream_->Check([&] { return stream_->Close(); }));
     finished_ = true;
     return Finished{stream_->position(), rows_, statistics_.Render(*writer_->metadata())};
   }
@@ -159,14 +157,14 @@ class ArrowParquetFile : public ParquetFile {
       SLUICE_TRY(const auto sample, ConcatenateBatches(FirstRows(batches)));
       SLUICE_CHECK(OpenWriterFor(*sample));
     }
-    SLUICE_CHECK(Check([&] { return writer_->NewRowGroup(); }));
+    SLUICE_CHECK(stream_->Check([&] { return writer_->NewRowGroup(); }));
     for (int column = 0; column < schema_->num_fields(); ++column) {
       arrow::ArrayVector chunks;
       for (const auto& batch : batches) chunks.push_back(batch->column(column));
       // With a second dictionary the Parquet writer would give up on dictionaries.
       SLUICE_TRY(chunks, WithOneDictionary(std::move(chunks)));
       const auto whole = std::make_shared<arrow::ChunkedArray>(std::move(chunks));
-      SLUICE_CHECK(Check([&] { return writer_->WriteColumnChunk(whole); }));
+      SLUICE_CHECK(stream_->Check([&] { return writer_->WriteColumnChunk(whole); }));
     }
     return Ok();
   }
@@ -203,9 +201,9 @@ class ArrowParquetFile : public ParquetFile {
     const arrow::RecordBatch& batch = *dense;
     SLUICE_CHECK(Settle());
     if (!writer_) SLUICE_CHECK(OpenWriterFor(batch));
-    if (!in_group_) SLUICE_CHECK(Check([&] { return writer_->NewBufferedRowGroup(); }));
+    if (!in_group_) SLUICE_CHECK(stream_->Check([&] { return writer_->NewBufferedRowGroup(); }));
     in_group_ = true;
-    SLUICE_CHECK(Check([&] { return writer_->WriteRecordBatch(batch); }));
+    SLUICE_CHECK(stream_->Check([&] { return writer_->WriteRecordBatch(batch); }));
     statistics_.Observe(batch);
     encoded_bytes_ += BytesOf(batch);
     return Ok();
@@ -217,22 +215,11 @@ class ArrowParquetFile : public ParquetFile {
   }
   int64_t Scaled(int64_t raw_bytes) const { return static_cast<int64_t>(static_cast<double>(raw_bytes) * ratio_); }
 
-  template <typename Call>
-  Status Check(Call&& call) {
-    arrow::Status status;
-    try {
-      status = call();
-    } catch (const std::exception& e) {  // parquet's own
-      status = arrow::Status::IOError(e.what());
-    }
-    return status.ok() ? Ok() : Status(Fail(stream_->ErrorOf(status)));
-  }
-
   Status OpenWriterFor(const arrow::RecordBatch& first_rows) { return OpenWriter(encodings_->For(first_rows)); }
   std::shared_ptr<arrow::RecordBatch> NoRows() const { return arrow::RecordBatch::MakeEmpty(schema_).ValueOrDie(); }
 
   Status OpenWriter(const ColumnEncodings& encodings) {
-    return Check([&] {
+    return stream_->Check([&] {
       static const auto arrow_properties = parquet::ArrowWriterProperties::Builder().build();
       return parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), stream_, WriterPropertiesOf(encodings),
                                               arrow_properties)
@@ -307,7 +294,7 @@ void SetFlat(FileShape* shape) {
 ColumnEncodings EncodingChoice::For(const arrow::RecordBatch& first_rows) {
   const std::lock_guard lock(mutex_);
   if (made_) return *made_;
-  ColumnEncodings now{ColumnsWithoutDictionary(first_rows, kDictionaryBytes), {}};
+  ColumnEncodings now{ColumnsWithoutDictionary(first_rows, static_cast<int64_t>(kDictionaryBytes)), {}};
   if (first_rows.num_rows() >= kSampledRows) made_ = now;
   return now;
 }

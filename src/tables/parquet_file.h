@@ -87,7 +87,6 @@ class ParquetFile {
   using Scratch = std::function<Result<SpillFile*>()>;
   virtual Status Relieve(const Scratch& scratch, bool may_open) = 0;
   virtual Status EndRowGroup() = 0;  // its bytes go out; call it only where rows will follow
-  virtual bool has_object() const = 0;
   virtual int64_t rows_in_group() const = 0;
   virtual int64_t buffered_bytes() const = 0;  // estimate of what is held in memory
   virtual int64_t size() const = 0;            // estimate of the file's bytes so far

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/profile.h"
+#include "tables/encodings.h"
 
 namespace sluice::tables {
 
@@ -44,7 +45,7 @@ std::shared_ptr<parquet::WriterProperties> WriterPropertiesOf(const ColumnEncodi
       ->version(parquet::ParquetVersion::PARQUET_2_6)
       ->data_page_version(parquet::ParquetDataPageVersion::V1)
       ->enable_store_decimal_as_integer()
-      ->dictionary_pagesize_limit(kDictionaryBytes)
+      ->dictionary_pagesize_limit(static_cast<int64_t>(kDictionaryBytes))
       ->max_row_group_length(INT64_MAX)  // the caller ends row groups
       ->created_by("sluice");
   for (const std::string& column : encodings.without_dictionary) builder.disable_dictionary(column);

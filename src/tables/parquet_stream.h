@@ -4,6 +4,7 @@
 #include <arrow/result.h>
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,8 +18,6 @@ class WriterProperties;
 }
 
 namespace sluice::tables {
-
-inline constexpr int64_t kDictionaryBytes = 1 << 20;  // of a column in a row group; then it goes on without
 
 // An object of a store as an Arrow stream. Keeps the store's own error.
 class ObjectStream : public arrow::io::OutputStream {
@@ -34,10 +33,20 @@ class ObjectStream : public arrow::io::OutputStream {
   arrow::Result<int64_t> Tell() const override { return position_; }
 
   int64_t position() const { return position_; }
-  // Of a status that this stream, or what writes to it, gave: the store's error, else kRetryable "parquet-write".
-  Error ErrorOf(const arrow::Status& status) const;
+  // Calls what writes to this stream. Errors: the store's, else kRetryable "parquet-write".
+  template <typename Call>
+  Status Check(Call&& call) const {
+    arrow::Status status;
+    try {
+      status = call();
+    } catch (const std::exception& e) {  // parquet's own
+      status = arrow::Status::IOError(e.what());
+    }
+    return status.ok() ? Ok() : Status(Fail(ErrorOf(status)));
+  }
 
  private:
+  Error ErrorOf(const arrow::Status& status) const;
   arrow::Status Keep(Status status);
 
   std::unique_ptr<store::ObjectWriter> object_;
