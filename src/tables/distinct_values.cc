@@ -17,7 +17,7 @@ constexpr size_t kFewestSlots = 64, kMostSlotsAtOnce = 8192;
 template <typename T>
 T IntegerOf(std::string_view bytes) {
   T value;
-  std::memcpy(&value, bytes.data(), sizeof(T));
+  std::memcpy(&value, &bytes.front(), sizeof(T));
   return value;
 }
 
@@ -58,7 +58,6 @@ std::string_view DistinctValues::ValueAt(size_t place) const {
   const size_t begin = begins_[place], end = place + 1 < begins_.size() ? begins_[place + 1] : plain_.size();
   return std::string_view(plain_).substr(begin, end - begin).substr(texts_ ? kLengthBytes : 0);
 }
-
 
 uint32_t DistinctValues::Add(std::string_view value) {
   begins_.push_back(static_cast<uint32_t>(plain_.size()));
