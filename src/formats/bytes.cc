@@ -18,7 +18,6 @@ namespace sluice::formats {
 namespace {
 
 constexpr int64_t kFirstRange = 256 << 10;  // the first request to the store: often only a sample is wanted
-constexpr int64_t kRangeBytes = 4 << 20;    // each further one
 constexpr size_t kMaxZstdWindowLog = 27;
 
 // An object of a store, in ranges. Notices when it was replaced or grew while it was read: rows of two different files in one
@@ -33,6 +32,7 @@ class ObjectBytes : public ByteSource {
   Result<size_t> Read(char* buffer, size_t capacity) override {
     if (capacity == 0 || done_) return size_t{0};
     if (at_ == range_.size()) {
+      if (static_cast<int64_t>(capacity) >= store_.range_bytes()) return ReadInto(buffer, capacity);
       SLUICE_CHECK(NextRange());
       if (range_.empty()) return Finish();
     }
@@ -46,15 +46,26 @@ class ObjectBytes : public ByteSource {
 
  private:
   Status NextRange() {
-    const int64_t length = std::min(offset_ == 0 ? kFirstRange : kRangeBytes, meta_.size - offset_);
+    const int64_t length = std::min(offset_ == 0 ? kFirstRange : store_.range_bytes(), meta_.size - offset_);
     range_.clear();
     at_ = 0;
     if (length <= 0) return Ok();
     SLUICE_TRY(range_, store_.GetRange(meta_.key, offset_, length));
     if (static_cast<int64_t>(range_.size()) < length) return Fail(Changed());
-    if (hash_) hash_->Add(range_);
-    offset_ += length;
+    Passed(range_);
     return Ok();
+  }
+  Result<size_t> ReadInto(char* buffer, size_t capacity) {
+    const size_t length = std::min(capacity, static_cast<size_t>(meta_.size - offset_));
+    if (length == 0) return Finish();
+    SLUICE_TRY(const size_t read, store_.ReadRange(meta_.key, offset_, {buffer, length}));
+    if (read < length) return Fail(Changed());
+    Passed({buffer, length});
+    return length;
+  }
+  void Passed(std::string_view bytes) {
+    if (hash_) hash_->Add(bytes);
+    offset_ += static_cast<int64_t>(bytes.size());
   }
 
   Result<size_t> Finish() {

@@ -29,7 +29,7 @@ class CsvWindow {
   Status Need(size_t want) {
     const std::string_view rest = unread();
     if (ended_ || rest.size() >= want) return Ok();
-    auto next = CsvBytes::Make(want);
+    auto next = pool_.Make(want);
     if (!rest.empty()) std::memcpy(next->data.get(), rest.data(), rest.size());
     next->size = rest.size();
     while (!ended_ && next->size < want) {
@@ -55,6 +55,7 @@ class CsvWindow {
  private:
   std::unique_ptr<ByteSource> source_;
   size_t block_bytes_;
+  CsvBytesPool pool_;
   std::shared_ptr<CsvBytes> bytes_;
   size_t begin_ = 0;  // of the unread bytes
   bool ended_ = false;

@@ -17,6 +17,12 @@ namespace sluice::formats {
 
 using contract::Violation;
 
+namespace {
+
+constexpr size_t kMostSpares = 4, kMostSpareBytes = 8 << 20;
+
+}  // namespace
+
 Result<std::shared_ptr<const CsvFile>> MakeCsvFile(const ReadRequest& request, const CsvDialect& dialect,
                                                    const std::vector<std::string>& names) {
   auto file = std::make_shared<CsvFile>();
@@ -33,10 +39,29 @@ Result<std::shared_ptr<const CsvFile>> MakeCsvFile(const ReadRequest& request, c
   return std::shared_ptr<const CsvFile>(std::move(file));
 }
 
-std::shared_ptr<CsvBytes> CsvBytes::Make(size_t capacity) {
-  auto bytes = std::make_shared<CsvBytes>();
+std::unique_ptr<CsvBytes> CsvBytes::Make(size_t capacity) {
+  auto bytes = std::make_unique<CsvBytes>();
   bytes->data = std::make_unique_for_overwrite<char[]>(capacity + 64);
+  bytes->capacity = capacity;
   return bytes;
+}
+
+std::shared_ptr<CsvBytes> CsvBytesPool::Make(size_t capacity) {
+  std::unique_ptr<CsvBytes> bytes;
+  {
+    const std::lock_guard lock(spares_->mutex);
+    if (!spares_->bytes.empty()) {
+      bytes = std::move(spares_->bytes.back());
+      spares_->bytes.pop_back();
+    }
+  }
+  if (bytes == nullptr || bytes->capacity < capacity) bytes = CsvBytes::Make(capacity);
+  bytes->size = 0;
+  return {bytes.release(), [spares = spares_](CsvBytes* unused) {
+            std::unique_ptr<CsvBytes> spare(unused);
+            const std::lock_guard lock(spares->mutex);
+            if (spare->capacity <= kMostSpareBytes && spares->bytes.size() < kMostSpares) spares->bytes.push_back(std::move(spare));
+          }};
 }
 
 struct CsvBlock::Content {

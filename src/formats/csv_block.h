@@ -1,6 +1,7 @@
 #pragma once
 // A block of split records → typed columns.
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,23 @@ Result<std::shared_ptr<const CsvFile>> MakeCsvFile(const ReadRequest& request, c
 // Bytes that blocks own; readable for 64 bytes beyond `size`.
 struct CsvBytes {
   std::unique_ptr<char[]> data;
-  size_t size = 0;
-  static std::shared_ptr<CsvBytes> Make(size_t capacity);
+  size_t size = 0, capacity = 0;
+  static std::unique_ptr<CsvBytes> Make(size_t capacity);
+};
+
+// Makes bytes out of those that no block owns any more: their memory has been touched before.
+class CsvBytesPool {
+ public:
+  CsvBytesPool() : spares_(std::make_shared<Spares>()) {}
+  // `capacity` or more.
+  std::shared_ptr<CsvBytes> Make(size_t capacity);
+
+ private:
+  struct Spares {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<CsvBytes>> bytes;
+  };
+  std::shared_ptr<Spares> spares_;
 };
 
 // What a block looks at: several may share one buffer.

@@ -23,7 +23,7 @@ Result<std::unique_ptr<RecordReader>> OpenCsvRecords(const ReadRequest& request,
   SLUICE_TRY(auto file, MakeCsvFile(request, dialect, names));
   size_t total = 0;
   for (const std::string& record : records) total += record.size() + 1;
-  auto bytes = CsvBytes::Make(total);
+  const std::shared_ptr<CsvBytes> bytes = CsvBytes::Make(total);
   RecordIndex index;
   index.fields = file->fields;
   for (const std::string& record : records) {

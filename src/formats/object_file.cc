@@ -3,7 +3,6 @@
 #include <arrow/buffer.h>
 
 #include <algorithm>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -40,13 +39,18 @@ class ObjectFile : public arrow::io::RandomAccessFile {
   }
 
   arrow::Result<int64_t> ReadAt(int64_t position, int64_t bytes, void* out) override {
-    ARROW_ASSIGN_OR_RAISE(const std::string range, Range(position, bytes));
-    std::memcpy(out, range.data(), range.size());
-    return static_cast<int64_t>(range.size());
+    bytes = std::min(bytes, object_.size - position);
+    if (position < 0 || bytes <= 0) return 0;
+    const auto read = store_.ReadRange(object_.key, position, {static_cast<char*>(out), static_cast<size_t>(bytes)});
+    if (!read) return arrow::Status::IOError(read.error().message).WithDetail(std::make_shared<StoreError>(read.error()));
+    return static_cast<int64_t>(*read);
   }
   arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t position, int64_t bytes) override {
-    ARROW_ASSIGN_OR_RAISE(std::string range, Range(position, bytes));
-    return arrow::Buffer::FromString(std::move(range));
+    const int64_t there = std::clamp<int64_t>(object_.size - position, 0, bytes);
+    ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(there));
+    ARROW_ASSIGN_OR_RAISE(const int64_t read, ReadAt(position, there, buffer->mutable_data()));
+    ARROW_RETURN_NOT_OK(buffer->Resize(read));
+    return buffer;
   }
   arrow::Result<int64_t> Read(int64_t bytes, void* out) override {
     ARROW_ASSIGN_OR_RAISE(const int64_t n, ReadAt(at_, bytes, out));
@@ -60,14 +64,6 @@ class ObjectFile : public arrow::io::RandomAccessFile {
   }
 
  private:
-  arrow::Result<std::string> Range(int64_t position, int64_t bytes) {
-    bytes = std::min(bytes, object_.size - position);
-    if (position < 0 || bytes <= 0) return std::string();
-    auto range = store_.GetRange(object_.key, position, bytes);
-    if (!range) return arrow::Status::IOError(range.error().message).WithDetail(std::make_shared<StoreError>(std::move(range).error()));
-    return *std::move(range);
-  }
-
   store::ObjectStore& store_;
   store::ObjectMeta object_;
   int64_t at_ = 0;

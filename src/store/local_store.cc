@@ -229,24 +229,21 @@ class LocalStore : public ObjectStore {
 
   Result<std::string> GetRange(std::string_view key, int64_t offset, int64_t length) override {
     SLUICE_TRY(const std::string path, PathOf(key));
-    FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat info{};
-    if (!fd.open() || ::fstat(fd.get(), &info) != 0) return Fail(ReadError(errno, path));
-    if (S_ISDIR(info.st_mode)) return Fail(NoSuchObject(path));
-    const int64_t start = offset < 0 ? std::max<int64_t>(0, info.st_size + offset) : offset;
-    const int64_t wanted = std::clamp<int64_t>(info.st_size - start, 0, std::max<int64_t>(0, length));
+    SLUICE_TRY(const OpenedFile file, Open(path));
+    const int64_t start = offset < 0 ? std::max<int64_t>(0, file.size + offset) : offset;
+    const int64_t wanted = std::clamp<int64_t>(file.size - start, 0, std::max<int64_t>(0, length));
     std::string bytes(static_cast<size_t>(wanted), '\0');
-    size_t filled = 0;
-    while (filled < bytes.size()) {
-      const ssize_t n = ::pread(fd.get(), bytes.data() + filled, bytes.size() - filled, start + static_cast<int64_t>(filled));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return Fail(FileError(errno, "read", path));
-      if (n == 0) break;
-      filled += static_cast<size_t>(n);
-    }
+    SLUICE_TRY(const size_t filled, Fill(file, path, start, bytes));
     bytes.resize(filled);
     return bytes;
   }
+
+  Result<size_t> ReadRange(std::string_view key, int64_t offset, std::span<char> out) override {
+    SLUICE_TRY(const std::string path, PathOf(key));
+    SLUICE_TRY(const OpenedFile file, Open(path));
+    return Fill(file, path, offset, out);
+  }
+  int64_t range_bytes() const override { return 64 << 10; }
 
   Status Put(std::string_view key, std::string_view bytes) override {
     SLUICE_TRY(const std::string path, PathOf(key));
@@ -293,6 +290,31 @@ class LocalStore : public ObjectStore {
   std::string Uri(std::string_view key) const override { return root_ + "/" + std::string(key); }
 
  private:
+  struct OpenedFile {
+    FileDescriptor fd;
+    int64_t size;
+  };
+  static Result<OpenedFile> Open(const std::string& path) {
+    OpenedFile file{FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), 0};
+    struct stat info{};
+    if (!file.fd.open() || ::fstat(file.fd.get(), &info) != 0) return Fail(ReadError(errno, path));
+    if (S_ISDIR(info.st_mode)) return Fail(NoSuchObject(path));
+    file.size = info.st_size;
+    return file;
+  }
+  // Returns how many bytes there were.
+  static Result<size_t> Fill(const OpenedFile& file, const std::string& path, int64_t start, std::span<char> out) {
+    size_t filled = 0;
+    while (filled < out.size()) {
+      const ssize_t n = ::pread(file.fd.get(), out.data() + filled, out.size() - filled, start + static_cast<int64_t>(filled));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return Fail(FileError(errno, "read", path));
+      if (n == 0) break;
+      filled += static_cast<size_t>(n);
+    }
+    return filled;
+  }
+
   Result<std::string> PathOf(std::string_view key) const {
     SLUICE_CHECK(CheckKey(key));
     return Uri(key);

@@ -3,6 +3,7 @@
 // store's root, never start with '/' and never contain "." or ".." parts. All methods are thread-safe.
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,10 @@ class ObjectStore {
   virtual Result<std::string> Get(std::string_view key) = 0;
   // Bytes [offset, offset+length), shorter at the end of the object. A negative offset counts from the end.
   virtual Result<std::string> GetRange(std::string_view key, int64_t offset, int64_t length) = 0;
+  // The same into the caller's memory, from an offset that is not negative. Returns how many bytes there were.
+  virtual Result<size_t> ReadRange(std::string_view key, int64_t offset, std::span<char> out);
+  // What one request of an object that is read through should ask for: each has its price.
+  virtual int64_t range_bytes() const { return 4 << 20; }
 
   // Atomic: a reader sees the whole object or none.
   virtual Status Put(std::string_view key, std::string_view bytes) = 0;

@@ -5,6 +5,11 @@
 
 namespace sluice::store {
 
+Result<size_t> ObjectStore::ReadRange(std::string_view key, int64_t offset, std::span<char> out) {
+  SLUICE_TRY(const std::string bytes, GetRange(key, offset, static_cast<int64_t>(out.size())));
+  return bytes.copy(out.data(), out.size());
+}
+
 bool IsRemote(std::string_view location) {
   const size_t scheme_end = location.find("://");
   return scheme_end != std::string_view::npos && ToLower(location.substr(0, scheme_end)) != "file";

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/profile.h"
 #include "tables/distinct_values.h"
 #include "tables/encodings.h"
 
@@ -20,10 +21,13 @@ namespace {
 
 using Source = FlatType::Source;
 
-constexpr size_t kPageBytes = 1 << 20;   // of plain values
-constexpr int64_t kPageRows = 1 << 17;   // of places in a dictionary
+// Of values, or of places in a dictionary, of four bytes each. A page is encoded while its values are in the processor's caches, and what
+// it took is taken again by the next one.
+constexpr size_t kPageBytes = 64 << 10;
+constexpr int64_t kPageRows = 1 << 17;
 constexpr size_t kUsesWorthAnEntry = 8;  // of an entry that is held while its column's pages wait elsewhere
 constexpr size_t kSampleValues = 4096;   // after which it is asked whether a dictionary will stay below that
+constexpr int kPagesToJudge = 4;         // by which a dictionary must have paid
 
 // The same dictionary, or one that lies in the same memory: the longer one goes on from the other.
 bool IsGrownFrom(const arrow::ArrayData& known, const arrow::ArrayData& dictionary) {
@@ -35,9 +39,35 @@ arrow::util::Codec& Snappy() {
   return *codec;
 }
 
+double BytesOfAnEntry(const DistinctValues& entries) {
+  return static_cast<double>(entries.plain().size()) / static_cast<double>(entries.count());
+}
+
+// Of all values that there may be, by those seen.
+bool Outgrows(size_t values, const DistinctValues& entries) {
+  return EstimatedDistinct(values, entries.count()) * BytesOfAnEntry(entries) > static_cast<double>(kDictionaryBytes);
+}
+
+// Is a dictionary smaller some pages later, by as much as its making is worth? New values go on coming ever more rarely, as they did from
+// the first half of the page to the second. Places are given in the order in which values come.
+bool WillPay(std::span<const uint32_t> places, double value_bytes, const DistinctValues& entries) {
+  const size_t half = (places.size() + 1) / 2;
+  const double in_first = *std::max_element(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(half)) + 1;
+  double distinct = static_cast<double>(entries.count()), coming = distinct - in_first;
+  for (int i = 2; i < 2 * kPagesToJudge; ++i)
+    distinct += coming *= std::min(1.0, (static_cast<double>(entries.count()) - in_first) / in_first);
+  const double values = kPagesToJudge * static_cast<double>(places.size()), bytes = distinct * BytesOfAnEntry(entries);
+  return bytes < static_cast<double>(kDictionaryBytes) &&
+         bytes + values * BitsOf(static_cast<size_t>(distinct)) / 8 < values * value_bytes * 7 / 8;
+}
+
+bool IsSmaller(size_t values, size_t plain_bytes, const DistinctValues& entries) {
+  return entries.plain().size() + values * static_cast<size_t>(BitsOf(entries.count())) / 8 < plain_bytes;
+}
+
 }  // namespace
 
-FlatColumn::FlatColumn(const FlatType& type, bool optional) : type_(&type), optional_(optional) {}
+FlatColumn::FlatColumn(const FlatType& type, Options options) : type_(&type), options_(options) {}
 FlatColumn::~FlatColumn() = default;
 FlatColumn::FlatColumn(FlatColumn&&) noexcept = default;
 FlatColumn& FlatColumn::operator=(FlatColumn&&) noexcept = default;
@@ -85,10 +115,12 @@ Status FlatColumn::AppendPresence(const arrow::ArrayData& values, const ChosenRo
     valid += is_valid;
   });
   nulls_ += static_cast<int64_t>(chosen.count - valid);
-  if (valid < chosen.count && !optional_) return Fail(BugError("a NULL in a column that has none"));
+  if (valid < chosen.count && !options_.optional) return Fail(BugError("a NULL in a column that has none"));
   if (was_empty && valid == chosen.count) present_.clear();
   return Ok();
 }
+
+bool FlatColumn::may_code() const { return options_.dictionary && choice_ != Choice::kPlain && type_->source != Source::kBits; }
 
 void FlatColumn::AppendValues(const arrow::ArrayData& values, const ChosenRows& chosen) {
   ToPlain();
@@ -97,16 +129,20 @@ void FlatColumn::AppendValues(const arrow::ArrayData& values, const ChosenRows& 
 
 void FlatColumn::AppendDictionary(const arrow::ArrayData& values, const ChosenRows& chosen) {
   const auto& dictionary = values.dictionary;
-  if (coding_ == Coding::kPlain && values_.size() == 0 && taken_.data_pages == 0 && type_->source == Source::kText) {
-    coding_ = Coding::kShared;
-    dictionary_ = dictionary;
+  if (entries_ && entries_->plain().size() > kDictionaryBytes) choice_ = Choice::kPlain;
+  if (dictionary->length == 1 && may_code()) return AppendConstant(*dictionary, chosen.count);
+  if (may_code() && type_->source == Source::kText) {
+    if (!waits()) {
+      coding_ = Coding::kShared;
+      dictionary_ = dictionary;
+    }
+    if (coding_ == Coding::kShared && IsGrownFrom(*dictionary_, *dictionary)) {
+      if (dictionary->length > dictionary_->length) dictionary_ = dictionary;
+      return AppendCodes(values, chosen, &values_);
+    }
+    if (coding_ == Coding::kShared) ToEntries();
+    if (coding_ == Coding::kEntries) return AppendEntries(values, chosen);
   }
-  if (coding_ == Coding::kShared && IsGrownFrom(*dictionary_, *dictionary)) {
-    if (dictionary->length > dictionary_->length) dictionary_ = dictionary;
-    return AppendCodes(values, chosen, &values_);
-  }
-  if (coding_ == Coding::kShared) ToEntries();
-  if (coding_ == Coding::kEntries && entries_->plain().size() <= kDictionaryBytes) return AppendEntries(values, chosen);
   const auto* codes = values.GetValues<uint32_t>(1);
   std::vector<uint32_t> rows;
   rows.reserve(chosen.count);
@@ -114,7 +150,50 @@ void FlatColumn::AppendDictionary(const arrow::ArrayData& values, const ChosenRo
   AppendValues(*dictionary, {rows.data(), rows.size()});
 }
 
+void FlatColumn::AppendConstant(const arrow::ArrayData& value, size_t count) {
+  thread_local GrowingBytes bytes;
+  bytes.Clear();
+  AppendPlain(*type_, value, {nullptr, 1}, &bytes);
+  const std::string_view plain = std::string_view(bytes.data(), bytes.size()).substr(type_->width == 0 ? kLengthBytes : 0);
+  if (coding_ == Coding::kPlain && waits()) return AppendPlainValue(plain, count);
+  if (coding_ == Coding::kShared && waits()) ToEntries();
+  coding_ = Coding::kEntries;
+  if (!entries_) entries_ = std::make_unique<DistinctValues>(type_->width == 0);
+  AppendPlace(entries_->PlaceOf(plain), count);
+}
+
+void FlatColumn::AppendPlace(uint32_t place, size_t count) {
+  if (!waits()) run_place_ = place;
+  if (values_.size() == 0 && run_place_ == place) {
+    run_ += count;
+    return;
+  }
+  Unroll();
+  char* out = values_.Reserve(count * sizeof(uint32_t));
+  for (size_t i = 0; i < count; ++i) std::memcpy(out + i * sizeof(uint32_t), &place, sizeof(uint32_t));
+  values_.Advance(count * sizeof(uint32_t));
+}
+
+void FlatColumn::Unroll() {
+  const size_t count = std::exchange(run_, 0);
+  char* out = values_.Reserve(count * sizeof(uint32_t));
+  for (size_t i = 0; i < count; ++i) std::memcpy(out + i * sizeof(uint32_t), &run_place_, sizeof(uint32_t));
+  values_.Advance(count * sizeof(uint32_t));
+}
+
+void FlatColumn::AppendPlainValue(std::string_view value, size_t count) {
+  const auto length = static_cast<uint32_t>(value.size());
+  const size_t before = type_->width == 0 ? kLengthBytes : 0;
+  for (; count > 0; --count) {
+    char* out = values_.Reserve(before + length);
+    std::memcpy(out, &length, before);
+    if (length > 0) std::memcpy(out + before, value.data(), length);
+    values_.Advance(before + length);
+  }
+}
+
 void FlatColumn::AppendEntries(const arrow::ArrayData& values, const ChosenRows& chosen) {
+  Unroll();
   const arrow::ArrayData& dictionary = *values.dictionary;
   const auto* starts = dictionary.GetValues<int32_t>(1);
   const char* texts = dictionary.buffers[2] ? reinterpret_cast<const char*>(dictionary.buffers[2]->data()) : nullptr;
@@ -128,7 +207,8 @@ void FlatColumn::AppendEntries(const arrow::ArrayData& values, const ChosenRows&
     out += sizeof(uint32_t);
   };
   if (chosen.count >= static_cast<size_t>(dictionary.length) / 4) {
-    std::vector<uint32_t> known(static_cast<size_t>(dictionary.length), UINT32_MAX);
+    thread_local std::vector<uint32_t> known;
+    known.assign(static_cast<size_t>(dictionary.length), UINT32_MAX);
     chosen.ForEach([&](size_t row) {
       uint32_t& place = known[codes[row]];
       if (place == UINT32_MAX) place = place_of(codes[row]);
@@ -140,11 +220,12 @@ void FlatColumn::AppendEntries(const arrow::ArrayData& values, const ChosenRows&
   values_.Advance(chosen.count * sizeof(uint32_t));
 }
 
+// What waits, and nothing else is a place in a dictionary that others grow.
 void FlatColumn::ToEntries() {
   const GrowingBytes codes = std::exchange(values_, {});
   const auto shared = std::exchange(dictionary_, nullptr);
   coding_ = Coding::kEntries;
-  entries_ = std::make_unique<DistinctValues>(true);
+  if (!entries_) entries_ = std::make_unique<DistinctValues>(true);
   arrow::ArrayData array(
       arrow::dictionary(arrow::int32(), shared->type), static_cast<int64_t>(codes.size() / sizeof(uint32_t)),
       {nullptr, std::make_shared<arrow::Buffer>(reinterpret_cast<const uint8_t*>(codes.data()), static_cast<int64_t>(codes.size()))}, 0);
@@ -154,53 +235,100 @@ void FlatColumn::ToEntries() {
 
 void FlatColumn::ToPlain() {
   if (coding_ == Coding::kPlain) return;
-  if (coding_ == Coding::kShared && values_.size() > 0) ToEntries();
+  if (coding_ == Coding::kShared && waits()) ToEntries();
   const GrowingBytes places = std::exchange(values_, {});
+  const size_t run = std::exchange(run_, 0);
   coding_ = Coding::kPlain;
   dictionary_ = nullptr;
-  for (const uint32_t place : places.As<uint32_t>()) {
-    const std::string_view text = entries_->ValueAt(place);
-    const auto length = static_cast<uint32_t>(text.size());
-    char* out = values_.Reserve(kLengthBytes + length);
-    std::memcpy(out, &length, kLengthBytes);
-    std::memcpy(out + kLengthBytes, text.data(), length);
-    values_.Advance(kLengthBytes + length);
-  }
-  if (taken_.index_pages == 0) entries_ = nullptr;
+  if (run > 0) AppendPlainValue(entries_->ValueAt(run_place_), run);
+  for (const uint32_t place : places.As<uint32_t>()) AppendPlainValue(entries_->ValueAt(place), 1);
+  if (made_.index_pages == 0) entries_ = nullptr;
 }
+
+int64_t FlatColumn::waiting_bytes() const { return static_cast<int64_t>(values_.size() + run_ * sizeof(uint32_t) + present_.size()); }
+
+int64_t FlatColumn::raw_bytes() const { return made_raw_bytes_ + waiting_bytes(); }
 
 int64_t FlatColumn::bytes() const {
   const size_t entries = entries_ ? entries_->bytes() : 0;
-  return static_cast<int64_t>(values_.capacity() + present_.capacity() + entries);
+  return static_cast<int64_t>(values_.capacity() + present_.capacity() + entries) + made_.bytes;
 }
 
-Status FlatColumn::WritePage(const PageRows& page, std::string_view plain, std::span<const uint32_t> places, size_t entries, bool compress,
-                             EncodedChunk* out) {
-  thread_local std::string body;
-  body.clear();
-  if (optional_) {
-    const auto present = std::span<const uint8_t>(present_);
-    AppendLevels(present.empty() ? present : present.subspan(static_cast<size_t>(page.first), static_cast<size_t>(page.rows)), page.rows,
-                 &body);
+Status FlatColumn::MakeFullPages() { return values_.size() >= kPageBytes || rows_ >= kPageRows ? MakePages(When::kPageIsFull) : Ok(); }
+
+Status FlatColumn::MakePages(When when) {
+  if (rows_ == 0) return Ok();
+  made_raw_bytes_ += waiting_bytes();
+  if (coding_ == Coding::kShared && waits()) ToEntries();
+  if (coding_ == Coding::kEntries) {
+    const size_t values = run_ + values_.size() / sizeof(uint32_t);
+    if (choice_ == Choice::kOpen && values > 0) {
+      const bool pays = when == When::kPageIsFull      ? run_ > 0 || WillPay(values_.As<uint32_t>(), BytesOfAnEntry(*entries_), *entries_)
+                        : when == When::kMemoryIsShort ? kUsesWorthAnEntry * entries_->count() <= values
+                                                       : entries_->plain().size() <= kDictionaryBytes;
+      choice_ = options_.dictionary && pays ? Choice::kDictionary : Choice::kPlain;
+    }
+    if (choice_ != Choice::kDictionary) ToPlain();
   }
-  if (entries > 0) {
-    const int width = BitsOf(entries);
-    body += static_cast<char>(width);
-    AppendHybrid(places, width, &body);
-  } else if (type_->source == Source::kBits) {
-    AppendBits(plain, &body);
-  } else {
-    body += plain;
-  }
-  ++out->data_pages;
-  out->index_pages += entries > 0;
-  return StorePage(entries > 0 ? PageKind::kIndices : PageKind::kPlain, page.rows, body, compress, out);
+  thread_local std::vector<uint32_t> places;
+  if (coding_ == Coding::kEntries)
+    SLUICE_CHECK(run_ > 0 ? WriteRun() : WriteIndices(values_.As<uint32_t>()));
+  else if (waits() && may_code() && FindPlaces(when, &places))
+    SLUICE_CHECK(WriteIndices(places));
+  else
+    SLUICE_CHECK(WritePlain());
+  rows_ = 0;
+  run_ = 0;
+  values_.Clear();
+  present_.clear();
+  return Ok();
 }
 
-Status FlatColumn::StorePage(PageKind kind, int64_t values, std::string_view body, bool compress, EncodedChunk* out) {
+// Of plain values that wait. False: a dictionary is no gain, and there will be none from now on.
+bool FlatColumn::FindPlaces(When when, std::vector<uint32_t>* places) {
+  places->clear();
+  thread_local DistinctValues tried(false);
+  const bool is_open = choice_ == Choice::kOpen;
+  if (!is_open && !entries_) entries_ = std::make_unique<DistinctValues>(type_->width == 0);
+  DistinctValues& entries = is_open ? tried : *entries_;
+  if (is_open) entries.Clear(type_->width == 0, ValuesIn(0, rows_));
+  const auto no_gain = [&] {
+    choice_ = Choice::kPlain;
+    return false;
+  };
+  if (is_open && when == When::kMemoryIsShort) return no_gain();
+  const std::string_view plain(values_.data(), values_.size());
+  for (size_t at = 0; at < plain.size();) {
+    const bool text = type_->width == 0;
+    const size_t length = text ? LengthAt(plain.data() + at) : type_->width;
+    if (text) at += kLengthBytes;
+    places->push_back(entries.PlaceOf(plain.substr(at, length)));
+    at += length;
+    if (entries.plain().size() > kDictionaryBytes) return no_gain();
+    if (is_open && places->size() == kSampleValues && Outgrows(kSampleValues, entries)) return no_gain();
+  }
+  if (!is_open) return true;
+  const size_t values = places->size();
+  const double value_bytes = static_cast<double>(plain.size()) / static_cast<double>(values);
+  if (!(when == When::kLast ? IsSmaller(values, plain.size(), entries) : WillPay(*places, value_bytes, entries))) return no_gain();
+  choice_ = Choice::kDictionary;
+  entries_ = std::make_unique<DistinctValues>(std::exchange(tried, DistinctValues(false)));
+  return true;
+}
+
+// The levels of its rows.
+void FlatColumn::BeginPage(const PageRows& page, std::string* body) const {
+  body->clear();
+  if (!options_.optional) return;
+  const auto present = std::span<const uint8_t>(present_);
+  AppendLevels(present.empty() ? present : present.subspan(static_cast<size_t>(page.first), static_cast<size_t>(page.rows)), page.rows,
+               body);
+}
+
+Status FlatColumn::StorePage(PageKind kind, int64_t values, std::string_view body, EncodedChunk* out) const {
   thread_local std::string packed;
   std::string_view stored = body;
-  if (compress) {
+  if (options_.compress) {
     const auto* bytes = reinterpret_cast<const uint8_t*>(body.data());
     const auto size = static_cast<int64_t>(body.size());
     const auto room = static_cast<size_t>(Snappy().MaxCompressedLen(size, bytes));
@@ -211,10 +339,15 @@ Status FlatColumn::StorePage(PageKind kind, int64_t values, std::string_view bod
   }
   if (std::max(body.size(), stored.size()) > INT32_MAX)
     return Fail(DataError("value-too-large", "a value of more than 2 GiB cannot be written to a Parquet file"));
-  const size_t before = out->bytes.size();
-  AppendPageHeader(kind, values, body.size(), stored.size(), &out->bytes);
-  out->raw_bytes += static_cast<int64_t>(out->bytes.size() - before + body.size());
-  out->bytes += stored;
+  std::string header;
+  AppendPageHeader(kind, values, body.size(), stored.size(), &header);
+  std::string& page = out->pages.emplace_back();
+  page.reserve(header.size() + stored.size());
+  page.append(header).append(stored);
+  out->bytes += static_cast<int64_t>(page.size());
+  out->raw_bytes += static_cast<int64_t>(header.size() + body.size());
+  out->data_pages += kind != PageKind::kDictionary;
+  out->index_pages += kind == PageKind::kIndices;
   return Ok();
 }
 
@@ -224,120 +357,96 @@ size_t FlatColumn::ValuesIn(int64_t first, int64_t rows) const {
   return static_cast<size_t>(std::count(begin, begin + rows, 1));
 }
 
-// What waits, as plain pages.
-Status FlatColumn::WritePlain(bool compress, EncodedChunk* out) {
+// Pages of like size.
+Status FlatColumn::WritePlain() {
+  thread_local std::string body;
   const std::string_view plain(values_.data(), values_.size());
   bounds_.Observe(*type_, plain);
+  const size_t pages = std::max<size_t>(1, (plain.size() + kPageBytes / 2) / kPageBytes), page_bytes = plain.size() / pages + 1;
   size_t at = 0;
   for (int64_t row = 0; row < rows_;) {
     PageRows page{row, 0};
     size_t end = at;
     if (type_->width > 0) {
-      page.rows = std::min(rows_ - row, static_cast<int64_t>(kPageBytes / type_->width));
+      page.rows = std::min({rows_ - row, static_cast<int64_t>(page_bytes / type_->width + 1), kPageRows});
       end += ValuesIn(row, page.rows) * type_->width;
     } else {
-      for (; row + page.rows < rows_ && end - at < kPageBytes; ++page.rows)
+      for (; row + page.rows < rows_ && page.rows < kPageRows && end - at < page_bytes; ++page.rows)
         if (present_.empty() || present_[static_cast<size_t>(row + page.rows)] != 0) end += kLengthBytes + LengthAt(plain.data() + end);
     }
-    SLUICE_CHECK(WritePage(page, plain.substr(at, end - at), {}, 0, compress, out));
+    BeginPage(page, &body);
+    const std::string_view values = plain.substr(at, end - at);
+    if (type_->source == Source::kBits)
+      AppendBits(values, &body);
+    else
+      body += values;
+    SLUICE_CHECK(StorePage(PageKind::kPlain, page.rows, body, &made_));
     row += page.rows;
     at = end;
   }
   return Ok();
 }
 
-Status FlatColumn::WriteDictionary(const DistinctValues& entries, bool compress, EncodedChunk* out) {
-  bounds_.Observe(*type_, entries.plain());
-  SLUICE_CHECK(StorePage(PageKind::kDictionary, static_cast<int64_t>(entries.count()), entries.plain(), compress, out));
-  out->dictionary_page_size = static_cast<int64_t>(out->bytes.size());
+Status FlatColumn::WriteDictionary(EncodedChunk* out) const {
+  bounds_.Observe(*type_, entries_->plain());
+  SLUICE_CHECK(StorePage(PageKind::kDictionary, static_cast<int64_t>(entries_->count()), entries_->plain(), out));
+  out->dictionary_page_size = out->bytes;
   return Ok();
 }
 
-Status FlatColumn::WriteIndices(std::span<const uint32_t> places, size_t entries, bool compress, EncodedChunk* out) {
+Status FlatColumn::WriteIndices(std::span<const uint32_t> places) {
+  thread_local std::string body;
+  const int width = BitsOf(entries_->count());
   size_t at = 0;
   for (int64_t row = 0; row < rows_; row += kPageRows) {
     const PageRows page{row, std::min(rows_ - row, kPageRows)};
     const size_t values = ValuesIn(row, page.rows);
-    SLUICE_CHECK(WritePage(page, {}, places.subspan(at, values), entries, compress, out));
+    BeginPage(page, &body);
+    body += static_cast<char>(width);
+    AppendHybrid(places.subspan(at, values), width, &body);
+    SLUICE_CHECK(StorePage(PageKind::kIndices, page.rows, body, &made_));
     at += values;
   }
   return Ok();
 }
 
-namespace {
-
-bool Outgrows(size_t values, const DistinctValues& entries) {
-  const double value_bytes = static_cast<double>(entries.plain().size()) / static_cast<double>(entries.count());
-  return EstimatedDistinct(values, entries.count()) * value_bytes > static_cast<double>(kDictionaryBytes);
+Status FlatColumn::WriteRun() {
+  thread_local std::string body;
+  const int width = BitsOf(entries_->count());
+  BeginPage({0, rows_}, &body);
+  body += static_cast<char>(width);
+  AppendRun(run_place_, run_, width, &body);
+  return StorePage(PageKind::kIndices, rows_, body, &made_);
 }
 
-}  // namespace
-
-// False, and nothing written: a dictionary is no gain.
-Result<bool> FlatColumn::WriteWithDictionary(bool compress, EncodedChunk* out) {
-  if (type_->source == Source::kBits || values_.size() == 0) return false;
-  thread_local DistinctValues entries(false);
-  thread_local std::vector<uint32_t> places;
-  entries.Clear(type_->width == 0, ValuesIn(0, rows_));
-  places.clear();
-  const std::string_view plain(values_.data(), values_.size());
-  for (size_t at = 0; at < plain.size();) {
-    const bool text = type_->width == 0;
-    const size_t length = text ? LengthAt(plain.data() + at) : type_->width;
-    if (text) at += kLengthBytes;
-    places.push_back(entries.PlaceOf(plain.substr(at, length)));
-    at += length;
-    if (entries.plain().size() > kDictionaryBytes) return false;
-    if (places.size() == kSampleValues && Outgrows(kSampleValues, entries)) return false;
-  }
-  const size_t with = entries.plain().size() + places.size() * static_cast<size_t>(BitsOf(entries.count())) / 8;
-  if (with >= plain.size()) return false;
-  SLUICE_CHECK(WriteDictionary(entries, compress, out));
-  SLUICE_CHECK(WriteIndices(places, entries.count(), compress, out));
-  return true;
-}
-
-Status FlatColumn::TakePages(bool dictionary, bool compress, std::string* pages) {
-  if (dictionary && coding_ == Coding::kShared) ToEntries();
-  const auto worth = [&] { return taken_.index_pages > 0 || kUsesWorthAnEntry * entries_->count() <= values_.size() / sizeof(uint32_t); };
-  const bool coded = dictionary && coding_ == Coding::kEntries && entries_->count() > 0 && worth();
-  if (!coded) ToPlain();
-  std::swap(taken_.bytes, *pages);
-  Status written = coded ? WriteIndices(values_.As<uint32_t>(), entries_->count(), compress, &taken_) : WritePlain(compress, &taken_);
-  std::swap(taken_.bytes, *pages);
-  taken_rows_ += std::exchange(rows_, 0);
+Status FlatColumn::TakePages(std::string* pages) {
+  SLUICE_CHECK(MakePages(When::kMemoryIsShort));
+  for (const std::string& page : std::exchange(made_.pages, {})) *pages += page;
+  made_.bytes = 0;
   values_ = {};
   present_ = {};
-  return written;
+  return Ok();
 }
 
-Result<EncodedChunk> FlatColumn::Finish(bool dictionary, bool compress, SpillFile* scratch, parquet::EncodedStatistics* statistics) {
-  EncodedChunk out = std::exchange(taken_, {});
-  const bool coded_pages = out.index_pages > 0;
-  if (coding_ == Coding::kShared && values_.size() > 0) ToEntries();
-  // In pages that were taken there are places in it.
-  const bool coded =
-      coding_ == Coding::kEntries && dictionary && (coded_pages || (taken_rows_ == 0 && entries_->plain().size() <= kDictionaryBytes));
-  if (coded_pages || coded) SLUICE_CHECK(WriteDictionary(*entries_, compress, &out));
+Result<EncodedChunk> FlatColumn::Finish(SpillFile* scratch, parquet::EncodedStatistics* statistics) {
+  SLUICE_CHECK(MakePages(When::kLast));
+  EncodedChunk made = std::exchange(made_, {}), out;
+  if (made.index_pages > 0) SLUICE_CHECK(WriteDictionary(&out));
   for (const SpillFile::Chunk& pages : std::exchange(spilled_, {})) {
-    const size_t before = out.bytes.size();
-    out.bytes.resize(before + static_cast<size_t>(pages.bytes));
-    SLUICE_CHECK(scratch->ReadBytes(pages, out.bytes.data() + before));
+    std::string& taken = out.pages.emplace_back(static_cast<size_t>(pages.bytes), '\0');
+    SLUICE_CHECK(scratch->ReadBytes(pages, taken.data()));
+    out.bytes += pages.bytes;
   }
-  if (coded) {
-    SLUICE_CHECK(WriteIndices(values_.As<uint32_t>(), entries_->count(), compress, &out));
-  } else if (rows_ > 0) {
-    ToPlain();
-    bool written = false;
-    if (dictionary && taken_rows_ == 0) {
-      SLUICE_TRY(written, WriteWithDictionary(compress, &out));
-    }
-    if (!written) SLUICE_CHECK(WritePlain(compress, &out));
-  }
+  out.pages.insert(out.pages.end(), std::make_move_iterator(made.pages.begin()), std::make_move_iterator(made.pages.end()));
+  out.bytes += made.bytes;
+  out.raw_bytes += made.raw_bytes;
+  out.data_pages = made.data_pages;
+  out.index_pages = made.index_pages;
   statistics->set_null_count(std::exchange(nulls_, 0));
   bounds_.Take(statistics);
-  rows_ = taken_rows_ = 0;
   coding_ = Coding::kPlain;
+  choice_ = Choice::kOpen;
+  made_raw_bytes_ = 0;
   dictionary_ = nullptr;
   entries_ = nullptr;
   present_ = {};

@@ -25,42 +25,54 @@ class EncodedStatistics;
 
 namespace sluice::tables {
 
-// The pages of a column chunk, one behind the other.
+// The pages of a column chunk.
 struct EncodedChunk {
-  std::string bytes;
+  std::vector<std::string> pages;       // the dictionary's is the first one
+  int64_t bytes = 0;                    // of these
   int64_t raw_bytes = 0;                // headers, and the pages before they were compressed
   int64_t dictionary_page_size = 0;     // with its header; 0: no dictionary
   int data_pages = 0, index_pages = 0;  // the latter among the former: of places in the dictionary
 };
 
 // Rows are copied when they are added, each value once: into the plain encoding, or as its place in a dictionary. What they came from is
-// not kept, but for a dictionary that others grow (contract::TextDictionary).
+// not kept, but for a dictionary that others grow (contract::TextDictionary). They wait until they are worth a page, or for Finish.
 class FlatColumn {
  public:
-  FlatColumn(const FlatType& type, bool optional);
+  struct Options {
+    bool optional = true;
+    bool dictionary = true;  // it may have one, where that is smaller
+    bool compress = true;
+  };
+  FlatColumn(const FlatType& type, Options options);
   ~FlatColumn();
   FlatColumn(FlatColumn&&) noexcept;
   FlatColumn& operator=(FlatColumn&&) noexcept;
 
   // Rows of an array of the type, or of a dictionary array of it; without `rows` all. Error kBug: a NULL in a column that is not optional.
   Status Append(const arrow::ArrayData& values, std::optional<std::span<const uint32_t>> rows);
-  int64_t bytes() const;  // that it holds
+  // What waits becomes pages, if it is worth one.
+  Status MakeFullPages();
 
-  // The rows so far become pages behind `pages`; rows still may come. Whoever takes them says where they are. `dictionary`: rows that have
-  // one already keep it.
-  Status TakePages(bool dictionary, bool compress, std::string* pages);
+  int64_t bytes() const;                              // that it holds in memory
+  int64_t page_bytes() const { return made_.bytes; }  // of these, what is encoded
+  int64_t raw_bytes() const;                          // of all rows so far, before they were encoded
+
+  // All that it holds, as pages behind `pages`; rows still may come. Whoever takes them says where they are.
+  Status TakePages(std::string* pages);
   void KeptAt(const SpillFile::Chunk& pages) { spilled_.push_back(pages); }
-  // All as one chunk, and what its footer says of it; then the column is empty. `dictionary`: it may have one, if that is smaller.
-  // `scratch` has the pages that were taken; null: none were.
-  Result<EncodedChunk> Finish(bool dictionary, bool compress, SpillFile* scratch, parquet::EncodedStatistics* statistics);
+  // All as one chunk, and what its footer says of it; then the column is empty. `scratch` has the pages that were taken; null: none were.
+  Result<EncodedChunk> Finish(SpillFile* scratch, parquet::EncodedStatistics* statistics);
   bool has_nan() const { return bounds_.has_nan(); }
 
  private:
   enum class Coding {
     kPlain,    // `values_` are the values
     kShared,   // `values_` are places in `dictionary_`
-    kEntries,  // `values_` are places in `entries_`
+    kEntries,  // `values_` are places in `entries_`; or all are `run_place_`, and there are `run_` of them
   };
+  enum class Choice { kOpen, kDictionary, kPlain };
+  enum class When { kPageIsFull, kMemoryIsShort, kLast };
+  // Of a page.
   struct PageRows {
     int64_t first, rows;
   };
@@ -69,30 +81,42 @@ class FlatColumn {
   void AppendValues(const arrow::ArrayData& values, const ChosenRows& chosen);
   void AppendDictionary(const arrow::ArrayData& values, const ChosenRows& chosen);
   void AppendEntries(const arrow::ArrayData& values, const ChosenRows& chosen);
+  void AppendConstant(const arrow::ArrayData& value, size_t count);
+  void AppendPlace(uint32_t place, size_t count);
+  void AppendPlainValue(std::string_view value, size_t count);
   void ToEntries();
   void ToPlain();
+  void Unroll();
 
+  bool may_code() const;
+  bool waits() const { return values_.size() > 0 || run_ > 0; }
+  int64_t waiting_bytes() const;
   size_t ValuesIn(int64_t first, int64_t rows) const;
-  Result<bool> WriteWithDictionary(bool compress, EncodedChunk* out);
-  Status WritePlain(bool compress, EncodedChunk* out);
-  Status WriteDictionary(const DistinctValues& entries, bool compress, EncodedChunk* out);
-  Status WriteIndices(std::span<const uint32_t> places, size_t entries, bool compress, EncodedChunk* out);
-  Status WritePage(const PageRows& page, std::string_view plain, std::span<const uint32_t> places, size_t entries, bool compress,
-                   EncodedChunk* out);
-  static Status StorePage(PageKind kind, int64_t values, std::string_view body, bool compress, EncodedChunk* out);
+  Status MakePages(When when);
+  bool FindPlaces(When when, std::vector<uint32_t>* places);
+  Status WritePlain();
+  Status WriteIndices(std::span<const uint32_t> places);
+  Status WriteRun();
+  Status WriteDictionary(EncodedChunk* out) const;
+  void BeginPage(const PageRows& page, std::string* body) const;
+  Status StorePage(PageKind kind, int64_t values, std::string_view body, EncodedChunk* out) const;
 
   const FlatType* type_;
-  bool optional_;
+  Options options_;
   Coding coding_ = Coding::kPlain;
-  int64_t rows_ = 0, nulls_ = 0;  // waiting; of the chunk
-  int64_t taken_rows_ = 0;
+  Choice choice_ = Choice::kOpen;  // of the chunk
+  int64_t rows_ = 0;               // that wait
+  int64_t nulls_ = 0;              // of the chunk
+  int64_t made_raw_bytes_ = 0;
   std::vector<uint8_t> present_;  // a byte for each row that waits, from the first NULL on; empty: all are
   GrowingBytes values_;           // of the rows that wait and are not NULL
+  size_t run_ = 0;
+  uint32_t run_place_ = 0;
   std::shared_ptr<arrow::ArrayData> dictionary_;
   std::unique_ptr<DistinctValues> entries_;
-  EncodedChunk taken_;  // of the pages that were: without their bytes, which are in …
+  EncodedChunk made_;  // without the bytes of pages that were taken, which are in …
   std::vector<SpillFile::Chunk> spilled_;
-  PlainBounds bounds_;  // of what was made pages
+  mutable PlainBounds bounds_;  // of what was made pages
 };
 
 }  // namespace sluice::tables

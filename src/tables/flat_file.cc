@@ -50,11 +50,13 @@ class FlatFile : public ParquetFile {
 
   Status Write(const PickedRows& rows) override {
     const StageTimer timer(Stage::kScatter);
-    for (size_t i = 0; i < columns_.size(); ++i)
+    for (size_t i = 0; i < columns_.size(); ++i) {
       for (const RowPick& pick : rows.picks()) {
         const arrow::ArrayData& values = *rows.batches()[pick.batch]->column_data(static_cast<int>(i));
         SLUICE_CHECK(Append(values, rows.IsWhole(pick) ? std::nullopt : std::optional(pick.rows), &columns_[i]));
       }
+      SLUICE_CHECK(MakeFullPages(&columns_[i]));
+    }
     return Added(rows.num_rows());
   }
 
@@ -62,8 +64,10 @@ class FlatFile : public ParquetFile {
     if (batch.num_rows() == 0) return Ok();
     {
       const StageTimer timer(Stage::kScatter);
-      for (size_t i = 0; i < columns_.size(); ++i)
+      for (size_t i = 0; i < columns_.size(); ++i) {
         SLUICE_CHECK(Append(*batch.column_data(static_cast<int>(i)), std::nullopt, &columns_[i]));
+        SLUICE_CHECK(MakeFullPages(&columns_[i]));
+      }
     }
     return Added(batch.num_rows());
   }
@@ -83,7 +87,7 @@ class FlatFile : public ParquetFile {
   }
 
   Status Relieve(const Scratch& scratch, bool may_open) override {
-    if (held_bytes_ >= kMinGroupBytes && (stream_ || may_open)) return WriteWaiting();
+    if (raw_bytes_ >= kMinGroupBytes && (stream_ || may_open)) return WriteWaiting();
     SLUICE_CHECK(Settle());
     if (held_bytes_ == 0) return Ok();
     const StageTimer timer(Stage::kEncode);
@@ -91,7 +95,7 @@ class FlatFile : public ParquetFile {
     std::string pages;
     std::vector<size_t> ends;
     for (size_t i = 0; i < columns_.size(); ++i) {
-      SLUICE_CHECK(columns_[i].TakePages(HasDictionary(i), Compresses(i), &pages));
+      SLUICE_CHECK(columns_[i].TakePages(&pages));
       ends.push_back(pages.size());
     }
     SLUICE_TRY(const SpillFile::Chunk chunk, scratch_->AppendBytes(pages));
@@ -100,7 +104,7 @@ class FlatFile : public ParquetFile {
       columns_[i].KeptAt({chunk.offset + begin, static_cast<int64_t>(ends[i]) - begin, 0});
     }
     spilled_bytes_ += chunk.bytes;
-    held_bytes_ = 0;
+    Count();
     return Ok();
   }
 
@@ -108,7 +112,9 @@ class FlatFile : public ParquetFile {
 
   int64_t rows_in_group() const override { return group_rows_; }
   int64_t buffered_bytes() const override { return held_bytes_ + leaving_bytes_; }
-  int64_t size() const override { return settled_size_ + spilled_bytes_ + Scaled(held_bytes_ + leaving_bytes_); }
+  int64_t size() const override {
+    return settled_size_ + spilled_bytes_ + page_bytes_ + Scaled(held_bytes_ - page_bytes_ + leaving_bytes_);
+  }
 
   Result<Finished> Close() override {
     const StageTimer timer(Stage::kEncode);
@@ -129,14 +135,21 @@ class FlatFile : public ParquetFile {
   std::vector<FlatColumn> NewColumns() const {
     std::vector<FlatColumn> columns;
     columns.reserve(shape_.flat.size());
-    for (size_t i = 0; i < shape_.flat.size(); ++i)
-      columns.emplace_back(*shape_.flat[i], shape_.parquet_schema->Column(static_cast<int>(i))->max_definition_level() > 0);
+    for (size_t i = 0; i < shape_.flat.size(); ++i) {
+      const parquet::ColumnDescriptor& column = *shape_.parquet_schema->Column(static_cast<int>(i));
+      columns.emplace_back(*shape_.flat[i],
+                           FlatColumn::Options{column.max_definition_level() > 0, !Contains(known_.without_dictionary, column.name()),
+                                               !Contains(known_.uncompressed, column.name())});
+    }
     return columns;
   }
 
-  bool Compresses(size_t column) const { return !Contains(known_.uncompressed, NameOf(column)); }
-  bool HasDictionary(size_t column) const { return !Contains(known_.without_dictionary, NameOf(column)); }
-  const std::string& NameOf(size_t column) const { return shape_.parquet_schema->Column(static_cast<int>(column))->name(); }
+  // At once, but for row groups that are encoded behind the caller's back as a whole.
+  Status MakeFullPages(FlatColumn* column) const {
+    if (buffering_.behind) return Ok();
+    const StageTimer timer(Stage::kEncode);
+    return column->MakeFullPages();
+  }
 
   // Dictionaries of another kind than decoding and reading make are taken apart.
   static Status Append(const arrow::ArrayData& values, std::optional<std::span<const uint32_t>> rows, FlatColumn* column) {
@@ -151,16 +164,25 @@ class FlatFile : public ParquetFile {
   Status Added(int64_t rows) {
     rows_ += rows;
     group_rows_ += rows;
-    held_bytes_ = 0;
-    for (const FlatColumn& column : columns_) held_bytes_ += column.bytes();
-    return held_bytes_ >= buffering_.row_group_bytes ? WriteWaiting() : Ok();
+    Count();
+    return raw_bytes_ >= buffering_.row_group_bytes ? WriteWaiting() : Ok();
+  }
+
+  void Count() {
+    held_bytes_ = page_bytes_ = raw_bytes_ = 0;
+    for (const FlatColumn& column : columns_) {
+      held_bytes_ += column.bytes();
+      page_bytes_ += column.page_bytes();
+      raw_bytes_ += column.raw_bytes();
+    }
   }
 
   // The row group that waits goes out, behind the caller's back if it may; one at a time.
   Status WriteWaiting() {
     SLUICE_CHECK(Settle());
     leaving_bytes_ = std::exchange(held_bytes_, 0);
-    spilled_bytes_ = 0;
+    leaving_raw_bytes_ = std::exchange(raw_bytes_, 0);
+    page_bytes_ = spilled_bytes_ = 0;
     const bool behind = buffering_.behind && leaving_bytes_ >= kWorthAThread;
     const int64_t rows = std::exchange(group_rows_, 0);
     if (!behind) return Learn(WriteGroup(rows, &columns_));
@@ -177,7 +199,9 @@ class FlatFile : public ParquetFile {
   Status Learn(Status done) {
     if (!stream_) return done;
     const int64_t before = std::exchange(settled_size_, stream_->position());
-    if (leaving_bytes_ > 0) ratio_ = static_cast<double>(settled_size_ - before) / static_cast<double>(std::exchange(leaving_bytes_, 0));
+    leaving_bytes_ = 0;
+    const int64_t raw = std::exchange(leaving_raw_bytes_, 0);
+    if (raw > 0) ratio_ = static_cast<double>(settled_size_ - before) / static_cast<double>(raw);
     return done;
   }
   int64_t Scaled(int64_t bytes) const { return static_cast<int64_t>(static_cast<double>(bytes) * ratio_); }
@@ -216,13 +240,12 @@ class FlatFile : public ParquetFile {
 
   Status WriteColumn(size_t i, int64_t rows, FlatColumn* column, parquet::RowGroupMetaDataBuilder* group, int64_t* raw) {
     using parquet::Encoding;
-    const bool compress = Compresses(i);
     parquet::EncodedStatistics bounds;
-    SLUICE_TRY(const EncodedChunk chunk, column->Finish(HasDictionary(i), compress, scratch_, &bounds));
+    SLUICE_TRY(const EncodedChunk chunk, column->Finish(scratch_, &bounds));
     if (column->has_nan()) statistics_.SeeNan(static_cast<int>(i));
     bounds.set_is_signed(shape_.parquet_schema->Column(static_cast<int>(i))->sort_order() == parquet::SortOrder::SIGNED);
     *raw += chunk.raw_bytes;
-    const int64_t begin = stream_->position(), size = static_cast<int64_t>(chunk.bytes.size());
+    const int64_t begin = stream_->position();
     const bool dictionary = chunk.dictionary_page_size > 0;
     const std::map<Encoding::type, int32_t> dictionary_pages{{Encoding::PLAIN, 1}};
     std::map<Encoding::type, int32_t> data_pages;
@@ -232,9 +255,10 @@ class FlatFile : public ParquetFile {
     return stream_->Check([&] {
       parquet::ColumnChunkMetaDataBuilder* metadata = group->NextColumnChunk();
       metadata->SetStatistics(bounds);
-      metadata->Finish(rows, dictionary ? begin : 0, -1, begin + chunk.dictionary_page_size, size, chunk.raw_bytes, dictionary,
+      metadata->Finish(rows, dictionary ? begin : 0, -1, begin + chunk.dictionary_page_size, chunk.bytes, chunk.raw_bytes, dictionary,
                        dictionary && plain_too, dictionary ? dictionary_pages : std::map<Encoding::type, int32_t>(), data_pages);
-      return stream_->Write(chunk.bytes.data(), size);
+      for (const std::string& page : chunk.pages) ARROW_RETURN_NOT_OK(stream_->Write(page.data(), static_cast<int64_t>(page.size())));
+      return arrow::Status::OK();
     });
   }
 
@@ -250,8 +274,10 @@ class FlatFile : public ParquetFile {
   std::future<Status> leaving_;      // the row group being written; until it is settled, footer_, stream_ and statistics_ are its
   bool finished_ = false;
   int64_t rows_ = 0, group_rows_ = 0, groups_ = 0, settled_size_ = 0;
-  int64_t held_bytes_ = 0, leaving_bytes_ = 0, spilled_bytes_ = 0;  // in columns_; being written; pages in scratch_
-  double ratio_ = 0.5;                                              // written to held bytes, until a row group has shown it
+  int64_t held_bytes_ = 0, page_bytes_ = 0, raw_bytes_ = 0;  // in columns_; pages among these; of all rows of the group
+  int64_t leaving_bytes_ = 0, leaving_raw_bytes_ = 0;        // being written
+  int64_t spilled_bytes_ = 0;                                // pages in scratch_
+  double ratio_ = 0.5;                                       // written to raw bytes, until a row group has shown it
 };
 
 }  // namespace

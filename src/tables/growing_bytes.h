@@ -16,6 +16,7 @@ class GrowingBytes {
   // Room for so many behind the end, which Advance then moves.
   char* Reserve(size_t bytes);
   void Advance(size_t bytes) { size_ += bytes; }
+  void Clear() { size_ = 0; }  // its memory is kept
   const char* data() const { return reinterpret_cast<const char*>(data_); }
   size_t size() const { return size_; }
   size_t capacity() const { return capacity_; }

@@ -30,11 +30,6 @@ void AppendPacked(std::span<const T> values, int width, std::string* out) {
   if (filled > 0) *at = static_cast<unsigned char>(bits);
 }
 
-void AppendRun(uint64_t value, size_t length, int width, std::string* out) {
-  AppendVarint(length << 1, out);
-  for (int bit = 0; bit < width; bit += 8) *out += static_cast<char>(value >> bit);
-}
-
 void AppendLength(size_t length, char* out) {
   for (int i = 0; i < 4; ++i) out[i] = static_cast<char>(length >> (8 * i));
 }
@@ -69,6 +64,11 @@ class ThriftWriter {
 };
 
 }  // namespace
+
+void AppendRun(uint64_t value, size_t length, int width, std::string* out) {
+  AppendVarint(length << 1, out);
+  for (int bit = 0; bit < width; bit += 8) *out += static_cast<char>(value >> bit);
+}
 
 template <typename T>
 void AppendHybrid(std::span<const T> values, int width, std::string* out) {

@@ -11,6 +11,9 @@ namespace sluice::tables {
 template <typename T>
 void AppendHybrid(std::span<const T> values, int width, std::string* out);
 
+// So many times the same value, by the same hybrid.
+void AppendRun(uint64_t value, size_t length, int width, std::string* out);
+
 // Definition levels of a data page v1 of an optional column, with their length: one byte for each row, 1 where it has a value. Empty: all
 // `rows` have one.
 void AppendLevels(std::span<const uint8_t> present, int64_t rows, std::string* out);
