@@ -6,6 +6,8 @@
 #include <cstring>
 #include <new>
 
+#include "core/same_text.h"
+
 namespace sluice::contract {
 namespace {
 
@@ -63,7 +65,7 @@ std::string_view TextDictionary::TextAt(size_t place) const {
 std::atomic<uint32_t>& TextDictionary::SlotOf(std::string_view text, uint64_t hash) const {
   for (size_t at = hash % kSlots;; at = (at + 1) % kSlots) {
     const uint32_t found = slots_[at].load(std::memory_order_acquire);
-    if (found == 0 || TextAt(found - 1) == text) return slots_[at];
+    if (found == 0 || SameText(TextAt(found - 1), text)) return slots_[at];
   }
 }
 

@@ -61,6 +61,45 @@ bool WillPay(std::span<const uint32_t> places, double value_bytes, const Distinc
          bytes + values * BitsOf(static_cast<size_t>(distinct)) / 8 < values * value_bytes * 7 / 8;
 }
 
+template <typename T, typename GoesOn>
+bool AppendPlacesOf(std::string_view plain, DistinctValues* entries, std::vector<uint32_t>* places, GoesOn goes_on) {
+  for (size_t at = 0; at < plain.size(); at += sizeof(T)) {
+    T value;
+    std::memcpy(&value, plain.data() + at, sizeof(T));
+    places->push_back(entries->PlaceOf(value));
+    if (!goes_on()) return false;
+  }
+  return true;
+}
+
+// Of values in the plain encoding, until it does not go on.
+template <typename GoesOn>
+bool AppendPlaces(const FlatType& type, std::string_view plain, DistinctValues* entries, std::vector<uint32_t>* places, GoesOn goes_on) {
+  if (type.width == 4) return AppendPlacesOf<uint32_t>(plain, entries, places, goes_on);
+  if (type.width == 8) return AppendPlacesOf<uint64_t>(plain, entries, places, goes_on);
+  for (size_t at = 0; at < plain.size();) {
+    const size_t length = type.width > 0 ? type.width : LengthAt(plain.data() + at);
+    if (type.width == 0) at += kLengthBytes;
+    places->push_back(entries->PlaceOf(plain.substr(at, length)));
+    at += length;
+    if (!goes_on()) return false;
+  }
+  return true;
+}
+
+// Numbers alone are looked at; of the rows that are not all the same most differ in the first and the last one.
+bool AreOneValue(const FlatType& type, const arrow::ArrayData& values, const ChosenRows& chosen) {
+  const auto same = [&]<typename T>(const T* in) {
+    const auto at = [&](size_t i) { return in[chosen.rows == nullptr ? i : chosen.rows[i]]; };
+    const T first = at(0);
+    for (size_t i = chosen.count - 1; i > 0; --i)
+      if (at(i) != first) return false;
+    return true;
+  };
+  if (type.source == Source::kFour) return same(values.GetValues<uint32_t>(1));
+  return type.source == Source::kEight && same(values.GetValues<uint64_t>(1));
+}
+
 bool IsSmaller(size_t values, size_t plain_bytes, const DistinctValues& entries) {
   return entries.plain().size() + values * static_cast<size_t>(BitsOf(entries.count())) / 8 < plain_bytes;
 }
@@ -75,20 +114,9 @@ FlatColumn& FlatColumn::operator=(FlatColumn&&) noexcept = default;
 Status FlatColumn::Append(const arrow::ArrayData& values, std::optional<std::span<const uint32_t>> rows) {
   const ChosenRows chosen = rows ? ChosenRows{rows->data(), rows->size()} : ChosenRows{nullptr, static_cast<size_t>(values.length)};
   if (chosen.count == 0) return Ok();
-  const auto before = static_cast<size_t>(rows_);
-  SLUICE_CHECK(AppendPresence(values, chosen));
-  // The rows that have a value, where some have none.
   thread_local std::vector<uint32_t> valued;
-  valued.clear();
-  ChosenRows having = chosen;
-  if (!present_.empty() && std::find(present_.begin() + static_cast<int64_t>(before), present_.end(), 0) != present_.end()) {
-    size_t at = before;
-    chosen.ForEach([&](size_t row) {
-      if (present_[at++] != 0) valued.push_back(static_cast<uint32_t>(row));
-    });
-    having = {valued.data(), valued.size()};
-    if (valued.empty()) return Ok();
-  }
+  SLUICE_TRY(const ChosenRows having, AppendPresence(values, chosen, &valued));
+  if (having.count == 0) return Ok();
   if (values.type->id() == arrow::Type::DICTIONARY)
     AppendDictionary(values, having);
   else
@@ -96,33 +124,37 @@ Status FlatColumn::Append(const arrow::ArrayData& values, std::optional<std::spa
   return Ok();
 }
 
-Status FlatColumn::AppendPresence(const arrow::ArrayData& values, const ChosenRows& chosen) {
-  const bool has_nulls = values.GetNullCount() > 0;
+// The rows that have a value; `valued` holds them, where some have none.
+Result<ChosenRows> FlatColumn::AppendPresence(const arrow::ArrayData& values, const ChosenRows& chosen, std::vector<uint32_t>* valued) {
+  const auto before = static_cast<size_t>(rows_);
   rows_ += static_cast<int64_t>(chosen.count);
-  if (!has_nulls) {
+  if (values.GetNullCount() == 0) {
     if (!present_.empty()) present_.resize(static_cast<size_t>(rows_), 1);
-    return Ok();
+    return chosen;
   }
-  const size_t before = static_cast<size_t>(rows_) - chosen.count;
   const uint8_t* bits = values.buffers[0] ? values.buffers[0]->data() : nullptr;
   const bool was_empty = present_.empty();
   present_.resize(before, 1);
   present_.resize(static_cast<size_t>(rows_));
+  valued->resize(chosen.count);
   size_t valid = 0;
-  chosen.ForEach([&, at = present_.data() + before](size_t row) mutable {
+  chosen.ForEach([&, at = present_.data() + before, rows = valued->data()](size_t row) mutable {
     const bool is_valid = bits != nullptr && arrow::bit_util::GetBit(bits, values.offset + static_cast<int64_t>(row));
     *at++ = is_valid;
+    rows[valid] = static_cast<uint32_t>(row);
     valid += is_valid;
   });
   nulls_ += static_cast<int64_t>(chosen.count - valid);
   if (valid < chosen.count && !options_.optional) return Fail(BugError("a NULL in a column that has none"));
-  if (was_empty && valid == chosen.count) present_.clear();
-  return Ok();
+  if (valid == chosen.count && was_empty) present_.clear();
+  return ChosenRows{valued->data(), valid};
 }
 
 bool FlatColumn::may_code() const { return options_.dictionary && choice_ != Choice::kPlain && type_->source != Source::kBits; }
 
 void FlatColumn::AppendValues(const arrow::ArrayData& values, const ChosenRows& chosen) {
+  if (may_code() && !(coding_ == Coding::kPlain && waits()) && AreOneValue(*type_, values, chosen))
+    return AppendConstant(values, chosen.rows == nullptr ? 0 : chosen.rows[0], chosen.count);
   ToPlain();
   AppendPlain(*type_, values, chosen, &values_);
 }
@@ -130,7 +162,7 @@ void FlatColumn::AppendValues(const arrow::ArrayData& values, const ChosenRows& 
 void FlatColumn::AppendDictionary(const arrow::ArrayData& values, const ChosenRows& chosen) {
   const auto& dictionary = values.dictionary;
   if (entries_ && entries_->plain().size() > kDictionaryBytes) choice_ = Choice::kPlain;
-  if (dictionary->length == 1 && may_code()) return AppendConstant(*dictionary, chosen.count);
+  if (dictionary->length == 1 && may_code()) return AppendConstant(*dictionary, 0, chosen.count);
   if (may_code() && type_->source == Source::kText) {
     if (!waits()) {
       coding_ = Coding::kShared;
@@ -150,15 +182,15 @@ void FlatColumn::AppendDictionary(const arrow::ArrayData& values, const ChosenRo
   AppendValues(*dictionary, {rows.data(), rows.size()});
 }
 
-void FlatColumn::AppendConstant(const arrow::ArrayData& value, size_t count) {
+void FlatColumn::AppendConstant(const arrow::ArrayData& values, uint32_t row, size_t count) {
   thread_local GrowingBytes bytes;
   bytes.Clear();
-  AppendPlain(*type_, value, {nullptr, 1}, &bytes);
+  AppendPlain(*type_, values, {&row, 1}, &bytes);
   const std::string_view plain = std::string_view(bytes.data(), bytes.size()).substr(type_->width == 0 ? kLengthBytes : 0);
   if (coding_ == Coding::kPlain && waits()) return AppendPlainValue(plain, count);
   if (coding_ == Coding::kShared && waits()) ToEntries();
   coding_ = Coding::kEntries;
-  if (!entries_) entries_ = std::make_unique<DistinctValues>(type_->width == 0);
+  if (!entries_) entries_ = std::make_unique<DistinctValues>(type_->width);
   AppendPlace(entries_->PlaceOf(plain), count);
 }
 
@@ -225,7 +257,7 @@ void FlatColumn::ToEntries() {
   const GrowingBytes codes = std::exchange(values_, {});
   const auto shared = std::exchange(dictionary_, nullptr);
   coding_ = Coding::kEntries;
-  if (!entries_) entries_ = std::make_unique<DistinctValues>(true);
+  if (!entries_) entries_ = std::make_unique<DistinctValues>(0);
   arrow::ArrayData array(
       arrow::dictionary(arrow::int32(), shared->type), static_cast<int64_t>(codes.size() / sizeof(uint32_t)),
       {nullptr, std::make_shared<arrow::Buffer>(reinterpret_cast<const uint8_t*>(codes.data()), static_cast<int64_t>(codes.size()))}, 0);
@@ -287,32 +319,28 @@ Status FlatColumn::MakePages(When when) {
 // Of plain values that wait. False: a dictionary is no gain, and there will be none from now on.
 bool FlatColumn::FindPlaces(When when, std::vector<uint32_t>* places) {
   places->clear();
-  thread_local DistinctValues tried(false);
+  thread_local DistinctValues tried(0);
   const bool is_open = choice_ == Choice::kOpen;
-  if (!is_open && !entries_) entries_ = std::make_unique<DistinctValues>(type_->width == 0);
+  if (!is_open && !entries_) entries_ = std::make_unique<DistinctValues>(type_->width);
   DistinctValues& entries = is_open ? tried : *entries_;
-  if (is_open) entries.Clear(type_->width == 0, ValuesIn(0, rows_));
+  if (is_open) entries.Clear(type_->width, ValuesIn(0, rows_));
   const auto no_gain = [&] {
     choice_ = Choice::kPlain;
     return false;
   };
   if (is_open && when == When::kMemoryIsShort) return no_gain();
   const std::string_view plain(values_.data(), values_.size());
-  for (size_t at = 0; at < plain.size();) {
-    const bool text = type_->width == 0;
-    const size_t length = text ? LengthAt(plain.data() + at) : type_->width;
-    if (text) at += kLengthBytes;
-    places->push_back(entries.PlaceOf(plain.substr(at, length)));
-    at += length;
-    if (entries.plain().size() > kDictionaryBytes) return no_gain();
-    if (is_open && places->size() == kSampleValues && Outgrows(kSampleValues, entries)) return no_gain();
-  }
+  const auto goes_on = [&] {
+    return entries.plain().size() <= kDictionaryBytes &&
+           (!is_open || places->size() != kSampleValues || !Outgrows(kSampleValues, entries));
+  };
+  if (!AppendPlaces(*type_, plain, &entries, places, goes_on)) return no_gain();
   if (!is_open) return true;
   const size_t values = places->size();
   const double value_bytes = static_cast<double>(plain.size()) / static_cast<double>(values);
   if (!(when == When::kLast ? IsSmaller(values, plain.size(), entries) : WillPay(*places, value_bytes, entries))) return no_gain();
   choice_ = Choice::kDictionary;
-  entries_ = std::make_unique<DistinctValues>(std::exchange(tried, DistinctValues(false)));
+  entries_ = std::make_unique<DistinctValues>(std::exchange(tried, DistinctValues(0)));
   return true;
 }
 

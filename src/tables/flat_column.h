@@ -77,11 +77,11 @@ class FlatColumn {
     int64_t first, rows;
   };
 
-  Status AppendPresence(const arrow::ArrayData& values, const ChosenRows& chosen);
+  Result<ChosenRows> AppendPresence(const arrow::ArrayData& values, const ChosenRows& chosen, std::vector<uint32_t>* valued);
   void AppendValues(const arrow::ArrayData& values, const ChosenRows& chosen);
   void AppendDictionary(const arrow::ArrayData& values, const ChosenRows& chosen);
   void AppendEntries(const arrow::ArrayData& values, const ChosenRows& chosen);
-  void AppendConstant(const arrow::ArrayData& value, size_t count);
+  void AppendConstant(const arrow::ArrayData& values, uint32_t row, size_t count);
   void AppendPlace(uint32_t place, size_t count);
   void AppendPlainValue(std::string_view value, size_t count);
   void ToEntries();

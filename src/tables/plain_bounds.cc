@@ -23,6 +23,19 @@ T At(const char* bytes) {
   return value;
 }
 
+// The first eight bytes of a text of `length`, as a number of the same order; those that it lacks are 0.
+uint64_t BeginningOf(std::string_view from_here, size_t length) {
+  uint64_t bytes = 0;
+  const size_t known = std::min<size_t>(length, sizeof(bytes));
+  if (known == 0) return 0;
+  if (from_here.size() < sizeof(bytes)) {
+    std::memcpy(&bytes, from_here.data(), known);
+    return __builtin_bswap64(bytes);
+  }
+  std::memcpy(&bytes, from_here.data(), sizeof(bytes));
+  return __builtin_bswap64(bytes) >> (8 * (sizeof(bytes) - known)) << (8 * (sizeof(bytes) - known));
+}
+
 bool SignedLess(std::string_view a, std::string_view b) {
   const auto sign = [](std::string_view bytes) { return static_cast<signed char>(bytes[0]); };
   return sign(a) != sign(b) ? sign(a) < sign(b) : a < b;
@@ -76,13 +89,23 @@ void PlainBounds::Observe(const FlatType& type, std::string_view plain) {
     case Order::kSignedBytes:
       for (size_t at = 0; at < plain.size(); at += type.width) widen(plain.substr(at, type.width), SignedLess);
       return;
-    case Order::kBytes:
+    case Order::kBytes: {
+      // Between the beginnings of both bounds, most texts need no closer look.
+      uint64_t least = 0, greatest = 0;
+      const auto look = [&](std::string_view text) {
+        widen(text, std::less<>());
+        least = BeginningOf(min_, min_.size());
+        greatest = BeginningOf(max_, max_.size());
+      };
       for (size_t at = 0; at < plain.size();) {
         const size_t length = LengthAt(plain.data() + at);
-        widen(plain.substr(at + kLengthBytes, length), std::less<>());
-        at += kLengthBytes + length;
+        at += kLengthBytes;
+        const uint64_t beginning = BeginningOf(plain.substr(at), length);
+        if (!(least < beginning && beginning < greatest)) look(plain.substr(at, length));
+        at += length;
       }
       return;
+    }
   }
 }
 
