@@ -74,13 +74,13 @@ Status RequireAll(const std::vector<std::string>& ids, const std::vector<OpenRec
 
 // The outcomes as a relation: id, state, and the violations a refused row has now.
 Status RegisterOutcomes(engines::Connection& connection, const std::vector<Outcome>& outcomes, const BatchIdentity& batch) {
-  std::vector<RefusedRecord> records;
+  QuarantineRows found(batch, "");
   arrow::StringBuilder states;
   for (const Outcome& outcome : outcomes) {
-    records.push_back({outcome.record->id, "", {}, outcome.violations});
+    SLUICE_CHECK(found.Add({outcome.record->id, "", {}, outcome.violations}, "", ""));
     if (const auto status = states.Append(outcome.state); !status.ok()) return Fail(RetryableError("out-of-memory", status.ToString()));
   }
-  SLUICE_TRY(const auto rows, QuarantineRows(records, "", "", "", batch));
+  SLUICE_TRY(const auto rows, found.Take());
   auto state = states.Finish();
   if (!state.ok()) return Fail(RetryableError("out-of-memory", state.status().ToString()));
   const auto& names = *rows->schema();

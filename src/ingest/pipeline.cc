@@ -23,7 +23,8 @@ namespace sluice::ingest {
 namespace {
 
 constexpr int64_t kMostForBronze = 256LL << 20;  // bytes of rows that wait: more makes no file better by much
-constexpr size_t kQuarantineRows = 4096;         // written at once: a refused record takes far more memory than a good one
+// Written at once: a refused record takes far more memory than a good one.
+constexpr int64_t kQuarantineRows = 4096, kQuarantineBytes = 1 << 20;
 
 // The first error of any thread; whoever waits looks at it.
 class Failure {
@@ -201,7 +202,11 @@ class Pipeline {
     size_t slot;
     std::unique_ptr<SqlRules> sql;
     MetadataColumns metadata;
+    QuarantineRows refused;
   };
+  Worker MakeWorker(size_t slot) const {
+    return {slot, nullptr, MetadataColumns(input_.batch, input_.source->name), QuarantineRows(input_.batch, input_.source->name)};
+  }
 
   int Threads() const {
     // A second thread writes files of its own: worth it from a few megabytes on.
@@ -253,13 +258,13 @@ class Pipeline {
   }
 
   Status TakeBlocks(size_t slot) {
-    Worker worker{slot, nullptr, MetadataColumns(input_.batch, input_.source->name)};
+    Worker worker = MakeWorker(slot);
     if (HasSql(*input_.contract)) {
       SLUICE_TRY(worker.sql, SqlRules::Open(*environment_.db, *input_.contract, input_.rows, environment_.parameters));
     }
     while (!failure_.stopped()) {
       SLUICE_TRY(auto item, feed_.Next());
-      if (!item) return Ok();
+      if (!item) return Quarantine(worker);
       SLUICE_CHECK(Ingest(*item, worker));
     }
     return Ok();
@@ -280,13 +285,13 @@ class Pipeline {
     std::vector<uint8_t> dropped(block.refused.size(), 0);
     if (latest_) {
       SLUICE_CHECK(turnstile_.Pass(item.number, failure_, [&] { return Hold(block, item.file); }));
-      return WriteRefused(block, item.file, {.read = block.rows->num_rows()});
+      return WriteRefused(block, item.file, {.read = block.rows->num_rows()}, worker);
     }
     if (unique_) {
       SLUICE_CHECK(turnstile_.Pass(item.number, failure_, [&] { return unique_->Apply(&block, &dropped), Ok(); }));
     }
     SLUICE_CHECK(WriteKept(block, dropped, item.file, worker));
-    return WriteRefused(block, item.file, {.read = block.rows->num_rows()});
+    return WriteRefused(block, item.file, {.read = block.rows->num_rows()}, worker);
   }
 
   Status Hold(const CheckedBlock& block, size_t file) {
@@ -297,16 +302,17 @@ class Pipeline {
 
   // After all rows were seen: each key's last row goes on.
   Status ReleaseHeld() {
-    Worker worker{0, nullptr, MetadataColumns(input_.batch, input_.source->name)};
+    Worker worker = MakeWorker(0);
     uint64_t ordinal = 0;
-    return held_->ForEach([&](CheckedBlock block, size_t file) -> Status {
+    SLUICE_CHECK(held_->ForEach([&](CheckedBlock block, size_t file) -> Status {
       if (failure_.stopped()) return failure_.Take();
       std::vector<uint8_t> dropped = latest_->Losers(*block.rows, ordinal);
       ordinal += dropped.size();
       if (unique_) unique_->Apply(&block, &dropped);
       SLUICE_CHECK(WriteKept(block, dropped, file, worker));
-      return WriteRefused(block, file, {});
-    });
+      return WriteRefused(block, file, {}, worker);
+    }));
+    return Quarantine(worker);
   }
 
   Status WriteKept(const CheckedBlock& block, std::vector<uint8_t> dropped, size_t file, Worker& worker) {
@@ -328,10 +334,10 @@ class Pipeline {
     return Ok();
   }
 
-  Status WriteRefused(const CheckedBlock& block, size_t file, Counts counts) {
+  Status WriteRefused(const CheckedBlock& block, size_t file, Counts counts, Worker& worker) {
     const StageTimer timer(Stage::kRefuse);
     counts.quarantined = block.refused_rows;
-    std::vector<RefusedRecord> records;
+    const std::string format = block.refused_rows > 0 ? feed_.record_format(file) : "";
     size_t v = 0;
     for (size_t row = 0; row < block.refused.size() && block.refused_rows > 0; ++row) {
       while (v < block.violations.size() && block.violations[v].row < static_cast<int64_t>(row)) ++v;
@@ -341,20 +347,19 @@ class Pipeline {
       for (; v < block.violations.size() && block.violations[v].row == at; ++v) {
         if (!block.violations[v].warn) record.violations.push_back(block.violations[v]);
       }
-      records.push_back(std::move(record));
-      if (records.size() == kQuarantineRows) SLUICE_CHECK(Quarantine(&records, file));
+      SLUICE_CHECK(worker.refused.Add(record, NameOf(file), format));
+      if (worker.refused.rows() >= kQuarantineRows || worker.refused.bytes() >= kQuarantineBytes) SLUICE_CHECK(Quarantine(worker));
     }
-    SLUICE_CHECK(Quarantine(&records, file));
     tally_.AddViolations(file, block);
     tally_.AddCounts(file, counts);
     Report();
     return Ok();
   }
 
-  Status Quarantine(std::vector<RefusedRecord>* records, size_t file) {
-    if (records->empty()) return Ok();
-    SLUICE_TRY(const auto rows, QuarantineRows(*records, NameOf(file), feed_.record_format(file), input_.source->name, input_.batch));
-    records->clear();
+  // What waits for it.
+  Status Quarantine(Worker& worker) {
+    const StageTimer timer(Stage::kRefuse);
+    SLUICE_TRY(const auto rows, worker.refused.Take());
     return quarantine_.Write(0, *rows);
   }
 

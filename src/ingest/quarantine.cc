@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "contract/arrow_types.h"
 #include "core/text.h"
@@ -56,10 +57,14 @@ arrow::Status AppendViolations(const std::vector<contract::Violation>& violation
   return arrow::Status::OK();
 }
 
+Error OutOfMemory(const arrow::Status& status) { return RetryableError("out-of-memory", "quarantine rows: " + status.ToString()); }
+
+}  // namespace
+
 // Appends rows column by column through the builders of QuarantineSchema(), by position.
-class RowBuilder {
+class QuarantineRows::Builder {
  public:
-  RowBuilder() : schema_(contract::ToArrow(QuarantineSchema())) {
+  Builder() : schema_(contract::ToArrow(QuarantineSchema())) {
     for (const auto& field : schema_->fields()) builders_.push_back(*arrow::MakeBuilder(field->type()));
   }
 
@@ -101,8 +106,6 @@ class RowBuilder {
   std::vector<std::unique_ptr<arrow::ArrayBuilder>> builders_;
 };
 
-}  // namespace
-
 const Schema& QuarantineSchema() {
   static const Schema schema = MakeSchema();
   return schema;
@@ -116,18 +119,23 @@ std::string RefusedKey(const BatchIdentity& batch) {
 
 std::string BatchIdentity::file_prefix() const { return fmt::format("{}-{}.{}", node, number, attempt); }
 
-Result<std::shared_ptr<arrow::RecordBatch>> QuarantineRows(const std::vector<RefusedRecord>& records, const std::string& file,
-                                                           const std::string& format, const std::string& source,
-                                                           const BatchIdentity& batch) {
-  RowBuilder builder;
-  for (const RefusedRecord& record : records) {
-    if (const auto status = builder.Append(record, file, format, source, batch); !status.ok()) {
-      return Fail(RetryableError("out-of-memory", "quarantine rows: " + status.ToString()));
-    }
-  }
-  auto rows = builder.Finish(static_cast<int64_t>(records.size()));
-  if (!rows.ok()) return Fail(RetryableError("out-of-memory", "quarantine rows: " + rows.status().ToString()));
-  return *rows;
+QuarantineRows::QuarantineRows(const BatchIdentity& batch, std::string source)
+    : builder_(std::make_unique<Builder>()), batch_(batch), source_(std::move(source)) {}
+QuarantineRows::~QuarantineRows() = default;
+QuarantineRows::QuarantineRows(QuarantineRows&&) noexcept = default;
+
+Status QuarantineRows::Add(const RefusedRecord& record, const std::string& file, const std::string& format) {
+  if (const auto status = builder_->Append(record, file, format, source_, batch_); !status.ok()) return Fail(OutOfMemory(status));
+  ++rows_;
+  bytes_ += static_cast<int64_t>(record.raw.size());
+  return Ok();
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> QuarantineRows::Take() {
+  auto batch = builder_->Finish(std::exchange(rows_, 0));
+  bytes_ = 0;
+  if (!batch.ok()) return Fail(OutOfMemory(batch.status()));
+  return *batch;
 }
 
 std::string RecordFormat(sources::FileFormat format, const formats::FormatOptions& options, const formats::CsvDialect& dialect,

@@ -35,10 +35,27 @@ struct RefusedRecord {
   std::vector<contract::Violation> violations;  // without warnings
 };
 
-// Rows of one file.
-Result<std::shared_ptr<arrow::RecordBatch>> QuarantineRows(const std::vector<RefusedRecord>& records, const std::string& file,
-                                                           const std::string& format, const std::string& source,
-                                                           const BatchIdentity& batch);
+// Gathers rows, of any number of files. Errors: kRetryable "out-of-memory".
+class QuarantineRows {
+ public:
+  // `batch` outlives it.
+  QuarantineRows(const BatchIdentity& batch, std::string source);
+  ~QuarantineRows();
+  QuarantineRows(QuarantineRows&&) noexcept;
+
+  Status Add(const RefusedRecord& record, const std::string& file, const std::string& format);
+  int64_t rows() const { return rows_; }
+  int64_t bytes() const { return bytes_; }  // of their records
+  // All that were added, which may be none; then it is empty.
+  Result<std::shared_ptr<arrow::RecordBatch>> Take();
+
+ private:
+  class Builder;
+  std::unique_ptr<Builder> builder_;
+  const BatchIdentity& batch_;
+  std::string source_;
+  int64_t rows_ = 0, bytes_ = 0;
+};
 
 std::string QuarantineId(const BatchIdentity& batch, size_t file, int64_t row);
 
