@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 namespace sluice {
 namespace {
@@ -126,11 +127,23 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return Lower(x) == Lower(y); });
 }
 
+namespace {
+
+// Are the next eight bytes ASCII?
+bool AsciiAt(std::string_view s, size_t at) {
+  uint64_t bytes = 0;
+  if (s.size() - at < sizeof(bytes)) return false;
+  std::memcpy(&bytes, s.data() + at, sizeof(bytes));
+  return (bytes & 0x8080808080808080) == 0;
+}
+
+}  // namespace
+
 bool IsValidUtf8(std::string_view s) {
   for (size_t i = 0; i < s.size();) {
     const auto c = static_cast<unsigned char>(s[i]);
     if (c < 0x80) {
-      ++i;
+      i += AsciiAt(s, i) ? 8 : 1;
       continue;
     }
     const int extra = c >= 0xC2 && c <= 0xDF ? 1 : (c & 0xF0) == 0xE0 ? 2 : c >= 0xF0 && c <= 0xF4 ? 3 : -1;

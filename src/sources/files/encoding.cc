@@ -83,6 +83,7 @@ Result<std::string> DetectEncoding(const EncodingRequest& request) {
   if (const std::string wide = WideEncodingOf(request.sample); !wide.empty())
     return Guess(request, wide, fmt::format("looks like {} without a byte order mark", wide),
                  fmt::format("pin it in the source's `read`: encoding: {}", wide));
+  if (IsValidUtf8(request.sample)) return std::string();
   const BadLines found = CountBadLines(request.sample, request.whole);
   if (found.bad < 2 || found.bad * 20 <= found.lines) return std::string();
   const std::string why = fmt::format("is not UTF-8 in {} of its first {}", FormatCount(found.bad), Counted(found.lines, "line"));
