@@ -49,6 +49,11 @@ int FieldShape::Find(std::string_view key) const {
   return lower == by_key.end() ? -1 : lower->second;
 }
 
+bool MayBeColumn(const FieldShape& record, std::string_view key) {
+  const std::string name(Trim(key));
+  return !name.empty() && !contract::IsMetadataColumn(name) && record.Find(name) < 0;
+}
+
 // `from` first: a name that another column is read from is not its own.
 void IndexKeys(const ReadRequest& request, FieldShape* root) {
   const auto& columns = request.contract->columns;

@@ -31,6 +31,9 @@ struct FieldShape {
   int Find(std::string_view key) const;  // -1: none
 };
 
+// Could a field of the record, which is none of its columns, become one?
+bool MayBeColumn(const FieldShape& record, std::string_view key);
+
 // The record as a struct of the request's columns. Errors: kUser "bad-format", "unknown-zone".
 Result<FieldShape> ShapeOf(const ReadRequest& request);
 // Gives a struct's fields (root: the columns of `request`) their spellings; `from` before names.

@@ -71,6 +71,8 @@ struct JsonColumns::Impl {
   std::vector<Violation> violations;
   std::string_view line;
   const JsonNode* column = nullptr;  // the top-level field being read
+  bool new_columns = false;
+  JsonKeys keys;  // of lines that are no acceptable record
 
   // --- reading; an error_code ends the record ---
 
@@ -105,6 +107,7 @@ struct JsonColumns::Impl {
   error_code AppendField(ondemand::value& value, std::string_view key, int at, size_t index, JsonNode* node, int depth) {
     const bool is_root = node == &root;
     if (at < 0) {
+      new_columns |= is_root && MayBeColumn(node->shape, key);
       if (node->shape.new_fields == NewFields::kRefuse) AddNewField(is_root, key, node, value);
       return Walk(value, depth + 1);
     }
@@ -300,6 +303,7 @@ void JsonColumns::Append(std::string_view line) {
   if (code == simdjson::SUCCESS) return;
   impl_->root.Truncate(row);
   impl_->violations.resize(violations);
+  for (const std::string& key : impl_->keys.Of(line)) impl_->new_columns |= MayBeColumn(impl_->root.shape, key);
   Refuse(line, code == simdjson::UTF8_ERROR ? "encoding" : "json", MessageOf(code));
 }
 
@@ -325,6 +329,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> JsonColumns::Finish(std::vector<Viol
   *violations = std::move(all);
   return arrow::RecordBatch::Make(contract::ToArrow(schema), rows, std::move(columns));
 }
+
+bool JsonColumns::met_new_columns() const { return impl_->new_columns; }
 
 struct JsonKeys::Impl {
   ondemand::parser parser;

@@ -29,6 +29,8 @@ class JsonColumns {
   void Refuse(std::string_view line, std::string rule, std::string message);
   // The rows, and all violations by row, one per (row, column).
   Result<std::shared_ptr<arrow::RecordBatch>> Finish(std::vector<contract::Violation>* violations);
+  // Has a record a field that could be a column? Also one that is refused, as long as its fields can be told.
+  bool met_new_columns() const;
 
   struct Impl;
 

@@ -30,6 +30,7 @@ class JsonTexts : public RawBlock {
     }
     DecodedBatch batch;
     SLUICE_TRY(batch.rows, columns.Finish(&batch.violations));
+    batch.new_columns = columns.met_new_columns();
     batch.first_row = block_->first_row;
     batch.place = [block = block_](int64_t row) {
       const auto i = static_cast<size_t>(row);

@@ -20,7 +20,7 @@ void NewJsonFields::Look(const LineBlock& block) {
 
 void NewJsonFields::Add(const std::string& key) {
   const std::string name(Trim(key));
-  if (full() || name.empty() || contract::IsMetadataColumn(name) || known_.Find(name) >= 0) return;
+  if (full() || !MayBeColumn(known_, name)) return;
   known_.by_key.emplace(ToLower(name), 0);
   fields_.push_back({name, contract::DataType::Of(contract::TypeKind::kString), true, {}});
 }

@@ -39,6 +39,8 @@ struct DecodedBatch {
   // Place and raw bytes of row i. They own what they need: callable from any thread as long as they live.
   std::function<RecordPlace(int64_t)> place;
   std::function<std::string(int64_t)> raw;
+  // Some record has a field that New…Columns would make a column of: of formats that have to read all records to know.
+  bool new_columns = false;
 };
 
 enum class Compression { kNone, kGzip, kZstd, kBzip2, kXz, kZip };

@@ -59,6 +59,7 @@ Result<CheckedBlock> CheckBlock(formats::DecodedBatch decoded, const contract::R
   block.first_row = decoded.first_row;
   block.place = std::move(decoded.place);
   block.raw = std::move(decoded.raw);
+  block.new_columns = decoded.new_columns;
   block.violations = std::move(decoded.violations);
   SLUICE_TRY(block.rows, rules.FillDefaults(std::move(decoded.rows)));
   block.refused.assign(static_cast<size_t>(block.rows->num_rows()), 0);

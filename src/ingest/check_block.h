@@ -17,6 +17,7 @@ struct CheckedBlock {
   int64_t refused_rows = 0;
   std::function<formats::RecordPlace(int64_t)> place;
   std::function<std::string(int64_t)> raw;
+  bool new_columns = false;  // as DecodedBatch has it
 
   int64_t RowNumber(int64_t row) const { return first_row > 0 ? first_row + row : place(row).row; }
   void Refuse(contract::Violation violation);  // appended: the caller sorts with SortViolations

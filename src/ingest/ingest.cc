@@ -40,7 +40,7 @@ std::vector<std::shared_ptr<contract::TextDictionary>> Dictionaries(const Ingest
 }
 
 Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const contract::Contract& contract, store::ObjectStore& store,
-                                         const Budget& budget) {
+                                         const Budget& budget, bool look_at_records) {
   auto attempt = std::make_unique<Attempt>();
   PipelineInput& input = attempt->input;
   input.source = request.source;
@@ -49,7 +49,8 @@ Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const con
   input.batch = request.batch;
   input.bronze_root = request.bronze.root;
   input.quarantine_root = request.quarantine.root;
-  SLUICE_TRY(attempt->extra, ExtraColumns(request, contract, store, budget));
+  SLUICE_TRY(attempt->extra, ExtraColumns(request, contract, store, budget, look_at_records));
+  input.until_new_columns = !look_at_records && contract.on_new_column == contract::OnNewColumn::kEvolve;
   formats::ReadRequest read{&store, "", formats::Compression::kNone, &contract, attempt->extra};
   read.max_record_bytes = budget.max_record_bytes();
   read.options = request.source->read.options;
@@ -153,14 +154,19 @@ Result<IngestResult> Finish(const IngestRequest& request, const Environment& env
 }
 
 Result<IngestResult> IngestWith(const IngestRequest& request, const Environment& environment, contract::Contract contract) {
-  // Each round widens at least one column by at least one step: integers have three, decimals are joined over all values.
-  for (int round = 0; round < 8; ++round) {
-    SLUICE_TRY(const auto attempt, Prepare(request, contract, *environment.input, environment.budget));
+  // New columns that only the records tell are seldom: there are none until one is met, and then all are looked for first. Each round but
+  // that one widens at least one column by at least one step: integers have three, decimals are joined over all values.
+  bool look_at_records = false;
+  for (int round = 0; round < 9; ++round) {
+    SLUICE_TRY(const auto attempt, Prepare(request, contract, *environment.input, environment.budget, look_at_records));
     Tally tally(contract, request.files);
     SLUICE_TRY(auto output, RunPipeline(attempt->input, environment, &tally));
-    auto widened = Widened(contract, tally);
-    if (!widened) return Finish(request, environment, *attempt, tally, std::move(output));
-    contract = std::move(*widened);
+    if (!output.new_columns) {
+      auto widened = Widened(contract, tally);
+      if (!widened) return Finish(request, environment, *attempt, tally, std::move(output));
+      contract = std::move(*widened);
+    }
+    look_at_records |= output.new_columns;
     DeleteStaged(*environment.lake, request.bronze.root, request.batch.file_prefix());
     DeleteStaged(*environment.lake, request.quarantine.root, request.batch.file_prefix());
   }

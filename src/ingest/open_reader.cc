@@ -34,7 +34,7 @@ Status CheckColumns(size_t columns, const Budget& budget, const std::string& wha
 }
 
 Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
-                                                  store::ObjectStore& input, const Budget& budget) {
+                                                  store::ObjectStore& input, const Budget& budget, bool of_records) {
   std::vector<contract::Field> extra;
   if (contract.on_new_column != contract::OnNewColumn::kEvolve) return extra;
   formats::ReadRequest read{&input, "", formats::Compression::kNone, &contract, {}};
@@ -48,8 +48,9 @@ Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, 
       read.extra.push_back({field.name, field.type, true, {}});
     }
   }
+  const bool in_records = request.source->read.format == FileFormat::kNdjson || request.source->read.format == FileFormat::kJson;
   for (const InputFile& file : request.files) {
-    if (file.same_header) continue;
+    if (file.same_header || (in_records && !of_records)) continue;
     read.key = file.object.key;
     read.object = &file.object;
     read.compression = file.compression;

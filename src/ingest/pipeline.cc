@@ -180,6 +180,7 @@ class Pipeline {
       for (int i = 1; i < threads_; ++i) others.emplace_back([this, i] { Work(static_cast<size_t>(i)); });
       Work(0);
     }
+    if (new_columns_) return PipelineOutput{{}, {}, true};
     SLUICE_CHECK(failure_.Take());
     const ProfileThread thread(environment_.profile);
     if (latest_) SLUICE_CHECK(ReleaseHeld());
@@ -282,6 +283,10 @@ class Pipeline {
 
   Status Ingest(const Item& item, Worker& worker) {
     SLUICE_TRY(CheckedBlock block, Checked(*item.block, worker.sql.get()));
+    if (block.new_columns && input_.until_new_columns) {
+      new_columns_ = true;
+      return Fail(CancelledError());
+    }
     std::vector<uint8_t> dropped(block.refused.size(), 0);
     if (latest_) {
       SLUICE_CHECK(turnstile_.Pass(item.number, failure_, [&] { return Hold(block, item.file); }));
@@ -399,6 +404,7 @@ class Pipeline {
   std::optional<LatestRows> latest_;  // under the turnstile
   std::optional<HeldRows> held_;      // under the turnstile
   std::mutex progress_mutex_;
+  std::atomic<bool> new_columns_ = false;
 };
 
 }  // namespace

@@ -25,12 +25,14 @@ struct PipelineInput {
   Layout layout;
   std::vector<InputFile> files;
   std::function<Result<OpenedFile>(size_t file)> open;
+  bool until_new_columns = false;  // a record that brings one ends it: PipelineOutput::new_columns
   BatchIdentity batch;
   std::string bronze_root, quarantine_root;
 };
 
 struct PipelineOutput {
   std::vector<tables::StagedFile> bronze, quarantine;
+  bool new_columns = false;  // there are some, and nothing else is true of the output
 };
 
 // Fills `tally`. Errors leave staged files: the caller deletes them.

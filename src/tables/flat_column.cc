@@ -331,8 +331,7 @@ bool FlatColumn::FindPlaces(When when, std::vector<uint32_t>* places) {
   if (is_open && when == When::kMemoryIsShort) return no_gain();
   const std::string_view plain(values_.data(), values_.size());
   const auto goes_on = [&] {
-    return entries.plain().size() <= kDictionaryBytes &&
-           (!is_open || places->size() != kSampleValues || !Outgrows(kSampleValues, entries));
+    return entries.plain().size() <= kDictionaryBytes && (!is_open || places->size() != kSampleValues || !Outgrows(kSampleValues, entries));
   };
   if (!AppendPlaces(*type_, plain, &entries, places, goes_on)) return no_gain();
   if (!is_open) return true;
