@@ -179,7 +179,7 @@ Result<std::optional<StagedFile>> FileCopy::Write(const std::vector<int64_t>& le
   staged.add.path = impl_->add.path.substr(0, folder) + delta::LogPath(name + ".parquet");
   staged.add.partition_values = impl_->add.partition_values;
   const auto open = [&] { return impl_->store.OpenWriter(delta::StoreKey(impl_->root, staged.add.path)); };
-  SLUICE_TRY(const auto file, ParquetFile::Open(impl_->shape, open, {}, std::make_shared<EncodingChoice>(impl_->encodings)));
+  const auto file = ParquetFile::Open(impl_->shape, open, {}, impl_->encodings);
   int64_t first = 0;
   size_t at = 0;
   for (int group = 0; group < metadata.num_row_groups(); ++group) {

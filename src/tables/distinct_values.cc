@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "core/same_text.h"
-#include "tables/flat_type.h"
+#include "tables/leaf_type.h"
 
 namespace sluice::tables {
 namespace {

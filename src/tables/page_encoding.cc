@@ -90,13 +90,14 @@ void AppendHybrid(std::span<const T> values, int width, std::string* out) {
 template void AppendHybrid(std::span<const uint8_t>, int, std::string*);
 template void AppendHybrid(std::span<const uint32_t>, int, std::string*);
 
-void AppendLevels(std::span<const uint8_t> present, int64_t rows, std::string* out) {
+void AppendLevels(std::span<const uint8_t> levels, int64_t count, uint8_t greatest, std::string* out) {
+  const int width = std::bit_width(greatest);
   const size_t begin = out->size();
   out->append(4, '\0');
-  if (present.empty())
-    AppendRun(1, static_cast<size_t>(rows), 1, out);
+  if (levels.empty())
+    AppendRun(greatest, static_cast<size_t>(count), width, out);
   else
-    AppendHybrid(present, 1, out);
+    AppendHybrid(levels, width, out);
   AppendLength(out->size() - begin - 4, out->data() + begin);
 }
 

@@ -14,9 +14,8 @@ void AppendHybrid(std::span<const T> values, int width, std::string* out);
 // So many times the same value, by the same hybrid.
 void AppendRun(uint64_t value, size_t length, int width, std::string* out);
 
-// Definition levels of a data page v1 of an optional column, with their length: one byte for each row, 1 where it has a value. Empty: all
-// `rows` have one.
-void AppendLevels(std::span<const uint8_t> present, int64_t rows, std::string* out);
+// Levels of a data page v1, up to `greatest`, with their length: a byte for each. Empty: all of `count` are the greatest.
+void AppendLevels(std::span<const uint8_t> levels, int64_t count, uint8_t greatest, std::string* out);
 
 // Bytes of 0 or 1 as bits, the first value in the lowest one.
 void AppendBits(std::span<const char> values, std::string* out);

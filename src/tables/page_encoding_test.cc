@@ -71,10 +71,10 @@ TEST(PageEncoding, ARunTakesFewBytes) {
 
 TEST(PageEncoding, LevelsHaveTheirLength) {
   std::string all, some;
-  AppendLevels({}, 300, &all);
+  AppendLevels({}, 300, 1, &all);
   EXPECT_EQ(all, std::string("\x03\0\0\0\xD8\x04\x01", 7));  // a run of 300 ones
   const std::vector<uint8_t> present = {1, 0, 1};
-  AppendLevels(present, 3, &some);
+  AppendLevels(present, 3, 1, &some);
   EXPECT_EQ(some, std::string("\x02\0\0\0\x03\x05", 6));
 }
 

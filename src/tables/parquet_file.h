@@ -3,41 +3,21 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "contract/type.h"
-#include "delta/column_mapping.h"
 #include "store/object_store.h"
+#include "tables/file_shape.h"
 #include "tables/spill.h"
 
 namespace arrow {
 class ChunkedArray;
 class RecordBatch;
-class Schema;
 }  // namespace arrow
-namespace parquet {
-class SchemaDescriptor;
-}
 
 namespace sluice::tables {
 
-struct FlatType;
 class PickedRows;
-
-// What all files of one writer share.
-struct FileShape {
-  std::vector<contract::Field> fields;          // the data columns: all but the partition columns; under their physical names
-  std::shared_ptr<arrow::Schema> arrow_schema;  // of the batches that Write takes
-  int indexed_columns = 32;
-  std::shared_ptr<const parquet::SchemaDescriptor> parquet_schema;
-  std::vector<const FlatType*> flat;  // how each column is written; empty: one is nested, and Arrow writes them all
-};
-FileShape MakeFileShape(std::vector<contract::Field> fields, int indexed_columns,
-                        delta::ColumnMapping mapping = delta::ColumnMapping::kNone);
 
 inline constexpr int64_t kMinGroupBytes = 8LL << 20;  // raw, of rows that are worth a row group while more may come
 
@@ -46,23 +26,9 @@ struct FileBuffering {
   bool behind = false;                   // row groups are encoded on a thread of their own while the next one gathers
 };
 
-// How the columns of a file are written.
+// Columns of the file (`a.b` of a struct) that are not written as all others are.
 struct ColumnEncodings {
   std::vector<std::string> without_dictionary, uncompressed;
-};
-
-// Made for one file, or for several of the same columns: the first that has rows enough to tell decides for those to come. Thread-safe.
-class EncodingChoice {
- public:
-  EncodingChoice() = default;
-  explicit EncodingChoice(ColumnEncodings known) : known_(known), made_(std::move(known)) {}
-  const ColumnEncodings& known() const { return known_; }
-  ColumnEncodings For(const arrow::RecordBatch& first_rows);
-
- private:
-  const ColumnEncodings known_;
-  std::mutex mutex_;
-  std::optional<ColumnEncodings> made_;
 };
 
 class ParquetFile {
@@ -71,10 +37,11 @@ class ParquetFile {
     int64_t size = 0, rows = 0;
     std::string stats;
   };
-  // `shape` outlives the file. Without `encodings` the file makes its own choice.
+  // `shape` outlives the file. Its object is opened when its first row group is written. `known`: encodings of columns by their names;
+  // all others are made out from their values.
   using OpenObject = std::function<Result<std::unique_ptr<store::ObjectWriter>>()>;
-  static Result<std::unique_ptr<ParquetFile>> Open(const FileShape& shape, OpenObject open, FileBuffering buffering = {},
-                                                   std::shared_ptr<EncodingChoice> encodings = nullptr);
+  static std::unique_ptr<ParquetFile> Open(const FileShape& shape, OpenObject open, FileBuffering buffering = {},
+                                           ColumnEncodings known = {});
   virtual ~ParquetFile() = default;  // without Close: the object is discarded
   // The batch may be kept until its row group is full.
   virtual Status Write(const arrow::RecordBatch& batch) = 0;

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/profile.h"
-#include "tables/encodings.h"
 
 namespace sluice::tables {
 
@@ -39,17 +38,14 @@ arrow::Status ObjectStream::Keep(Status status) {
   return arrow::Status::IOError(error_->message);
 }
 
-std::shared_ptr<parquet::WriterProperties> WriterPropertiesOf(const ColumnEncodings& encodings) {
+std::shared_ptr<parquet::WriterProperties> WriterPropertiesOf(const std::vector<std::string>& uncompressed) {
   parquet::WriterProperties::Builder builder;
   builder.compression(parquet::Compression::SNAPPY)
       ->version(parquet::ParquetVersion::PARQUET_2_6)
       ->data_page_version(parquet::ParquetDataPageVersion::V1)
       ->enable_store_decimal_as_integer()
-      ->dictionary_pagesize_limit(static_cast<int64_t>(kDictionaryBytes))
-      ->max_row_group_length(INT64_MAX)  // the caller ends row groups
       ->created_by("sluice");
-  for (const std::string& column : encodings.without_dictionary) builder.disable_dictionary(column);
-  for (const std::string& column : encodings.uncompressed) builder.compression(column, parquet::Compression::UNCOMPRESSED);
+  for (const std::string& column : uncompressed) builder.compression(column, parquet::Compression::UNCOMPRESSED);
   return builder.build();
 }
 

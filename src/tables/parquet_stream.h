@@ -8,10 +8,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/result.h"
 #include "store/object_store.h"
-#include "tables/parquet_file.h"
 
 namespace parquet {
 class WriterProperties;
@@ -55,6 +55,7 @@ class ObjectStream : public arrow::io::OutputStream {
   bool closed_ = false;
 };
 
-std::shared_ptr<parquet::WriterProperties> WriterPropertiesOf(const ColumnEncodings& encodings);
+// `uncompressed`: columns of the file, as `a.b`.
+std::shared_ptr<parquet::WriterProperties> WriterPropertiesOf(const std::vector<std::string>& uncompressed = {});
 
 }  // namespace sluice::tables

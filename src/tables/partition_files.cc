@@ -32,9 +32,8 @@ PartitionFiles::PartitionFiles(store::ObjectStore& store, std::string table_root
       random_(random),
       values_(std::move(values)),
       max_open_files_(options.max_open_partitions) {
-  // Columns of flat values take little while they are few, and no file descriptor before they are written.
-  if (shape.flat.empty()) return;
-  const int64_t bearable = options.memory_bytes / 4 / (kColumnBytes * static_cast<int64_t>(shape.flat.size()));
+  // An open file takes little while its rows are few, and no file descriptor before they are written.
+  const int64_t bearable = options.memory_bytes / 4 / (kColumnBytes * std::max<int64_t>(1, static_cast<int64_t>(shape.leaves.size())));
   max_open_files_ = std::max(max_open_files_, static_cast<int>(std::min<int64_t>(bearable, INT_MAX)));
 }
 
@@ -138,7 +137,7 @@ Status PartitionFiles::OpenFile(uint32_t p, Partition* partition) {
     ++open_objects_;
     return store_.OpenWriter(root_ + "/" + key);
   };
-  SLUICE_TRY(partition->file, ParquetFile::Open(shape_, open, Buffering(), encodings_));
+  partition->file = ParquetFile::Open(shape_, open, Buffering());
   return Ok();
 }
 

@@ -65,7 +65,6 @@ class PartitionFiles {
   const FileShape& shape_;
   Random& random_;
   const ValuesOf values_;
-  const std::shared_ptr<EncodingChoice> encodings_ = std::make_shared<EncodingChoice>();
 
   // Taken alone or after a partition's own mutex, never before one.
   std::mutex mutex_;

@@ -12,7 +12,7 @@
 namespace sluice::tables {
 namespace {
 
-using Order = FlatType::Order;
+using Order = LeafType::Order;
 
 constexpr size_t kMostBytes = 4096;  // of a bound
 
@@ -69,7 +69,7 @@ void Widen(std::string_view plain, bool* observed, bool* has_nan, std::string* m
 
 }  // namespace
 
-void PlainBounds::Observe(const FlatType& type, std::string_view plain) {
+void PlainBounds::Observe(const LeafType& type, std::string_view plain) {
   const auto widen = [&](std::string_view value, auto less) {
     if (!observed_ || less(value, std::string_view(min_))) min_ = value;
     if (!observed_ || less(std::string_view(max_), value)) max_ = value;

@@ -2,7 +2,7 @@
 #include <string>
 #include <string_view>
 
-#include "tables/flat_type.h"
+#include "tables/leaf_type.h"
 
 namespace parquet {
 class EncodedStatistics;
@@ -14,7 +14,7 @@ namespace sluice::tables {
 class PlainBounds {
  public:
   // Values in Parquet's plain encoding.
-  void Observe(const FlatType& type, std::string_view plain);
+  void Observe(const LeafType& type, std::string_view plain);
   // Into a chunk's statistics, and none from now on. Left out where they are long, or no value has an order.
   void Take(parquet::EncodedStatistics* statistics);
   // Was a float not a number, ever?

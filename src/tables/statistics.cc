@@ -1,7 +1,5 @@
 #include "tables/statistics.h"
 
-#include <arrow/array.h>
-#include <arrow/record_batch.h>
 #include <arrow/util/decimal.h>
 #include <fmt/format.h>
 #include <parquet/metadata.h>
@@ -27,16 +25,6 @@ int ParquetLeaves(const contract::DataType& type) {
   int leaves = 0;
   for (const Field& child : type.children) leaves += ParquetLeaves(child.type);
   return leaves;
-}
-
-bool IsFloat(TypeKind kind) { return kind == TypeKind::kFloat || kind == TypeKind::kDouble; }
-
-template <typename ArrayType>
-bool AnyNan(const arrow::Array& array) {
-  const auto* values = static_cast<const ArrayType&>(array).raw_values();
-  bool any = false;
-  for (int64_t i = 0; i < array.length(); ++i) any |= values[i] != values[i];  // below a NULL a stray NaN only costs the bounds
-  return any;
 }
 
 struct Bounds {
@@ -235,52 +223,27 @@ int Statistics::AddNode(const Field& field, int* parquet_column, int* left) {
       const int node = AddNode(child, parquet_column, left);
       if (node < 0) break;
       nodes_[at].children.push_back(node);
-      nodes_[at].watched |= nodes_[node].watched;
     }
     return at;
   }
   --*left;
-  nodes_[at].watched = field.type.is_nested() || IsFloat(field.type.kind);
-  if (!field.type.is_nested()) nodes_[at].parquet_column = *parquet_column;
+  nodes_[at].parquet_column = *parquet_column;
   *parquet_column += ParquetLeaves(field.type);
   return at;
 }
 
-void Statistics::Observe(const arrow::RecordBatch& batch) {
-  for (int i = 0; i < static_cast<int>(roots_.size()); ++i)
-    if (Watches(i)) ObserveColumn(i, *batch.column(i));
+Statistics::Node* Statistics::LeafAt(int parquet_column) {
+  for (Node& node : nodes_)
+    if (node.parquet_column == parquet_column) return &node;
+  return nullptr;  // not told of
 }
 
-void Statistics::ObserveColumn(int field, const arrow::Array& values) {
-  if (Watches(field)) Observe(roots_[static_cast<size_t>(field)], values);
+void Statistics::SeeNan(int parquet_column) {
+  if (Node* node = LeafAt(parquet_column); node != nullptr) node->has_nan = true;
 }
 
-void Statistics::SeeNan(int field) {
-  if (Watches(field)) nodes_[static_cast<size_t>(roots_[static_cast<size_t>(field)])].has_nan = true;
-}
-
-void Statistics::Observe(int at, const arrow::Array& array) {
-  Node& node = nodes_[at];
-  switch (node.field->type.kind) {
-    case TypeKind::kFloat:
-      node.has_nan = node.has_nan || AnyNan<arrow::FloatArray>(array);
-      return;
-    case TypeKind::kDouble:
-      node.has_nan = node.has_nan || AnyNan<arrow::DoubleArray>(array);
-      return;
-    case TypeKind::kList:
-    case TypeKind::kMap:
-      node.nulls += array.null_count();
-      return;
-    default:
-      break;
-  }
-  const auto& parent = static_cast<const arrow::StructArray&>(array);
-  for (size_t i = 0; i < node.children.size(); ++i) {
-    if (!nodes_[node.children[i]].watched) continue;
-    const auto child = parent.GetFlattenedField(static_cast<int>(i));  // a NULL struct makes its fields NULL
-    if (child.ok()) Observe(node.children[i], **child);
-  }
+void Statistics::AddNullLists(int parquet_column, int64_t nulls) {
+  if (Node* node = LeafAt(parquet_column); node != nullptr) node->nulls += nulls;
 }
 
 std::string Statistics::Render(const parquet::FileMetaData& file) const {
@@ -295,9 +258,10 @@ std::string Statistics::Render(const parquet::FileMetaData& file) const {
       if (!inner_nulls.empty()) nulls->Add(name, inner_nulls.Object());
       return;
     }
-    const int64_t count = node.parquet_column < 0 ? node.nulls : NullsOfColumn(file, node.parquet_column);
+    const bool is_list = node.field->type.is_nested();
+    const int64_t count = is_list ? node.nulls : NullsOfColumn(file, node.parquet_column);
     if (count >= 0) nulls->Add(name, fmt::format("{}", count));
-    if (node.parquet_column < 0 || node.has_nan) return;
+    if (is_list || node.has_nan) return;
     const Bounds bounds = BoundsOfColumn(file, node.parquet_column, node.field->type);
     min->Add(name, bounds.min);
     max->Add(name, bounds.max);

@@ -1,6 +1,6 @@
 #pragma once
 // The statistics of one data file as its add action says them (PROTOCOL.md, "Per-file Statistics"). Most of them stand in the
-// Parquet footer already; what does not (NaNs, NULL lists) is seen as the batches pass.
+// Parquet footer already; what does not (NaNs, NULL lists) is told.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,10 +8,6 @@
 
 #include "contract/type.h"
 
-namespace arrow {
-class Array;
-class RecordBatch;
-}  // namespace arrow
 namespace parquet {
 class FileMetaData;
 }
@@ -24,9 +20,9 @@ class Statistics {
   // map is one leaf, of which only the NULLs are counted.
   Statistics(const std::vector<contract::Field>& fields, int indexed_columns);
 
-  void Observe(const arrow::RecordBatch& batch);
-  void ObserveColumn(int field, const arrow::Array& values);
-  void SeeNan(int field);  // instead of observing it
+  // Of a column of the Parquet file; NULL lists or maps of the table's column that it is below of, of its first one alone.
+  void SeeNan(int parquet_column);
+  void AddNullLists(int parquet_column, int64_t nulls);
   // {"numRecords":…,"minValues":{…},"maxValues":{…},"nullCount":{…}}
   std::string Render(const parquet::FileMetaData& file) const;
 
@@ -35,18 +31,13 @@ class Statistics {
   struct Node {
     const contract::Field* field = nullptr;
     std::vector<int> children;  // of a struct
-    int parquet_column = -1;    // of a leaf that is neither list nor map
-    bool watched = false;       // has below it a float, list or map
+    int parquet_column = -1;    // of a leaf; the first one below a list or map
     bool has_nan = false;
     int64_t nulls = 0;  // of a list or map
   };
   // -1 once indexed_columns are used up.
   int AddNode(const contract::Field& field, int* parquet_column, int* left);
-  bool Watches(int field) const {
-    const int root = roots_[static_cast<size_t>(field)];
-    return root >= 0 && nodes_[root].watched;
-  }
-  void Observe(int node, const arrow::Array& array);
+  Node* LeafAt(int parquet_column);
 
   const std::vector<contract::Field>& fields_;
   std::vector<Node> nodes_;

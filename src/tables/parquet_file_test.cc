@@ -1,5 +1,5 @@
-// Files of flat columns, written by every way there is and read back by Arrow; their bounds against those of Arrow's own writer.
-#include "tables/flat_file.h"
+// Data files, written by every way there is and read back by Arrow; their bounds against those of Arrow's own writer.
+#include "tables/parquet_file.h"
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
@@ -27,7 +27,10 @@ using ArrayPtr = std::shared_ptr<arrow::Array>;
 const char* const kColumns =
     "b: boolean, t: tinyint, s: smallint, i: integer, l: bigint, f: float, d: double, m: decimal(7,2), n: decimal(18,4), h: "
     "decimal(38,10), "
-    "k: decimal(20,0), x: string, y: binary, da: date, ts: timestamp, tn: timestamp_ntz, few: string, own: string, same: string, c: bigint";
+    "k: decimal(20,0), x: string, y: binary, da: date, ts: timestamp, tn: timestamp_ntz, few: string, own: string, same: string, c: "
+    "bigint, "
+    "st: struct<a: integer, b: struct<c: string, d: double>>, li: list<integer>, ls: list<struct<x: string, y: list<bigint>>>, "
+    "mp: map<string, decimal(9,2)>, sl: struct<l: list<struct<m: map<integer, list<string>>, f: float>>, z: boolean>";
 
 // What `Values` draws from: `distinct` values, or all there are for 0; NULLs where `nulls`.
 struct Spread {
@@ -80,7 +83,7 @@ ArrayPtr Constant(const ArrayPtr& value, size_t rows) {
   return arrow::DictionaryArray::FromArrays(arrow::dictionary(arrow::int32(), value->type()), places, value).ValueOrDie();
 }
 
-class FlatFileTest : public ::testing::Test {
+class ParquetFileTest : public ::testing::Test {
  protected:
   BatchPtr Batch(size_t rows, Spread spread) {
     Random& r = random_;
@@ -114,6 +117,8 @@ class FlatFileTest : public ::testing::Test {
         Constant(file.Finish().ValueOrDie(), rows),
         Constant(Values(arrow::Int64Builder(), 1, {0, false}, r, number), rows),
     };
+    while (static_cast<int>(columns.size()) < shape_.arrow_schema->num_fields())
+      columns.push_back(Nested(shape_.arrow_schema->field(static_cast<int>(columns.size()))->type(), rows, spread));
     arrow::FieldVector fields;
     for (size_t i = 0; i < columns.size(); ++i)
       fields.push_back(shape_.arrow_schema->field(static_cast<int>(i))->WithType(columns[i]->type()));
@@ -121,8 +126,61 @@ class FlatFileTest : public ::testing::Test {
     return rows > 20 && r.Next() % 2 == 0 ? batch->Slice(static_cast<int64_t>(r.Next() % 10)) : batch;
   }
 
+  // Values of any type, with NULLs and empty lists on every level where the spread has them.
+  ArrayPtr Nested(const std::shared_ptr<arrow::DataType>& type, size_t rows, Spread spread, bool may_be_null = true) {
+    Random& r = random_;
+    const bool nulls = may_be_null && spread.nulls;
+    const Spread inner{spread.distinct, nulls};
+    std::vector<uint8_t> valid(rows, 1);
+    for (size_t row = 0; row < rows && nulls; ++row) valid[row] = r.Next() % 4 != 0;
+    const auto bitmap = [&] {
+      arrow::TypedBufferBuilder<bool> bits;
+      for (const uint8_t bit : valid) EXPECT_TRUE(bits.Append(bit != 0).ok());
+      return nulls ? bits.Finish().ValueOrDie() : nullptr;
+    };
+    std::vector<int32_t> offsets = {0};
+    for (size_t row = 0; row < rows; ++row) offsets.push_back(offsets.back() + static_cast<int32_t>(valid[row] != 0 ? r.Next() % 4 : 0));
+    const auto elements = static_cast<size_t>(offsets.back());
+    const auto length = static_cast<int64_t>(rows);
+    switch (type->id()) {
+      case arrow::Type::STRUCT: {
+        std::vector<std::shared_ptr<arrow::ArrayData>> fields;
+        for (const auto& field : type->fields()) fields.push_back(Nested(field->type(), rows, spread)->data());
+        return arrow::MakeArray(arrow::ArrayData::Make(type, length, {bitmap()}, fields));
+      }
+      case arrow::Type::LIST: {
+        const auto items = Nested(type->field(0)->type(), elements, spread);
+        return arrow::MakeArray(
+            arrow::ArrayData::Make(type, length, {bitmap(), arrow::Buffer::FromVector(offsets)}, std::vector{items->data()}));
+      }
+      case arrow::Type::MAP: {
+        const auto& entry = type->field(0)->type();
+        const auto keys = Nested(entry->field(0)->type(), elements, spread, false),
+                   items = Nested(entry->field(1)->type(), elements, spread);
+        const auto entries =
+            arrow::ArrayData::Make(entry, static_cast<int64_t>(elements), {nullptr}, std::vector{keys->data(), items->data()});
+        return arrow::MakeArray(arrow::ArrayData::Make(type, length, {bitmap(), arrow::Buffer::FromVector(offsets)}, std::vector{entries}));
+      }
+      case arrow::Type::BOOL:
+        return Values(arrow::BooleanBuilder(), rows, inner, r, [](uint64_t drawn) { return drawn % 3 == 0; });
+      case arrow::Type::INT32:
+        return Values(arrow::Int32Builder(), rows, inner, r, [](uint64_t drawn) { return static_cast<int32_t>(drawn); });
+      case arrow::Type::INT64:
+        return Values(arrow::Int64Builder(), rows, inner, r, [](uint64_t drawn) { return static_cast<int64_t>(drawn); });
+      case arrow::Type::FLOAT:
+        return Values(arrow::FloatBuilder(), rows, inner, r, [](uint64_t drawn) { return static_cast<float>(Floating(drawn)); });
+      case arrow::Type::DOUBLE:
+        return Values(arrow::DoubleBuilder(), rows, inner, r, Floating);
+      case arrow::Type::DECIMAL128:
+        return Values(arrow::Decimal128Builder(type), rows, inner, r,
+                      [](uint64_t drawn) { return arrow::Decimal128(static_cast<int64_t>(drawn % 1'999'999) - 999'999); });
+      default:
+        return Values(arrow::StringBuilder(), rows, inner, r, Text);
+    }
+  }
+
   std::unique_ptr<ParquetFile> Open(FileBuffering buffering = {}, ColumnEncodings known = {}) {
-    return OpenFlatFile(shape_, [this] { return lake_.store().OpenWriter("f.parquet"); }, buffering, std::move(known));
+    return ParquetFile::Open(shape_, [this] { return lake_.store().OpenWriter("f.parquet"); }, buffering, std::move(known));
   }
 
   std::shared_ptr<arrow::io::RandomAccessFile> Bytes() {
@@ -153,10 +211,10 @@ class FlatFileTest : public ::testing::Test {
             .ValueOrDie();
     const auto& ours = *reader->parquet_reader()->metadata();
     if (ours.num_row_groups() != 1) return;
-    for (int i = 0; i < table->num_columns(); ++i) {
+    for (int i = 0; i < ours.num_columns(); ++i) {
       const auto a = ours.RowGroup(0)->ColumnChunk(i)->statistics(),
                  b = theirs->parquet_reader()->metadata()->RowGroup(0)->ColumnChunk(i)->statistics();
-      const std::string name = table->field(i)->ToString();
+      const std::string name = ours.schema()->Column(i)->path()->ToDotString();
       ASSERT_TRUE(a && b) << name;
       EXPECT_EQ(a->HasMinMax(), b->HasMinMax()) << name;
       EXPECT_EQ(a->EncodeMin(), b->EncodeMin()) << name;
@@ -171,8 +229,7 @@ class FlatFileTest : public ::testing::Test {
   contract::TextDictionary growing_;
 };
 
-TEST_F(FlatFileTest, RowsComeBackWhateverWayTheyWent) {
-  ASSERT_FALSE(shape_.flat.empty());
+TEST_F(ParquetFileTest, RowsComeBackWhateverWayTheyWent) {
   for (int round = 0; round < 60; ++round) {
     const Spread spread{round % 3 == 0 ? 0 : 1 + random_.Next() % 50, round % 2 == 0};
     std::unique_ptr<SpillFile> scratch;
@@ -215,7 +272,7 @@ TEST_F(FlatFileTest, RowsComeBackWhateverWayTheyWent) {
   }
 }
 
-TEST_F(FlatFileTest, BoundsAreThoseOfArrow) {
+TEST_F(ParquetFileTest, BoundsAreThoseOfArrow) {
   for (int round = 0; round < 30; ++round) {
     const BatchPtr batch = Batch(1 + random_.Next() % 3000, {round % 2 == 0 ? 0u : 5u, round % 3 == 0});
     const auto file = Open();
@@ -226,7 +283,7 @@ TEST_F(FlatFileTest, BoundsAreThoseOfArrow) {
 }
 
 // Pages that wait in scratch keep their dictionary, also where later rows come without one.
-TEST_F(FlatFileTest, SpilledPagesKeepTheirDictionary) {
+TEST_F(ParquetFileTest, SpilledPagesKeepTheirDictionary) {
   std::unique_ptr<SpillFile> scratch = Must(SpillFile::Open(lake_.scratch(), shape_.arrow_schema));
   const auto file = Open();
   arrow::RecordBatchVector written;
@@ -245,7 +302,7 @@ TEST_F(FlatFileTest, SpilledPagesKeepTheirDictionary) {
   for (const int i : {16, 17, 18}) EXPECT_TRUE(reader->metadata()->RowGroup(0)->ColumnChunk(i)->has_dictionary_page());
 }
 
-TEST_F(FlatFileTest, ManyPages) {
+TEST_F(ParquetFileTest, ManyPages) {
   const BatchPtr batch = Batch(300'000, {0, true}), few = Batch(300'000, {9, true});
   const auto file = Open();
   Must(file->Write(*batch));
@@ -254,7 +311,7 @@ TEST_F(FlatFileTest, ManyPages) {
   ExpectRows({batch, few});
 }
 
-TEST_F(FlatFileTest, ValuesThatRepeatHaveADictionary) {
+TEST_F(ParquetFileTest, ValuesThatRepeatHaveADictionary) {
   const BatchPtr few = Batch(20'000, {9, false}), many = Batch(20'000, {0, false});
   const auto has_dictionary = [&](const BatchPtr& batch, ColumnEncodings known = {}) {
     const auto file = Open({}, std::move(known));
@@ -263,15 +320,23 @@ TEST_F(FlatFileTest, ValuesThatRepeatHaveADictionary) {
     const auto reader = parquet::ParquetFileReader::Open(Bytes());
     std::string names;
     for (int i = 0; i < reader->metadata()->num_columns(); ++i)
-      if (reader->metadata()->RowGroup(0)->ColumnChunk(i)->has_dictionary_page()) names += shape_.fields[static_cast<size_t>(i)].name + " ";
+      if (reader->metadata()->RowGroup(0)->ColumnChunk(i)->has_dictionary_page())
+        names += reader->metadata()->schema()->Column(i)->path()->ToDotString() + " ";
     return names;
   };
-  EXPECT_EQ(has_dictionary(few), "t s i l f d m n h k x y da ts tn few own same c ");
-  EXPECT_EQ(has_dictionary(many), "t x y few own same c ");  // these have few values at all
-  EXPECT_EQ(has_dictionary(few, {{"i", "x", "few"}, {}}), "t s l f d m n h k y da ts tn own same c ");
+  const std::string nested =
+      "st.a st.b.c st.b.d li.list.element ls.list.element.x ls.list.element.y.list.element mp.key_value.key mp.key_value.value "
+      "sl.l.list.element.m.key_value.key sl.l.list.element.m.key_value.value.list.element sl.l.list.element.f ";
+  EXPECT_EQ(has_dictionary(few), "t s i l f d m n h k x y da ts tn few own same c " + nested);
+  EXPECT_EQ(
+      has_dictionary(many),
+      "t x y few own same c st.b.c ls.list.element.x mp.key_value.key sl.l.list.element.m.key_value.value.list.element ");  // these have
+                                                                                                                            // few values at
+                                                                                                                            // all
+  EXPECT_EQ(has_dictionary(few, {{"i", "x", "few"}, {}}), "t s l f d m n h k y da ts tn own same c " + nested);
 }
 
-TEST_F(FlatFileTest, WithoutRowsAndWithoutValues) {
+TEST_F(ParquetFileTest, WithoutRowsAndWithoutValues) {
   Must(Open()->Close());
   ExpectRows({Batch(1, {0, true})->Slice(0, 0)});
   const auto file = Open();
@@ -283,16 +348,16 @@ TEST_F(FlatFileTest, WithoutRowsAndWithoutValues) {
   ExpectRows({batch});
 }
 
-TEST_F(FlatFileTest, ARequiredColumnTakesNoNull) {
+TEST_F(ParquetFileTest, ARequiredColumnTakesNoNull) {
   auto fields = MakeSchema("a: bigint").fields;
   fields[0].nullable = false;
   const FileShape shape = MakeFileShape(fields, 32);
-  const auto file = OpenFlatFile(shape, [this] { return lake_.store().OpenWriter("f.parquet"); }, {}, {});
+  const auto file = ParquetFile::Open(shape, [this] { return lake_.store().OpenWriter("f.parquet"); }, {}, {});
   const auto batch = arrow::RecordBatch::Make(shape.arrow_schema, 1, arrow::ArrayVector{*arrow::MakeArrayOfNull(arrow::int64(), 1)});
   EXPECT_FALSE(file->Write(*batch));
 }
 
-TEST_F(FlatFileTest, AFileThatIsNotClosedLeavesNothing) {
+TEST_F(ParquetFileTest, AFileThatIsNotClosedLeavesNothing) {
   {
     const auto file = Open();
     Must(file->Write(*Batch(100, {0, true})));

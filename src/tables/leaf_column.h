@@ -1,17 +1,19 @@
 #pragma once
-// A column of a row group whose values are not nested, from Arrow arrays to Parquet's pages.
+// A column of a row group, from Arrow arrays to Parquet's pages.
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/result.h"
 #include "tables/distinct_values.h"
-#include "tables/flat_type.h"
+#include "tables/file_shape.h"
 #include "tables/growing_bytes.h"
+#include "tables/leaf_type.h"
 #include "tables/page_encoding.h"
 #include "tables/plain_bounds.h"
 #include "tables/spill.h"
@@ -29,6 +31,7 @@ namespace sluice::tables {
 struct EncodedChunk {
   std::vector<std::string> pages;       // the dictionary's is the first one
   int64_t bytes = 0;                    // of these
+  int64_t values = 0;                   // in data pages, with NULLs and what stands for empty lists
   int64_t raw_bytes = 0;                // headers, and the pages before they were compressed
   int64_t dictionary_page_size = 0;     // with its header; 0: no dictionary
   int data_pages = 0, index_pages = 0;  // the latter among the former: of places in the dictionary
@@ -36,19 +39,15 @@ struct EncodedChunk {
 
 // Rows are copied when they are added, each value once: into the plain encoding, or as its place in a dictionary. What they came from is
 // not kept, but for a dictionary that others grow (contract::TextDictionary). They wait until they are worth a page, or for Finish.
-class FlatColumn {
+class LeafColumn {
  public:
-  struct Options {
-    bool optional = true;
-    bool dictionary = true;  // it may have one, where that is smaller
-    bool compress = true;
-  };
-  FlatColumn(const FlatType& type, Options options);
-  ~FlatColumn();
-  FlatColumn(FlatColumn&&) noexcept;
-  FlatColumn& operator=(FlatColumn&&) noexcept;
+  // `dictionary`: it may have one, where that is smaller. `leaf` outlives it.
+  LeafColumn(const Leaf& leaf, bool dictionary, bool compress);
+  ~LeafColumn();
+  LeafColumn(LeafColumn&&) noexcept;
+  LeafColumn& operator=(LeafColumn&&) noexcept;
 
-  // Rows of an array of the type, or of a dictionary array of it; without `rows` all. Error kBug: a NULL in a column that is not optional.
+  // Rows of the table's column, or of a dictionary array of it; without `rows` all. Error kBug: a NULL in a column that is not optional.
   Status Append(const arrow::ArrayData& values, std::optional<std::span<const uint32_t>> rows);
   // What waits becomes pages, if it is worth one.
   Status MakeFullPages();
@@ -63,6 +62,7 @@ class FlatColumn {
   // All as one chunk, and what its footer says of it; then the column is empty. `scratch` has the pages that were taken; null: none were.
   Result<EncodedChunk> Finish(SpillFile* scratch, parquet::EncodedStatistics* statistics);
   bool has_nan() const { return bounds_.has_nan(); }
+  int64_t TakeNullLists() { return std::exchange(null_lists_, 0); }  // since it was asked last: of outermost lists or maps
 
  private:
   enum class Coding {
@@ -77,6 +77,7 @@ class FlatColumn {
     int64_t first, rows;
   };
 
+  Status AppendNested(const arrow::ArrayData& values, const ChosenRows& chosen);
   Result<ChosenRows> AppendPresence(const arrow::ArrayData& values, const ChosenRows& chosen, std::vector<uint32_t>* valued);
   void AppendValues(const arrow::ArrayData& values, const ChosenRows& chosen);
   void AppendDictionary(const arrow::ArrayData& values, const ChosenRows& chosen);
@@ -92,6 +93,7 @@ class FlatColumn {
   bool waits() const { return values_.size() > 0 || run_ > 0; }
   int64_t waiting_bytes() const;
   size_t ValuesIn(int64_t first, int64_t rows) const;
+  int64_t EndOfRow(int64_t at) const;
   Status MakePages(When when);
   bool FindPlaces(When when, std::vector<uint32_t>* places);
   Status WritePlain();
@@ -101,15 +103,17 @@ class FlatColumn {
   void BeginPage(const PageRows& page, std::string* body) const;
   Status StorePage(PageKind kind, int64_t values, std::string_view body, EncodedChunk* out) const;
 
-  const FlatType* type_;
-  Options options_;
+  const Leaf* leaf_;
+  const LeafType* type_;
+  bool dictionary_allowed_, compress_;
   Coding coding_ = Coding::kPlain;
   Choice choice_ = Choice::kOpen;  // of the chunk
-  int64_t rows_ = 0;               // that wait
+  int64_t rows_ = 0;               // that wait; below a list each of its elements is one
   int64_t nulls_ = 0;              // of the chunk
+  int64_t null_lists_ = 0;
   int64_t made_raw_bytes_ = 0;
-  std::vector<uint8_t> present_;  // a byte for each row that waits, from the first NULL on; empty: all are
-  GrowingBytes values_;           // of the rows that wait and are not NULL
+  std::vector<uint8_t> definition_, repetition_;  // of the rows that wait; empty: all have a value, all begin a row of the table
+  GrowingBytes values_;                           // of the rows that wait and are not NULL
   size_t run_ = 0;
   uint32_t run_place_ = 0;
   std::shared_ptr<arrow::ArrayData> dictionary_;

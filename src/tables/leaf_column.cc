@@ -1,4 +1,4 @@
-#include "tables/flat_column.h"
+#include "tables/leaf_column.h"
 
 #include <arrow/array/data.h>
 #include <arrow/buffer.h>
@@ -13,17 +13,18 @@
 
 #include "core/profile.h"
 #include "tables/distinct_values.h"
-#include "tables/encodings.h"
+#include "tables/levels.h"
 
 namespace sluice::tables {
 
 namespace {
 
-using Source = FlatType::Source;
+using Source = LeafType::Source;
 
 // Of values, or of places in a dictionary, of four bytes each. A page is encoded while its values are in the processor's caches, and what
 // it took is taken again by the next one.
 constexpr size_t kPageBytes = 64 << 10;
+constexpr size_t kDictionaryBytes = 1 << 20;  // of a column in a row group; with more it is written without a dictionary
 constexpr int64_t kPageRows = 1 << 17;
 constexpr size_t kUsesWorthAnEntry = 8;  // of an entry that is held while its column's pages wait elsewhere
 constexpr size_t kSampleValues = 4096;   // after which it is asked whether a dictionary will stay below that
@@ -37,6 +38,13 @@ bool IsGrownFrom(const arrow::ArrayData& known, const arrow::ArrayData& dictiona
 arrow::util::Codec& Snappy() {
   thread_local const std::unique_ptr<arrow::util::Codec> codec = arrow::util::Codec::Create(arrow::Compression::SNAPPY).ValueOrDie();
   return *codec;
+}
+
+// How many distinct values a column has, of whose `values` first ones `distinct` differ: n values drawn from D equally frequent ones repeat
+// about n²/2D times.
+double EstimatedDistinct(size_t values, size_t distinct) {
+  const double n = static_cast<double>(values), repeated = n - static_cast<double>(distinct);
+  return n * n / 2 / std::max(repeated, 0.5);
 }
 
 double BytesOfAnEntry(const DistinctValues& entries) {
@@ -74,7 +82,7 @@ bool AppendPlacesOf(std::string_view plain, DistinctValues* entries, std::vector
 
 // Of values in the plain encoding, until it does not go on.
 template <typename GoesOn>
-bool AppendPlaces(const FlatType& type, std::string_view plain, DistinctValues* entries, std::vector<uint32_t>* places, GoesOn goes_on) {
+bool AppendPlaces(const LeafType& type, std::string_view plain, DistinctValues* entries, std::vector<uint32_t>* places, GoesOn goes_on) {
   if (type.width == 4) return AppendPlacesOf<uint32_t>(plain, entries, places, goes_on);
   if (type.width == 8) return AppendPlacesOf<uint64_t>(plain, entries, places, goes_on);
   for (size_t at = 0; at < plain.size();) {
@@ -88,7 +96,7 @@ bool AppendPlaces(const FlatType& type, std::string_view plain, DistinctValues* 
 }
 
 // Numbers alone are looked at; of the rows that are not all the same most differ in the first and the last one.
-bool AreOneValue(const FlatType& type, const arrow::ArrayData& values, const ChosenRows& chosen) {
+bool AreOneValue(const LeafType& type, const arrow::ArrayData& values, const ChosenRows& chosen) {
   const auto same = [&]<typename T>(const T* in) {
     const auto at = [&](size_t i) { return in[chosen.rows == nullptr ? i : chosen.rows[i]]; };
     const T first = at(0);
@@ -106,14 +114,16 @@ bool IsSmaller(size_t values, size_t plain_bytes, const DistinctValues& entries)
 
 }  // namespace
 
-FlatColumn::FlatColumn(const FlatType& type, Options options) : type_(&type), options_(options) {}
-FlatColumn::~FlatColumn() = default;
-FlatColumn::FlatColumn(FlatColumn&&) noexcept = default;
-FlatColumn& FlatColumn::operator=(FlatColumn&&) noexcept = default;
+LeafColumn::LeafColumn(const Leaf& leaf, bool dictionary, bool compress)
+    : leaf_(&leaf), type_(leaf.type), dictionary_allowed_(dictionary), compress_(compress) {}
+LeafColumn::~LeafColumn() = default;
+LeafColumn::LeafColumn(LeafColumn&&) noexcept = default;
+LeafColumn& LeafColumn::operator=(LeafColumn&&) noexcept = default;
 
-Status FlatColumn::Append(const arrow::ArrayData& values, std::optional<std::span<const uint32_t>> rows) {
+Status LeafColumn::Append(const arrow::ArrayData& values, std::optional<std::span<const uint32_t>> rows) {
   const ChosenRows chosen = rows ? ChosenRows{rows->data(), rows->size()} : ChosenRows{nullptr, static_cast<size_t>(values.length)};
   if (chosen.count == 0) return Ok();
+  if (!leaf_->above.empty()) return AppendNested(values, chosen);
   thread_local std::vector<uint32_t> valued;
   SLUICE_TRY(const ChosenRows having, AppendPresence(values, chosen, &valued));
   if (having.count == 0) return Ok();
@@ -124,42 +134,55 @@ Status FlatColumn::Append(const arrow::ArrayData& values, std::optional<std::spa
   return Ok();
 }
 
+Status LeafColumn::AppendNested(const arrow::ArrayData& values, const ChosenRows& chosen) {
+  thread_local Levels levels;
+  SLUICE_CHECK(FindLevels(*leaf_, values, chosen, &levels));
+  const size_t count = levels.definition.size();
+  rows_ += static_cast<int64_t>(count);
+  nulls_ += static_cast<int64_t>(count - levels.rows.size());
+  for (size_t i = 0; i < count; ++i) null_lists_ += levels.repetition[i] == 0 && levels.definition[i] < leaf_->list_definition;
+  definition_.insert(definition_.end(), levels.definition.begin(), levels.definition.end());
+  if (leaf_->max_repetition > 0) repetition_.insert(repetition_.end(), levels.repetition.begin(), levels.repetition.end());
+  if (!levels.rows.empty()) AppendValues(*levels.values, {levels.rows.data(), levels.rows.size()});
+  return Ok();
+}
+
 // The rows that have a value; `valued` holds them, where some have none.
-Result<ChosenRows> FlatColumn::AppendPresence(const arrow::ArrayData& values, const ChosenRows& chosen, std::vector<uint32_t>* valued) {
+Result<ChosenRows> LeafColumn::AppendPresence(const arrow::ArrayData& values, const ChosenRows& chosen, std::vector<uint32_t>* valued) {
   const auto before = static_cast<size_t>(rows_);
   rows_ += static_cast<int64_t>(chosen.count);
   if (values.GetNullCount() == 0) {
-    if (!present_.empty()) present_.resize(static_cast<size_t>(rows_), 1);
+    if (!definition_.empty()) definition_.resize(static_cast<size_t>(rows_), 1);
     return chosen;
   }
   const uint8_t* bits = values.buffers[0] ? values.buffers[0]->data() : nullptr;
-  const bool was_empty = present_.empty();
-  present_.resize(before, 1);
-  present_.resize(static_cast<size_t>(rows_));
+  const bool was_empty = definition_.empty();
+  definition_.resize(before, 1);
+  definition_.resize(static_cast<size_t>(rows_));
   valued->resize(chosen.count);
   size_t valid = 0;
-  chosen.ForEach([&, at = present_.data() + before, rows = valued->data()](size_t row) mutable {
+  chosen.ForEach([&, at = definition_.data() + before, rows = valued->data()](size_t row) mutable {
     const bool is_valid = bits != nullptr && arrow::bit_util::GetBit(bits, values.offset + static_cast<int64_t>(row));
     *at++ = is_valid;
     rows[valid] = static_cast<uint32_t>(row);
     valid += is_valid;
   });
   nulls_ += static_cast<int64_t>(chosen.count - valid);
-  if (valid < chosen.count && !options_.optional) return Fail(BugError("a NULL in a column that has none"));
-  if (valid == chosen.count && was_empty) present_.clear();
+  if (valid < chosen.count && !leaf_->optional) return Fail(BugError("a NULL in a column that has none"));
+  if (valid == chosen.count && was_empty) definition_.clear();
   return ChosenRows{valued->data(), valid};
 }
 
-bool FlatColumn::may_code() const { return options_.dictionary && choice_ != Choice::kPlain && type_->source != Source::kBits; }
+bool LeafColumn::may_code() const { return dictionary_allowed_ && choice_ != Choice::kPlain && type_->source != Source::kBits; }
 
-void FlatColumn::AppendValues(const arrow::ArrayData& values, const ChosenRows& chosen) {
+void LeafColumn::AppendValues(const arrow::ArrayData& values, const ChosenRows& chosen) {
   if (may_code() && !(coding_ == Coding::kPlain && waits()) && AreOneValue(*type_, values, chosen))
     return AppendConstant(values, chosen.rows == nullptr ? 0 : chosen.rows[0], chosen.count);
   ToPlain();
   AppendPlain(*type_, values, chosen, &values_);
 }
 
-void FlatColumn::AppendDictionary(const arrow::ArrayData& values, const ChosenRows& chosen) {
+void LeafColumn::AppendDictionary(const arrow::ArrayData& values, const ChosenRows& chosen) {
   const auto& dictionary = values.dictionary;
   if (entries_ && entries_->plain().size() > kDictionaryBytes) choice_ = Choice::kPlain;
   if (dictionary->length == 1 && may_code()) return AppendConstant(*dictionary, 0, chosen.count);
@@ -182,7 +205,7 @@ void FlatColumn::AppendDictionary(const arrow::ArrayData& values, const ChosenRo
   AppendValues(*dictionary, {rows.data(), rows.size()});
 }
 
-void FlatColumn::AppendConstant(const arrow::ArrayData& values, uint32_t row, size_t count) {
+void LeafColumn::AppendConstant(const arrow::ArrayData& values, uint32_t row, size_t count) {
   thread_local GrowingBytes bytes;
   bytes.Clear();
   AppendPlain(*type_, values, {&row, 1}, &bytes);
@@ -194,7 +217,7 @@ void FlatColumn::AppendConstant(const arrow::ArrayData& values, uint32_t row, si
   AppendPlace(entries_->PlaceOf(plain), count);
 }
 
-void FlatColumn::AppendPlace(uint32_t place, size_t count) {
+void LeafColumn::AppendPlace(uint32_t place, size_t count) {
   if (!waits()) run_place_ = place;
   if (values_.size() == 0 && run_place_ == place) {
     run_ += count;
@@ -206,14 +229,14 @@ void FlatColumn::AppendPlace(uint32_t place, size_t count) {
   values_.Advance(count * sizeof(uint32_t));
 }
 
-void FlatColumn::Unroll() {
+void LeafColumn::Unroll() {
   const size_t count = std::exchange(run_, 0);
   char* out = values_.Reserve(count * sizeof(uint32_t));
   for (size_t i = 0; i < count; ++i) std::memcpy(out + i * sizeof(uint32_t), &run_place_, sizeof(uint32_t));
   values_.Advance(count * sizeof(uint32_t));
 }
 
-void FlatColumn::AppendPlainValue(std::string_view value, size_t count) {
+void LeafColumn::AppendPlainValue(std::string_view value, size_t count) {
   const auto length = static_cast<uint32_t>(value.size());
   const size_t before = type_->width == 0 ? kLengthBytes : 0;
   for (; count > 0; --count) {
@@ -224,7 +247,7 @@ void FlatColumn::AppendPlainValue(std::string_view value, size_t count) {
   }
 }
 
-void FlatColumn::AppendEntries(const arrow::ArrayData& values, const ChosenRows& chosen) {
+void LeafColumn::AppendEntries(const arrow::ArrayData& values, const ChosenRows& chosen) {
   Unroll();
   const arrow::ArrayData& dictionary = *values.dictionary;
   const auto* starts = dictionary.GetValues<int32_t>(1);
@@ -253,7 +276,7 @@ void FlatColumn::AppendEntries(const arrow::ArrayData& values, const ChosenRows&
 }
 
 // What waits, and nothing else is a place in a dictionary that others grow.
-void FlatColumn::ToEntries() {
+void LeafColumn::ToEntries() {
   const GrowingBytes codes = std::exchange(values_, {});
   const auto shared = std::exchange(dictionary_, nullptr);
   coding_ = Coding::kEntries;
@@ -265,7 +288,7 @@ void FlatColumn::ToEntries() {
   AppendEntries(array, {nullptr, codes.size() / sizeof(uint32_t)});
 }
 
-void FlatColumn::ToPlain() {
+void LeafColumn::ToPlain() {
   if (coding_ == Coding::kPlain) return;
   if (coding_ == Coding::kShared && waits()) ToEntries();
   const GrowingBytes places = std::exchange(values_, {});
@@ -277,18 +300,20 @@ void FlatColumn::ToPlain() {
   if (made_.index_pages == 0) entries_ = nullptr;
 }
 
-int64_t FlatColumn::waiting_bytes() const { return static_cast<int64_t>(values_.size() + run_ * sizeof(uint32_t) + present_.size()); }
-
-int64_t FlatColumn::raw_bytes() const { return made_raw_bytes_ + waiting_bytes(); }
-
-int64_t FlatColumn::bytes() const {
-  const size_t entries = entries_ ? entries_->bytes() : 0;
-  return static_cast<int64_t>(values_.capacity() + present_.capacity() + entries) + made_.bytes;
+int64_t LeafColumn::waiting_bytes() const {
+  return static_cast<int64_t>(values_.size() + run_ * sizeof(uint32_t) + definition_.size() + repetition_.size());
 }
 
-Status FlatColumn::MakeFullPages() { return values_.size() >= kPageBytes || rows_ >= kPageRows ? MakePages(When::kPageIsFull) : Ok(); }
+int64_t LeafColumn::raw_bytes() const { return made_raw_bytes_ + waiting_bytes(); }
 
-Status FlatColumn::MakePages(When when) {
+int64_t LeafColumn::bytes() const {
+  const size_t entries = entries_ ? entries_->bytes() : 0;
+  return static_cast<int64_t>(values_.capacity() + definition_.capacity() + repetition_.capacity() + entries) + made_.bytes;
+}
+
+Status LeafColumn::MakeFullPages() { return values_.size() >= kPageBytes || rows_ >= kPageRows ? MakePages(When::kPageIsFull) : Ok(); }
+
+Status LeafColumn::MakePages(When when) {
   if (rows_ == 0) return Ok();
   made_raw_bytes_ += waiting_bytes();
   if (coding_ == Coding::kShared && waits()) ToEntries();
@@ -298,7 +323,7 @@ Status FlatColumn::MakePages(When when) {
       const bool pays = when == When::kPageIsFull      ? run_ > 0 || WillPay(values_.As<uint32_t>(), BytesOfAnEntry(*entries_), *entries_)
                         : when == When::kMemoryIsShort ? kUsesWorthAnEntry * entries_->count() <= values
                                                        : entries_->plain().size() <= kDictionaryBytes;
-      choice_ = options_.dictionary && pays ? Choice::kDictionary : Choice::kPlain;
+      choice_ = dictionary_allowed_ && pays ? Choice::kDictionary : Choice::kPlain;
     }
     if (choice_ != Choice::kDictionary) ToPlain();
   }
@@ -312,12 +337,13 @@ Status FlatColumn::MakePages(When when) {
   rows_ = 0;
   run_ = 0;
   values_.Clear();
-  present_.clear();
+  definition_.clear();
+  repetition_.clear();
   return Ok();
 }
 
 // Of plain values that wait. False: a dictionary is no gain, and there will be none from now on.
-bool FlatColumn::FindPlaces(When when, std::vector<uint32_t>* places) {
+bool LeafColumn::FindPlaces(When when, std::vector<uint32_t>* places) {
   places->clear();
   thread_local DistinctValues tried(0);
   const bool is_open = choice_ == Choice::kOpen;
@@ -344,18 +370,21 @@ bool FlatColumn::FindPlaces(When when, std::vector<uint32_t>* places) {
 }
 
 // The levels of its rows.
-void FlatColumn::BeginPage(const PageRows& page, std::string* body) const {
+void LeafColumn::BeginPage(const PageRows& page, std::string* body) const {
   body->clear();
-  if (!options_.optional) return;
-  const auto present = std::span<const uint8_t>(present_);
-  AppendLevels(present.empty() ? present : present.subspan(static_cast<size_t>(page.first), static_cast<size_t>(page.rows)), page.rows,
-               body);
+  const auto append = [&](std::span<const uint8_t> levels, uint8_t greatest) {
+    if (greatest == 0) return;
+    if (!levels.empty()) levels = levels.subspan(static_cast<size_t>(page.first), static_cast<size_t>(page.rows));
+    AppendLevels(levels, page.rows, greatest, body);
+  };
+  append(repetition_, leaf_->max_repetition);
+  append(definition_, leaf_->max_definition);
 }
 
-Status FlatColumn::StorePage(PageKind kind, int64_t values, std::string_view body, EncodedChunk* out) const {
+Status LeafColumn::StorePage(PageKind kind, int64_t values, std::string_view body, EncodedChunk* out) const {
   thread_local std::string packed;
   std::string_view stored = body;
-  if (options_.compress) {
+  if (compress_) {
     const auto* bytes = reinterpret_cast<const uint8_t*>(body.data());
     const auto size = static_cast<int64_t>(body.size());
     const auto room = static_cast<size_t>(Snappy().MaxCompressedLen(size, bytes));
@@ -373,19 +402,28 @@ Status FlatColumn::StorePage(PageKind kind, int64_t values, std::string_view bod
   page.append(header).append(stored);
   out->bytes += static_cast<int64_t>(page.size());
   out->raw_bytes += static_cast<int64_t>(header.size() + body.size());
-  out->data_pages += kind != PageKind::kDictionary;
+  if (kind != PageKind::kDictionary) {
+    ++out->data_pages;
+    out->values += values;
+  }
   out->index_pages += kind == PageKind::kIndices;
   return Ok();
 }
 
-size_t FlatColumn::ValuesIn(int64_t first, int64_t rows) const {
-  if (present_.empty()) return static_cast<size_t>(rows);
-  const auto begin = present_.begin() + first;
-  return static_cast<size_t>(std::count(begin, begin + rows, 1));
+size_t LeafColumn::ValuesIn(int64_t first, int64_t rows) const {
+  if (definition_.empty()) return static_cast<size_t>(rows);
+  const auto begin = definition_.begin() + first;
+  return static_cast<size_t>(std::count(begin, begin + rows, leaf_->max_definition));
+}
+
+// From here on, where the next row of the table begins: pages hold whole ones.
+int64_t LeafColumn::EndOfRow(int64_t at) const {
+  while (at < rows_ && !repetition_.empty() && repetition_[static_cast<size_t>(at)] != 0) ++at;
+  return at;
 }
 
 // Pages of like size.
-Status FlatColumn::WritePlain() {
+Status LeafColumn::WritePlain() {
   thread_local std::string body;
   const std::string_view plain(values_.data(), values_.size());
   bounds_.Observe(*type_, plain);
@@ -395,11 +433,14 @@ Status FlatColumn::WritePlain() {
     PageRows page{row, 0};
     size_t end = at;
     if (type_->width > 0) {
-      page.rows = std::min({rows_ - row, static_cast<int64_t>(page_bytes / type_->width + 1), kPageRows});
+      page.rows = EndOfRow(row + std::min({rows_ - row, static_cast<int64_t>(page_bytes / type_->width + 1), kPageRows})) - row;
       end += ValuesIn(row, page.rows) * type_->width;
     } else {
-      for (; row + page.rows < rows_ && page.rows < kPageRows && end - at < page_bytes; ++page.rows)
-        if (present_.empty() || present_[static_cast<size_t>(row + page.rows)] != 0) end += kLengthBytes + LengthAt(plain.data() + end);
+      for (; row + page.rows < rows_; ++page.rows) {
+        if ((page.rows >= kPageRows || end - at >= page_bytes) && EndOfRow(row + page.rows) == row + page.rows) break;
+        const bool has_value = definition_.empty() || definition_[static_cast<size_t>(row + page.rows)] == leaf_->max_definition;
+        if (has_value) end += kLengthBytes + LengthAt(plain.data() + end);
+      }
     }
     BeginPage(page, &body);
     const std::string_view values = plain.substr(at, end - at);
@@ -414,19 +455,20 @@ Status FlatColumn::WritePlain() {
   return Ok();
 }
 
-Status FlatColumn::WriteDictionary(EncodedChunk* out) const {
+Status LeafColumn::WriteDictionary(EncodedChunk* out) const {
   bounds_.Observe(*type_, entries_->plain());
   SLUICE_CHECK(StorePage(PageKind::kDictionary, static_cast<int64_t>(entries_->count()), entries_->plain(), out));
   out->dictionary_page_size = out->bytes;
   return Ok();
 }
 
-Status FlatColumn::WriteIndices(std::span<const uint32_t> places) {
+Status LeafColumn::WriteIndices(std::span<const uint32_t> places) {
   thread_local std::string body;
   const int width = BitsOf(entries_->count());
   size_t at = 0;
-  for (int64_t row = 0; row < rows_; row += kPageRows) {
-    const PageRows page{row, std::min(rows_ - row, kPageRows)};
+  for (int64_t row = 0, end = 0; row < rows_; row = end) {
+    end = EndOfRow(std::min(rows_, row + kPageRows));
+    const PageRows page{row, end - row};
     const size_t values = ValuesIn(row, page.rows);
     BeginPage(page, &body);
     body += static_cast<char>(width);
@@ -437,7 +479,7 @@ Status FlatColumn::WriteIndices(std::span<const uint32_t> places) {
   return Ok();
 }
 
-Status FlatColumn::WriteRun() {
+Status LeafColumn::WriteRun() {
   thread_local std::string body;
   const int width = BitsOf(entries_->count());
   BeginPage({0, rows_}, &body);
@@ -446,16 +488,17 @@ Status FlatColumn::WriteRun() {
   return StorePage(PageKind::kIndices, rows_, body, &made_);
 }
 
-Status FlatColumn::TakePages(std::string* pages) {
+Status LeafColumn::TakePages(std::string* pages) {
   SLUICE_CHECK(MakePages(When::kMemoryIsShort));
   for (const std::string& page : std::exchange(made_.pages, {})) *pages += page;
   made_.bytes = 0;
   values_ = {};
-  present_ = {};
+  definition_ = {};
+  repetition_ = {};
   return Ok();
 }
 
-Result<EncodedChunk> FlatColumn::Finish(SpillFile* scratch, parquet::EncodedStatistics* statistics) {
+Result<EncodedChunk> LeafColumn::Finish(SpillFile* scratch, parquet::EncodedStatistics* statistics) {
   SLUICE_CHECK(MakePages(When::kLast));
   EncodedChunk made = std::exchange(made_, {}), out;
   if (made.index_pages > 0) SLUICE_CHECK(WriteDictionary(&out));
@@ -467,6 +510,7 @@ Result<EncodedChunk> FlatColumn::Finish(SpillFile* scratch, parquet::EncodedStat
   out.pages.insert(out.pages.end(), std::make_move_iterator(made.pages.begin()), std::make_move_iterator(made.pages.end()));
   out.bytes += made.bytes;
   out.raw_bytes += made.raw_bytes;
+  out.values = made.values;
   out.data_pages = made.data_pages;
   out.index_pages = made.index_pages;
   statistics->set_null_count(std::exchange(nulls_, 0));
@@ -476,7 +520,8 @@ Result<EncodedChunk> FlatColumn::Finish(SpillFile* scratch, parquet::EncodedStat
   made_raw_bytes_ = 0;
   dictionary_ = nullptr;
   entries_ = nullptr;
-  present_ = {};
+  definition_ = {};
+  repetition_ = {};
   values_ = {};
   return out;
 }

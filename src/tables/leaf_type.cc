@@ -1,4 +1,4 @@
-#include "tables/flat_type.h"
+#include "tables/leaf_type.h"
 
 #include <arrow/array/data.h>
 #include <arrow/type.h>
@@ -10,15 +10,15 @@
 namespace sluice::tables {
 namespace {
 
-using Order = FlatType::Order;
-using Source = FlatType::Source;
+using Order = LeafType::Order;
+using Source = LeafType::Source;
 
 constexpr size_t kStep = 16;  // bytes of a short text, copied at once
 
-const FlatType* DecimalTypeOf(const parquet::ColumnDescriptor& column) {
-  static const FlatType kShort{Source::kDecimal4, Order::kInt32, 4}, kLong{Source::kDecimal8, Order::kInt64, 8};
+const LeafType* DecimalTypeOf(const parquet::ColumnDescriptor& column) {
+  static const LeafType kShort{Source::kDecimal4, Order::kInt32, 4}, kLong{Source::kDecimal8, Order::kInt64, 8};
   static const auto* wide = [] {
-    auto* types = new std::array<FlatType, 17>();
+    auto* types = new std::array<LeafType, 17>();
     for (size_t width = 0; width < types->size(); ++width) (*types)[width] = {Source::kDecimalBytes, Order::kSignedBytes, width};
     return types;
   }();
@@ -86,11 +86,10 @@ size_t TextBytes(const arrow::ArrayData& values, const ChosenRows& chosen) {
 
 }  // namespace
 
-const FlatType* FlatTypeOf(const arrow::DataType& type, const parquet::ColumnDescriptor& column) {
-  static const FlatType kBoolean{Source::kBits, Order::kBoolean, 1}, kInt8{Source::kInt8, Order::kInt32, 4},
+const LeafType* LeafTypeOf(const arrow::DataType& type, const parquet::ColumnDescriptor& column) {
+  static const LeafType kBoolean{Source::kBits, Order::kBoolean, 1}, kInt8{Source::kInt8, Order::kInt32, 4},
       kInt16{Source::kInt16, Order::kInt32, 4}, kInt32{Source::kFour, Order::kInt32, 4}, kInt64{Source::kEight, Order::kInt64, 8},
       kFloat{Source::kFour, Order::kFloat, 4}, kDouble{Source::kEight, Order::kDouble, 8}, kText{Source::kText, Order::kBytes, 0};
-  if (column.max_repetition_level() > 0 || column.max_definition_level() > 1) return nullptr;
   switch (type.id()) {
     case arrow::Type::BOOL:
       return &kBoolean;
@@ -118,7 +117,7 @@ const FlatType* FlatTypeOf(const arrow::DataType& type, const parquet::ColumnDes
   }
 }
 
-void AppendPlain(const FlatType& type, const arrow::ArrayData& values, const ChosenRows& chosen, GrowingBytes* out) {
+void AppendPlain(const LeafType& type, const arrow::ArrayData& values, const ChosenRows& chosen, GrowingBytes* out) {
   if (type.source == Source::kText) {
     const size_t bytes = TextBytes(values, chosen);
     CopyTexts(values, chosen, out->Reserve(bytes + kStep));

@@ -17,15 +17,15 @@ class ColumnDescriptor;
 namespace sluice::tables {
 
 // How values of a type lie in an Arrow array, and in what order their plain form is.
-struct FlatType {
+struct LeafType {
   enum class Source { kBits, kInt8, kInt16, kFour, kEight, kDecimal4, kDecimal8, kDecimalBytes, kText };
   enum class Order { kBoolean, kInt32, kInt64, kFloat, kDouble, kSignedBytes, kBytes };
   Source source;
   Order order;
   size_t width;  // of a plain value; 0: texts, each behind its length in four bytes. A boolean is a byte, which pages have as a bit
 };
-// Null: a nested type, or one that this does not write. Lives as long as the program.
-const FlatType* FlatTypeOf(const arrow::DataType& type, const parquet::ColumnDescriptor& column);
+// Null: a nested type, or one that contracts do not have. Lives as long as the program.
+const LeafType* LeafTypeOf(const arrow::DataType& type, const parquet::ColumnDescriptor& column);
 
 inline constexpr size_t kLengthBytes = 4;
 inline uint32_t LengthAt(const char* text) {
@@ -49,7 +49,7 @@ struct ChosenRows {
 };
 
 // The rows, none of which is NULL, behind `out`.
-void AppendPlain(const FlatType& type, const arrow::ArrayData& values, const ChosenRows& chosen, GrowingBytes* out);
+void AppendPlain(const LeafType& type, const arrow::ArrayData& values, const ChosenRows& chosen, GrowingBytes* out);
 // The places in its dictionary of rows of a dictionary array, likewise.
 void AppendCodes(const arrow::ArrayData& values, const ChosenRows& chosen, GrowingBytes* out);
 
