@@ -83,11 +83,8 @@ class ScatteringWriter : public DataFileWriter {
     const auto drops = std::count(dropped.begin(), dropped.end(), 1);
     if (drops == batch.num_rows()) return Ok();
     if (drops == 0) return Take(batch, Brought::kChecked, {});
-    const bool may_wait = index_ && !constraints_ && batch.num_columns() == input_schema_->num_fields();
-    if (may_wait) return Take(batch, Brought::kChecked, std::move(dropped));
-    std::vector<uint32_t> rest;
-    for (size_t row = 0; row < dropped.size(); ++row)
-      if (dropped[row] == 0) rest.push_back(static_cast<uint32_t>(row));
+    if (!constraints_ && batch.num_columns() == input_schema_->num_fields()) return Take(batch, Brought::kChecked, std::move(dropped));
+    const std::vector<uint32_t> rest = RestOf(dropped);
     const RowPick pick{0, rest};
     SLUICE_TRY(const Gatherer gatherer, Gatherer::Make({batch.Slice(0)}));
     SLUICE_TRY(const Batch kept, gatherer.Gather({&pick, 1}));
@@ -102,6 +99,13 @@ class ScatteringWriter : public DataFileWriter {
   int64_t rows_written() const override { return rows_; }
 
  private:
+  static std::vector<uint32_t> RestOf(const Dropped& dropped) {
+    std::vector<uint32_t> rest;
+    for (size_t row = 0; row < dropped.size(); ++row)
+      if (dropped[row] == 0) rest.push_back(static_cast<uint32_t>(row));
+    return rest;
+  }
+
   Error TooManyPartitions() const {
     return DataError("too-many-partitions",
                      fmt::format("{} would get more than {} partitions at once, as many as the memory bears (by {})", root_,
@@ -109,7 +113,7 @@ class ScatteringWriter : public DataFileWriter {
         .Hint("partition by fewer values, month(…) or year(…) of a date; or give --memory more");
   }
 
-  // `dropped`: where rows of the batch wait to be scattered; these are left out then.
+  // `dropped`: rows that are left out, of a batch that is not looked at as a whole.
   Status Take(const arrow::RecordBatch& batch, Brought brought, Dropped dropped) {
     const bool kept = brought == Brought::kKept && !generated_.empty();
     SLUICE_TRY(Batch input, kept ? Whole(batch) : Conform(batch, input_schema_, dropped));
@@ -123,7 +127,12 @@ class ScatteringWriter : public DataFileWriter {
     rows_ += input->num_rows() - std::count(dropped.begin(), dropped.end(), 1);
     if (!index_) {
       SLUICE_TRY(const Batch data, DataColumns(*input, kept));
-      return files_->Write(0, *data);
+      if (dropped.empty()) return files_->Write(0, *data);
+      const std::vector<uint32_t> rest = RestOf(dropped);
+      const RowPick pick{0, rest};
+      const PickedRows::Batches batches{data};
+      std::optional<Gatherer> gatherer;
+      return files_->Write(0, PickedRows(batches, {&pick, 1}, &gatherer));
     }
     for (Pending& due : Wait(std::move(input), kept, std::move(dropped))) SLUICE_CHECK(ScatterAll(std::move(due)));
     return Ok();
