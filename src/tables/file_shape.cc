@@ -98,6 +98,7 @@ class LeafFinder {
   void Take(const arrow::Field& field) {
     Leaf& leaf = shape_.leaves.emplace_back(next_);
     const parquet::ColumnDescriptor& column = *shape_.parquet_schema->Column(static_cast<int>(shape_.leaves.size()) - 1);
+    leaf.odds = std::make_shared<DictionaryOdds>();
     leaf.optional = field.nullable();
     leaf.max_definition += leaf.optional;
     leaf.type = LeafTypeOf(*field.type(), column);

@@ -27,6 +27,7 @@ constexpr size_t kPageBytes = 64 << 10;
 constexpr size_t kDictionaryBytes = 1 << 20;  // of a column in a row group; with more it is written without a dictionary
 constexpr int64_t kPageRows = 1 << 17;
 constexpr size_t kUsesWorthAnEntry = 8;  // of an entry that is held while its column's pages wait elsewhere
+constexpr size_t kValuesThatTell = 32;   // of a page, about others
 constexpr size_t kSampleValues = 4096;   // after which it is asked whether a dictionary will stay below that
 constexpr int kPagesToJudge = 4;         // by which a dictionary must have paid
 
@@ -352,9 +353,10 @@ bool LeafColumn::FindPlaces(When when, std::vector<uint32_t>* places) {
   if (is_open) entries.Clear(type_->width, ValuesIn(0, rows_));
   const auto no_gain = [&] {
     choice_ = Choice::kPlain;
+    if (is_open && places->size() >= kValuesThatTell) leaf_->odds->Tell(false);
     return false;
   };
-  if (is_open && when == When::kMemoryIsShort) return no_gain();
+  if (is_open && (when == When::kMemoryIsShort || !leaf_->odds->WorthATry())) return no_gain();
   const std::string_view plain(values_.data(), values_.size());
   const auto goes_on = [&] {
     return entries.plain().size() <= kDictionaryBytes && (!is_open || places->size() != kSampleValues || !Outgrows(kSampleValues, entries));
@@ -365,6 +367,7 @@ bool LeafColumn::FindPlaces(When when, std::vector<uint32_t>* places) {
   const double value_bytes = static_cast<double>(plain.size()) / static_cast<double>(values);
   if (!(when == When::kLast ? IsSmaller(values, plain.size(), entries) : WillPay(*places, value_bytes, entries))) return no_gain();
   choice_ = Choice::kDictionary;
+  leaf_->odds->Tell(true);
   entries_ = std::make_unique<DistinctValues>(std::exchange(tried, DistinctValues(0)));
   return true;
 }
