@@ -35,6 +35,7 @@ class ProjectFolder {
   ~ProjectFolder() {
     std::error_code ignored;
     std::filesystem::remove_all(root_, ignored);
+    std::filesystem::remove(std::filesystem::path(root_).parent_path(), ignored);  // with the last one
   }
   ProjectFolder(const ProjectFolder&) = delete;
 
