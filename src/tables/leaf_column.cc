@@ -177,7 +177,7 @@ Result<ChosenRows> LeafColumn::AppendPresence(const arrow::ArrayData& values, co
 bool LeafColumn::may_code() const { return dictionary_allowed_ && choice_ != Choice::kPlain && type_->source != Source::kBits; }
 
 void LeafColumn::AppendValues(const arrow::ArrayData& values, const ChosenRows& chosen) {
-  if (may_code() && !(coding_ == Coding::kPlain && waits()) && AreOneValue(*type_, values, chosen))
+  if (may_code() && values_.size() == 0 && AreOneValue(*type_, values, chosen))
     return AppendConstant(values, chosen.rows == nullptr ? 0 : chosen.rows[0], chosen.count);
   ToPlain();
   AppendPlain(*type_, values, chosen, &values_);
@@ -321,10 +321,7 @@ Status LeafColumn::MakePages(When when) {
   if (coding_ == Coding::kEntries) {
     const size_t values = run_ + values_.size() / sizeof(uint32_t);
     if (choice_ == Choice::kOpen && values > 0) {
-      const bool pays = when == When::kPageIsFull      ? run_ > 0 || WillPay(values_.As<uint32_t>(), BytesOfAnEntry(*entries_), *entries_)
-                        : when == When::kMemoryIsShort ? kUsesWorthAnEntry * entries_->count() <= values
-                                                       : entries_->plain().size() <= kDictionaryBytes;
-      choice_ = dictionary_allowed_ && pays ? Choice::kDictionary : Choice::kPlain;
+      choice_ = dictionary_allowed_ && EntriesPay(when, values) ? Choice::kDictionary : Choice::kPlain;
     }
     if (choice_ != Choice::kDictionary) ToPlain();
   }
@@ -341,6 +338,21 @@ Status LeafColumn::MakePages(When when) {
   definition_.clear();
   repetition_.clear();
   return Ok();
+}
+
+// Do the places that wait?
+bool LeafColumn::EntriesPay(When when, size_t values) const {
+  const double value_bytes = BytesOfAnEntry(*entries_);
+  switch (when) {
+    case When::kPageIsFull:
+      return run_ > 0 || WillPay(values_.As<uint32_t>(), value_bytes, *entries_);
+    case When::kMemoryIsShort:
+      return kUsesWorthAnEntry * entries_->count() <= values;
+    case When::kLast:
+      break;
+  }
+  const bool fits = entries_->plain().size() <= kDictionaryBytes;
+  return fits && IsSmaller(values, static_cast<size_t>(value_bytes * static_cast<double>(values)), *entries_);
 }
 
 // Of plain values that wait. False: a dictionary is no gain, and there will be none from now on.

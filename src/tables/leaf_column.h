@@ -95,6 +95,7 @@ class LeafColumn {
   size_t ValuesIn(int64_t first, int64_t rows) const;
   int64_t EndOfRow(int64_t at) const;
   Status MakePages(When when);
+  bool EntriesPay(When when, size_t values) const;
   bool FindPlaces(When when, std::vector<uint32_t>* places);
   Status WritePlain();
   Status WriteIndices(std::span<const uint32_t> places);

@@ -336,6 +336,19 @@ TEST_F(ParquetFileTest, ValuesThatRepeatHaveADictionary) {
   EXPECT_EQ(has_dictionary(few, {{"i", "x", "few"}, {}}), "t s l f d m n h k y da ts tn own same c " + nested);
 }
 
+TEST_F(ParquetFileTest, RowsThatComeOneByOne) {
+  const BatchPtr batch = Batch(300, {0, false});
+  const auto file = Open();
+  for (int64_t row = 0; row < batch->num_rows(); ++row) Must(file->Write(*batch->Slice(row, 1)));
+  Must(file->Close());
+  ExpectRows({batch});
+  const auto reader = parquet::ParquetFileReader::Open(Bytes());
+  const auto has_dictionary = [&](int column) { return reader->metadata()->RowGroup(0)->ColumnChunk(column)->has_dictionary_page(); };
+  EXPECT_FALSE(has_dictionary(shape_.arrow_schema->GetFieldIndex("l")));  // it has as many values as rows
+  EXPECT_TRUE(has_dictionary(shape_.arrow_schema->GetFieldIndex("same")));
+  EXPECT_TRUE(has_dictionary(shape_.arrow_schema->GetFieldIndex("c")));
+}
+
 TEST_F(ParquetFileTest, WithoutRowsAndWithoutValues) {
   Must(Open()->Close());
   ExpectRows({Batch(1, {0, true})->Slice(0, 0)});
