@@ -36,7 +36,7 @@ void Append(std::vector<std::string>&& more, std::vector<std::string>* notes) {
 
 }  // namespace
 
-Result<std::unique_ptr<sources::Source>> OpenInput(const project::Source& source) {
+Result<std::unique_ptr<sources::FileSource>> OpenInput(const project::Source& source) {
   sources::SourceSpec spec;
   spec.connection_type = source.connection.type;
   spec.location = source.connection.path;
@@ -58,7 +58,7 @@ sources::Ledger SeenBy(state::FileLedger ledger) {
   return seen;
 }
 
-Result<sources::Offer> LookFor(const project::Source& source, sources::Source& input, const sources::Ledger& seen, bool reload,
+Result<sources::Offer> LookFor(const project::Source& source, sources::FileSource& input, const sources::Ledger& seen, bool reload,
                                Instant now) {
   SLUICE_TRY(sources::Offer offer, input.Look(seen, now, reload));
   const bool snapshot = source.load == project::Load::kFull;

@@ -358,7 +358,7 @@ class SourceBatch {
   state::NodeState state_;
   state::OpenRecord open_;
   std::shared_ptr<const delta::Snapshot> bronze_, quarantine_;
-  std::unique_ptr<sources::Source> input_;
+  std::unique_ptr<sources::FileSource> input_;
   sources::Offer offer_;
   project::Source effective_;
   std::vector<sources::InputFile> rest_;  // all files that this run takes, where they may be of several batches …
