@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/text.h"
+#include "formats/column_plan.h"
 #include "formats/format.h"
 #include "ingest/quarantine.h"
 #include "tables/generated.h"
@@ -33,11 +36,24 @@ Status CheckColumns(size_t columns, const Budget& budget, const std::string& wha
                 "contract"));
 }
 
+namespace {
+
+Status AddColumnsOfRows(sources::RowSource& source, formats::ReadRequest* read) {
+  SLUICE_TRY(const std::vector<contract::Field> columns, source.Columns());
+  std::vector<std::string> names;
+  for (const contract::Field& column : columns) names.push_back(column.name);
+  for (const std::string& name : formats::NewColumnNames(*read, names))
+    read->extra.push_back(*std::find_if(columns.begin(), columns.end(), [&](const auto& column) { return Trim(column.name) == name; }));
+  return Ok();
+}
+
+}  // namespace
+
 Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
-                                                  store::ObjectStore& input, const Budget& budget, bool of_records) {
+                                                  store::ObjectStore* input, const Budget& budget, bool of_records) {
   std::vector<contract::Field> extra;
   if (contract.on_new_column != contract::OnNewColumn::kEvolve) return extra;
-  formats::ReadRequest read{&input, "", formats::Compression::kNone, &contract, {}};
+  formats::ReadRequest read{input, "", formats::Compression::kNone, &contract, {}};
   read.max_record_bytes = budget.max_record_bytes();
   read.max_columns = budget.max_columns();
   read.options = request.source->read.options;
@@ -48,6 +64,7 @@ Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, 
       read.extra.push_back({field.name, field.type, true, {}});
     }
   }
+  if (request.rows) SLUICE_CHECK(AddColumnsOfRows(*request.rows->source, &read));
   const bool in_records = request.source->read.format == FileFormat::kNdjson || request.source->read.format == FileFormat::kJson;
   for (const InputFile& file : request.files) {
     if (file.same_header || (in_records && !of_records)) continue;
@@ -58,7 +75,7 @@ Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, 
     read.member = file.member;
     SLUICE_TRY(auto fields, formats::NewColumns(request.source->read.format, read, file.csv));
     read.extra.insert(read.extra.end(), std::make_move_iterator(fields.begin()), std::make_move_iterator(fields.end()));
-    SLUICE_CHECK(CheckColumns(contract.columns.size() + read.extra.size(), budget, input.Uri(file.object.key), contract.where));
+    SLUICE_CHECK(CheckColumns(contract.columns.size() + read.extra.size(), budget, input->Uri(file.object.key), contract.where));
   }
   return read.extra;
 }

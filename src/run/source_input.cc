@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/counted.h"
@@ -47,6 +48,25 @@ Result<std::unique_ptr<sources::FileSource>> OpenInput(const project::Source& so
   }
   spec.contract = source.contract.declared ? &source.contract : nullptr;
   return sources::OpenSource(spec);
+}
+
+bool GivesRows(const project::Source& source) { return sources::GivesRows(source.connection.type); }
+
+Result<std::unique_ptr<sources::RowSource>> OpenRows(const project::Source& source, const std::atomic<bool>* cancel) {
+  sources::SourceSpec spec;
+  spec.connection_type = source.connection.type;
+  spec.rows = source.rows;
+  spec.cancel = cancel;
+  SLUICE_TRY(spec.postgres, project::ResolvePostgres(source.connection));
+  return sources::OpenRowSource(spec);
+}
+
+std::string InputsOfRows(const project::Source& source, const std::string& cursor, size_t splits) {
+  nlohmann::json inputs{{"rows_of", source.rows.table.empty() ? "query" : source.rows.table},
+                        {"incremental", source.rows.incremental},
+                        {"cursor", nlohmann::json::parse(cursor, nullptr, false)},
+                        {"splits", splits}};
+  return inputs.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 sources::Ledger SeenBy(state::FileLedger ledger) {

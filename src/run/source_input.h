@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,13 @@ namespace sluice::run {
 
 // The connector of a project's source, with its `read:` settings.
 Result<std::unique_ptr<sources::FileSource>> OpenInput(const project::Source& source);
+
+// The connector of a source of rows. Secrets of its connection are resolved here. Errors: those of project::ResolvePostgres.
+Result<std::unique_ptr<sources::RowSource>> OpenRows(const project::Source& source, const std::atomic<bool>* cancel);
+bool GivesRows(const project::Source& source);
+
+// What a batch of rows takes, as its records have it: what was read, how, and from which cursor on.
+std::string InputsOfRows(const project::Source& source, const std::string& cursor, size_t splits);
 
 // What the batches of a source have taken, as its connector wants it.
 sources::Ledger SeenBy(state::FileLedger ledger);

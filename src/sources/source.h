@@ -84,7 +84,7 @@ class FileSource {
 };
 
 // A part of what a batch takes of a source of rows; one thread reads it from its first row to its last.
-struct Split {
+struct RowSplit {
   std::string name;   // what _file and messages say: "public.users"
   std::string part;   // which part of it, in the connector's own words; "" = all
   int64_t bytes = 0;  // about
@@ -93,8 +93,7 @@ struct Split {
 // What a batch takes of a source of rows.
 struct RowPlan {
   std::string why;                 // for people: "a snapshot of public.users"
-  std::vector<Split> splits;       // none: there is nothing to take, and no batch is made
-  std::string cursor = "null";     // JSON: where the next batch begins, once this one is done
+  std::vector<RowSplit> splits;    // none: there is nothing to take, and no batch is made
   std::vector<std::string> notes;  // for people
 };
 
@@ -107,16 +106,19 @@ class RowSource {
   // The columns of the rows, with types that every value of theirs fits.
   virtual Result<std::vector<contract::Field>> Columns() = 0;
 
-  // What comes after `cursor` ("null": from the beginning), with a fixed end: what comes later is for the next batch. The splits can be
-  // read as long as the source lives. Errors: kUser where the cursor is not of this source's.
+  // What comes after `cursor` ("null": from the beginning), with a fixed end where the peer can give one: what comes later is for the next
+  // batch. The splits can be read as long as the source lives. Error kUser "other-cursor": it is of another table or query.
   virtual Result<RowPlan> Plan(const std::string& cursor) = 0;
 
   // The rows of a split as the columns of `request`, of which only what says how rows are decoded counts. Rows are numbered through the
   // batch. Callable from any thread; the readers must not outlive the source.
-  virtual Result<std::unique_ptr<formats::RecordReader>> Read(const Split& split, const formats::ReadRequest& request) = 0;
+  virtual Result<std::unique_ptr<formats::RecordReader>> Read(const RowSplit& split, const formats::ReadRequest& request) = 0;
 
   // How many splits may be read at a time.
   virtual int max_readers() const = 0;
+
+  // JSON: where the next batch begins, once this one is done. Asked for after every split was read to its end.
+  virtual Result<std::string> CursorAfter() = 0;
 
   // The batch that took the rows up to `cursor` is done. May be called again, or never.
   virtual Status Acknowledge(const std::string& /*cursor*/) { return Ok(); }
@@ -124,11 +126,11 @@ class RowSource {
 
 // What a connector gets to know of the project. Referenced values must outlive the source.
 struct SourceSpec {
-  std::string connection_type;               // "files", "postgres"
-  std::string location;                      // of the connection: its path
-  postgres::Settings postgres;               // how the server is reached
-  RowsRead rows;                             // what of it is read
-  const std::atomic<bool>* cancel = nullptr; // waiting for a peer ends with it; may be null
+  std::string connection_type;                // "files", "postgres"
+  std::string location;                       // of the connection: its path
+  postgres::Settings postgres;                // how the server is reached
+  RowsRead rows;                              // what of it is read
+  const std::atomic<bool>* cancel = nullptr;  // waiting for a peer ends with it; may be null
   Read read;
   const contract::Contract* contract = nullptr;  // names of columns help detection
   bool accept_guesses = false;                   // what is unsure about a file is no error: InputFile::doubts

@@ -1,0 +1,324 @@
+#include "sources/postgres/connection.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+
+#include "core/text.h"
+#include "net/shared_library.h"
+
+namespace sluice::sources::postgres {
+namespace {
+
+// ---- The library
+
+struct Pq {
+  decltype(::PQconnectStartParams)* connect_start = nullptr;
+  decltype(::PQconnectPoll)* connect_poll = nullptr;
+  decltype(::PQstatus)* status = nullptr;
+  decltype(::PQsocket)* socket = nullptr;
+  decltype(::PQfinish)* finish = nullptr;
+  decltype(::PQerrorMessage)* error_message = nullptr;
+  decltype(::PQsetErrorVerbosity)* set_error_verbosity = nullptr;
+  decltype(::PQsetNoticeProcessor)* set_notice_processor = nullptr;
+  decltype(::PQsendQuery)* send_query = nullptr;
+  decltype(::PQsendPrepare)* send_prepare = nullptr;
+  decltype(::PQsendDescribePrepared)* send_describe_prepared = nullptr;
+  decltype(::PQconsumeInput)* consume_input = nullptr;
+  decltype(::PQisBusy)* is_busy = nullptr;
+  decltype(::PQgetResult)* get_result = nullptr;
+  decltype(::PQresultStatus)* result_status = nullptr;
+  decltype(::PQresultErrorField)* result_error_field = nullptr;
+  decltype(::PQresultErrorMessage)* result_error_message = nullptr;
+  decltype(::PQclear)* clear = nullptr;
+  decltype(::PQntuples)* ntuples = nullptr;
+  decltype(::PQnfields)* nfields = nullptr;
+  decltype(::PQfname)* fname = nullptr;
+  decltype(::PQftype)* ftype = nullptr;
+  decltype(::PQfmod)* fmod = nullptr;
+  decltype(::PQgetisnull)* getisnull = nullptr;
+  decltype(::PQgetvalue)* getvalue = nullptr;
+  decltype(::PQgetlength)* getlength = nullptr;
+  decltype(::PQgetCopyData)* get_copy_data = nullptr;
+  decltype(::PQfreemem)* freemem = nullptr;
+  decltype(::PQgetCancel)* get_cancel = nullptr;
+  decltype(::PQcancel)* cancel = nullptr;
+  decltype(::PQfreeCancel)* free_cancel = nullptr;
+};
+
+template <typename Function>
+bool Take(const net::SharedLibrary& library, const char* name, Function*& function) {
+  function = library.Find<Function>(name);
+  return function != nullptr;
+}
+
+Result<Pq> LoadPq() {
+  auto library = net::SharedLibrary::Open("libpq.so.5");
+  if (!library) return Fail(std::move(library).error().Hint("install libpq 5, PostgreSQL's client library"));
+  Pq pq;
+  const auto take = [&](const char* name, auto*& function) { return Take(*library, name, function); };
+  const bool whole = take("PQconnectStartParams", pq.connect_start) && take("PQconnectPoll", pq.connect_poll) &&
+                     take("PQstatus", pq.status) && take("PQsocket", pq.socket) && take("PQfinish", pq.finish) &&
+                     take("PQerrorMessage", pq.error_message) && take("PQsetErrorVerbosity", pq.set_error_verbosity) &&
+                     take("PQsetNoticeProcessor", pq.set_notice_processor) && take("PQsendQuery", pq.send_query) &&
+                     take("PQsendPrepare", pq.send_prepare) && take("PQsendDescribePrepared", pq.send_describe_prepared) &&
+                     take("PQconsumeInput", pq.consume_input) && take("PQisBusy", pq.is_busy) && take("PQgetResult", pq.get_result) &&
+                     take("PQresultStatus", pq.result_status) && take("PQresultErrorField", pq.result_error_field) &&
+                     take("PQresultErrorMessage", pq.result_error_message) && take("PQclear", pq.clear) && take("PQntuples", pq.ntuples) &&
+                     take("PQnfields", pq.nfields) && take("PQfname", pq.fname) && take("PQftype", pq.ftype) && take("PQfmod", pq.fmod) &&
+                     take("PQgetisnull", pq.getisnull) && take("PQgetvalue", pq.getvalue) && take("PQgetlength", pq.getlength) &&
+                     take("PQgetCopyData", pq.get_copy_data) && take("PQfreemem", pq.freemem) && take("PQgetCancel", pq.get_cancel) &&
+                     take("PQcancel", pq.cancel) && take("PQfreeCancel", pq.free_cancel);
+  if (!whole)
+    return Fail(NotFoundError("missing-library", "libpq.so.5 cannot be used").Hint("install libpq 5, PostgreSQL's client library"));
+  return pq;
+}
+
+const Result<Pq>& LoadedPq() {
+  static const Result<Pq> pq = LoadPq();
+  return pq;
+}
+
+struct ResultCloser {
+  void operator()(PGresult* result) const { LoadedPq()->clear(result); }
+};
+using ResultPtr = std::unique_ptr<PGresult, ResultCloser>;
+
+int64_t NowMicros() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+constexpr int64_t kForever = INT64_MAX;
+constexpr int kGlanceMillis = 100;  // between two looks at `cancel`
+
+// The authorities that the machine trusts, where its distribution has them.
+std::string SystemAuthorities() {
+  for (const char* file : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"}) {
+    std::error_code ignored;
+    if (std::filesystem::exists(file, ignored)) return file;
+  }
+  return "";
+}
+
+const char* ModeOf(Tls tls) {
+  constexpr std::array kModes = {"verify-full", "verify-ca", "require", "disable"};
+  return kModes[static_cast<size_t>(tls)];
+}
+
+// Keywords and values of libpq; those that are empty are left to its own defaults.
+std::vector<std::pair<const char*, std::string>> ParametersOf(const Settings& settings) {
+  const bool verifies = settings.tls == Tls::kVerifyFull || settings.tls == Tls::kVerifyCa;
+  return {{"host", settings.host},
+          {"port", settings.port},
+          {"dbname", settings.database},
+          {"user", settings.user},
+          {"password", settings.password.Reveal()},
+          {"sslmode", ModeOf(settings.tls)},
+          {"sslrootcert", verifies ? (settings.tls_ca.empty() ? SystemAuthorities() : settings.tls_ca) : "/nonexistent"},
+          {"sslcert", settings.tls_certificate},
+          {"sslkey", settings.tls_key},
+          {"gssencmode", "disable"},
+          {"client_encoding", "UTF8"},
+          {"fallback_application_name", "sluice"},
+          {"keepalives_idle", "30"},
+          {"keepalives_interval", "10"},
+          {"keepalives_count", "3"},
+          {"tcp_user_timeout", "60000"}};
+}
+
+}  // namespace
+
+struct Connection::Handle {
+  explicit Handle(PGconn* c) : conn(c) {}
+  ~Handle() { LoadedPq()->finish(conn); }
+  Handle(const Handle&) = delete;
+  PGconn* conn;
+};
+
+Connection::Connection(Settings settings, const std::atomic<bool>* cancel, std::unique_ptr<Handle> handle)
+    : settings_(std::move(settings)), cancel_(cancel), handle_(std::move(handle)) {}
+Connection::~Connection() = default;
+
+Result<std::unique_ptr<Connection>> Connection::Open(const Settings& settings, const std::atomic<bool>* cancel) {
+  if (!LoadedPq()) return Fail(LoadedPq().error());
+  const Pq& pq = *LoadedPq();
+  const auto parameters = ParametersOf(settings);
+  std::vector<const char*> keys, values;
+  for (const auto& [key, value] : parameters) {
+    if (value.empty()) continue;
+    keys.push_back(key);
+    values.push_back(value.c_str());
+  }
+  keys.push_back(nullptr);
+  values.push_back(nullptr);
+  PGconn* made = pq.connect_start(keys.data(), values.data(), 0);
+  if (made == nullptr) return Fail(RetryableError("out-of-memory", "not enough memory for a connection"));
+  pq.set_error_verbosity(made, PQERRORS_VERBOSE);
+  pq.set_notice_processor(made, [](void*, const char*) {}, nullptr);
+  std::unique_ptr<Connection> connection(new Connection(settings, cancel, std::make_unique<Handle>(made)));
+  SLUICE_CHECK(connection->Finish(NowMicros() + settings.connect_timeout_micros));
+  const std::string setup = fmt::format(
+      "SET default_transaction_read_only = on; SET standard_conforming_strings = on; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET "
+      "intervalstyle = 'iso_8601'; "
+      "SET extra_float_digits = 1; SET bytea_output = 'hex'; SET xmlbinary = 'base64'; SET lock_timeout = '30s'; "
+      "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}",
+      settings.statement_timeout_micros / 1000, settings.max_snapshot_age_micros / 1000);
+  SLUICE_CHECK(connection->Query(setup));
+  return connection;
+}
+
+// The steps of connecting, until it stands.
+Status Connection::Finish(int64_t deadline_micros) {
+  const Pq& pq = *LoadedPq();
+  PGconn* conn = handle_->conn;
+  PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+  while (next != PGRES_POLLING_OK) {
+    if (pq.status(conn) == CONNECTION_BAD || next == PGRES_POLLING_FAILED) return Fail(ConnectError(settings_, pq.error_message(conn)));
+    if (cancel_ != nullptr && *cancel_) return Fail(CancelledError());
+    if (NowMicros() > deadline_micros)
+      return Fail(ConnectError(settings_, fmt::format("no answer within {} s", settings_.connect_timeout_micros / 1'000'000)));
+    pollfd waiting{pq.socket(conn), static_cast<short>(next == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+    if (::poll(&waiting, 1, kGlanceMillis) > 0) next = pq.connect_poll(conn);
+  }
+  return Ok();
+}
+
+// Until the server has said something.
+Status Connection::Wait(bool write) {
+  const Pq& pq = *LoadedPq();
+  for (;;) {
+    if (cancel_ != nullptr && *cancel_) {
+      if (PGcancel* request = pq.get_cancel(handle_->conn); request != nullptr) {
+        std::array<char, 256> why{};
+        pq.cancel(request, why.data(), static_cast<int>(why.size()));
+        pq.free_cancel(request);
+      }
+      return Fail(CancelledError());
+    }
+    pollfd waiting{pq.socket(handle_->conn), static_cast<short>(write ? POLLOUT : POLLIN), 0};
+    if (waiting.fd < 0) return Fail(LastError());
+    if (::poll(&waiting, 1, kGlanceMillis) > 0) break;
+  }
+  if (pq.consume_input(handle_->conn) == 0) return Fail(LastError());
+  return Ok();
+}
+
+Error Connection::LastError() const { return ServerError(settings_, "", LoadedPq()->error_message(handle_->conn)); }
+
+namespace {
+
+Error ResultError(const Settings& settings, const PGresult* result) {
+  const Pq& pq = *LoadedPq();
+  const char* state = pq.result_error_field(result, PG_DIAG_SQLSTATE);
+  const char* message = pq.result_error_field(result, PG_DIAG_MESSAGE_PRIMARY);
+  return ServerError(settings, state != nullptr ? state : "", message != nullptr ? message : pq.result_error_message(result));
+}
+
+std::vector<Row> RowsOf(const PGresult* result) {
+  const Pq& pq = *LoadedPq();
+  std::vector<Row> rows(static_cast<size_t>(pq.ntuples(result)));
+  for (size_t r = 0; r < rows.size(); ++r)
+    for (int c = 0; c < pq.nfields(result); ++c) {
+      const int row = static_cast<int>(r);
+      if (pq.getisnull(result, row, c) != 0)
+        rows[r].emplace_back();
+      else
+        rows[r].emplace_back(std::string(pq.getvalue(result, row, c), static_cast<size_t>(pq.getlength(result, row, c))));
+    }
+  return rows;
+}
+
+bool IsGood(ExecStatusType status) {
+  return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_COPY_OUT || status == PGRES_EMPTY_QUERY;
+}
+
+}  // namespace
+
+Result<std::vector<Row>> Connection::Query(const std::string& sql) {
+  const Pq& pq = *LoadedPq();
+  if (pq.send_query(handle_->conn, sql.c_str()) == 0) return Fail(LastError());
+  std::vector<Row> rows;
+  std::optional<Error> wrong;
+  for (;;) {
+    while (pq.is_busy(handle_->conn) != 0) SLUICE_CHECK(Wait(false));
+    const ResultPtr result(pq.get_result(handle_->conn));
+    if (result == nullptr) break;
+    const ExecStatusType status = pq.result_status(result.get());
+    if (!IsGood(status) && !wrong) wrong = ResultError(settings_, result.get());
+    if (status == PGRES_TUPLES_OK) rows = RowsOf(result.get());
+  }
+  if (wrong) return Fail(*std::move(wrong));
+  return rows;
+}
+
+Result<std::vector<ResultColumn>> Connection::Describe(const std::string& sql) {
+  const Pq& pq = *LoadedPq();
+  constexpr const char* kName = "sluice_describe";
+  std::vector<ResultColumn> columns;
+  const auto results = [&](bool sent) -> Status {
+    if (!sent) return Fail(LastError());
+    std::optional<Error> wrong;
+    for (;;) {
+      while (pq.is_busy(handle_->conn) != 0) SLUICE_CHECK(Wait(false));
+      const ResultPtr result(pq.get_result(handle_->conn));
+      if (result == nullptr) break;
+      if (!IsGood(pq.result_status(result.get())) && !wrong) wrong = ResultError(settings_, result.get());
+      for (int i = 0; i < pq.nfields(result.get()); ++i)
+        columns.push_back({pq.fname(result.get(), i), pq.ftype(result.get(), i), pq.fmod(result.get(), i)});
+    }
+    if (wrong) return Fail(*std::move(wrong));
+    return Ok();
+  };
+  SLUICE_CHECK(results(pq.send_prepare(handle_->conn, kName, sql.c_str(), 0, nullptr) != 0));
+  columns.clear();
+  SLUICE_CHECK(results(pq.send_describe_prepared(handle_->conn, kName) != 0));
+  SLUICE_CHECK(Query(std::string("DEALLOCATE ") + kName));
+  return columns;
+}
+
+Status Connection::StartCopy(const std::string& sql) {
+  const Pq& pq = *LoadedPq();
+  if (pq.send_query(handle_->conn, sql.c_str()) == 0) return Fail(LastError());
+  while (pq.is_busy(handle_->conn) != 0) SLUICE_CHECK(Wait(false));
+  const ResultPtr result(pq.get_result(handle_->conn));
+  if (result == nullptr) return Fail(LastError());
+  if (pq.result_status(result.get()) == PGRES_COPY_OUT) return Ok();
+  Error wrong = ResultError(settings_, result.get());
+  for (ResultPtr rest(pq.get_result(handle_->conn)); rest != nullptr; rest.reset(pq.get_result(handle_->conn))) {
+  }
+  return Fail(std::move(wrong));
+}
+
+Result<bool> Connection::NextCopy(std::string* bytes) {
+  const Pq& pq = *LoadedPq();
+  for (;;) {
+    char* message = nullptr;
+    const int size = pq.get_copy_data(handle_->conn, &message, 1);
+    if (size > 0) {
+      bytes->append(message, static_cast<size_t>(size));
+      pq.freemem(message);
+      return true;
+    }
+    if (size == 0) {
+      SLUICE_CHECK(Wait(false));
+      continue;
+    }
+    if (size == -2) return Fail(LastError());
+    std::optional<Error> wrong;  // the end: how it went
+    for (;;) {
+      while (pq.is_busy(handle_->conn) != 0) SLUICE_CHECK(Wait(false));
+      const ResultPtr result(pq.get_result(handle_->conn));
+      if (result == nullptr) break;
+      if (!IsGood(pq.result_status(result.get())) && !wrong) wrong = ResultError(settings_, result.get());
+    }
+    if (wrong) return Fail(*std::move(wrong));
+    return false;
+  }
+}
+
+}  // namespace sluice::sources::postgres

@@ -1,0 +1,61 @@
+#pragma once
+// One connection to a PostgreSQL server, over libpq, which is loaded when the first one is opened. Waiting ends when `cancel` says so.
+// Not thread-safe.
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+#include "sources/postgres/settings.h"
+
+namespace sluice::sources::postgres {
+
+using Row = std::vector<std::optional<std::string>>;  // texts; nullopt is NULL
+
+// A column of a query's result.
+struct ResultColumn {
+  std::string name;
+  uint32_t type = 0;
+  int32_t modifier = -1;
+};
+
+// What an error of the server means for whoever ran a statement, by its SQLSTATE ("" = the connection broke).
+Error ServerError(const Settings& settings, std::string_view sqlstate, std::string_view message);
+// Why no connection came about, from what libpq says.
+Error ConnectError(const Settings& settings, std::string_view message);
+
+class Connection {
+ public:
+  // The session is read-only, in UTC, with ISO texts. Errors: kUser "postgres-login", "postgres-tls", "postgres-no-database"; kRetryable
+  // "postgres-unreachable", "postgres-busy"; kNotFound "missing-library"; kCancelled.
+  static Result<std::unique_ptr<Connection>> Open(const Settings& settings, const std::atomic<bool>* cancel);
+  ~Connection();
+  Connection(const Connection&) = delete;
+
+  // Rows of the last statement. Errors: those of ServerError.
+  Result<std::vector<Row>> Query(const std::string& sql);
+  // The columns that a SELECT would give; it does not run.
+  Result<std::vector<ResultColumn>> Describe(const std::string& sql);
+
+  // Begins a COPY … TO STDOUT.
+  Status StartCopy(const std::string& sql);
+  // Appends the next message of it to `bytes`: for a row in binary form, one row. False: the end.
+  Result<bool> NextCopy(std::string* bytes);
+
+ private:
+  struct Handle;
+  Connection(Settings settings, const std::atomic<bool>* cancel, std::unique_ptr<Handle> handle);
+  Status Finish(int64_t deadline_micros);
+  Status Wait(bool write);
+  Error LastError() const;
+
+  Settings settings_;
+  const std::atomic<bool>* cancel_;
+  std::unique_ptr<Handle> handle_;
+};
+
+}  // namespace sluice::sources::postgres

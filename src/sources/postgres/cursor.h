@@ -1,0 +1,61 @@
+#pragma once
+// Where an increment begins and ends (docs/decisions/025): the state that the batch records hold, and what follows from it. Pure.
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+
+namespace sluice::sources::postgres {
+
+// pg_current_snapshot(): transactions below xmin are over, those from xmax on had not begun. Which of those between are over the text says
+// too, but not of parts of transactions (savepoints), which have numbers of their own.
+struct Snapshot {
+  int64_t xmin = 0, xmax = 0;
+  std::string text;  // "750:755:750,752"
+};
+Result<Snapshot> ParseSnapshot(std::string_view text);
+
+// A value of the cursor column below which nothing may come any more once every transaction of `open` is over.
+struct Mark {
+  std::optional<std::string> value;
+  int64_t xmax = 0;
+  std::vector<std::string> open;  // virtual transactions
+  bool operator==(const Mark&) const = default;
+};
+
+struct Cursor {
+  std::string of;      // the table or query, and the cursor column: a cursor of something else is refused
+  std::string server;  // its system identifier: transaction numbers mean nothing to another one
+  std::string snapshot;
+  std::vector<int64_t> taken;        // from its xmin on: transactions whose rows it showed, and which therefore were taken
+  std::optional<std::string> floor;  // below it nothing comes any more; nullopt: not known
+  std::optional<std::string> top;    // the highest value, as of `snapshot`
+  std::optional<Mark> mark;          // the next floor
+};
+std::string ToJson(const Cursor& cursor);
+// Error kUnsupported "bad-cursor".
+Result<Cursor> ParseCursor(const std::string& json);
+
+// What a plan sees of the server.
+struct Sight {
+  std::string of, server;
+  Snapshot snapshot;
+  std::optional<std::string> top;
+  std::vector<std::string> open;  // the virtual transactions that were open before the snapshot was taken; "prepared" for prepared ones
+};
+
+// The cursor after a batch that read what `sight` shows, whose rows were written by `seen` (as far as these are not below xmin).
+Cursor Advance(const std::optional<Cursor>& before, const Sight& sight, const std::set<int64_t>& seen);
+
+// SQL over a row's system column xmin: the batch of `before` did not take it. nullopt: cannot be told any more, for too many transactions
+// came since.
+Result<std::optional<std::string>> NotTakenBefore(const Cursor& before, const Snapshot& now);
+
+// The transaction that a row's xmin, the lower half of its number, stands for: the last one before `now`.
+int64_t WholeTransaction(uint32_t xmin, const Snapshot& now);
+
+}  // namespace sluice::sources::postgres
