@@ -47,6 +47,7 @@ sources::RowsRead BuildRows(const SourceSpec& spec, Diagnostics& diagnostics);
 void RefuseKeysOfRows(const SourceSpec& spec, Diagnostics& diagnostics);
 // The name of the bronze table: of one of a database's many tables `as`, or its own without the schema.
 PlacedText NameOfTable(const SourceSpec& spec, bool rows);
+bool IsTablePattern(const SourceSpec& spec);  // "public.inv_*", of a file's many tables
 
 Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_said, Diagnostics& diagnostics);
 std::string Fingerprint(const Source& source, const std::string& root);

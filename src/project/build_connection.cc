@@ -37,6 +37,7 @@ constexpr const char* kOfPostgres[] = {"host",
                                        "max_connections"};
 
 void RefuseKeysOfAnother(const ConnectionSpec& spec, Diagnostics& diagnostics) {
+  if (spec.type.value.empty()) return;  // what it is was refused
   const bool files = spec.type.value == "files";
   for (const GivenKey& given : spec.given) {
     const bool postgres_key = std::find(std::begin(kOfPostgres), std::end(kOfPostgres), given.name) != std::end(kOfPostgres);

@@ -332,7 +332,7 @@ Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_
   const bool rows = sources::GivesRows(source.connection.type);
   const PlacedText name = NameOfTable(spec, rows);
   source.name = name.value;
-  CheckName(name, "a source", diagnostics);
+  if (!rows || !IsTablePattern(spec)) CheckName(name, "a source", diagnostics);
   if (rows) {
     source.rows = BuildRows(spec, diagnostics);
     source.read.where = source.rows.where;

@@ -52,6 +52,10 @@ void TakeLookback(const SourceSpec& spec, sources::RowsRead* rows, Diagnostics& 
 void TakeWhat(const SourceSpec& spec, sources::RowsRead* rows, Diagnostics& diagnostics) {
   if (spec.of_many && !spec.read) {
     rows->table = spec.name.value;
+    if (IsTablePattern(spec) && spec.as)
+      diagnostics.Add(UserError("conflicting-keys", "\"as\" names one table, and a pattern may match several")
+                          .At(spec.as->where)
+                          .Hint("remove it: each table gets its own name; or write the table out, beside the pattern"));
     return;
   }
   const bool both = spec.read && spec.read->table && spec.read->query;
@@ -74,6 +78,10 @@ void TakeWhat(const SourceSpec& spec, sources::RowsRead* rows, Diagnostics& diag
 }
 
 }  // namespace
+
+bool IsTablePattern(const SourceSpec& spec) {
+  return spec.of_many && !spec.read && spec.name.value.find_first_of("*?[{") != std::string::npos;
+}
 
 PlacedText NameOfTable(const SourceSpec& spec, bool rows) {
   if (!rows || !spec.of_many) return spec.name;

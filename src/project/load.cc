@@ -184,8 +184,11 @@ Project BuildProject(const Specs& specs, const Settings& settings, const Project
   project.root = files.root;
   project.warnings = files.warnings;
   BuildTop(specs.project, settings, project, diagnostics);
-  for (const SourceSpec& spec : specs.sources)
-    project.sources.push_back(BuildSource(spec, project, specs.project.timezone.has_value(), diagnostics));
+  for (const SourceSpec& spec : specs.sources) {
+    Source source = BuildSource(spec, project, specs.project.timezone.has_value(), diagnostics);
+    const bool pattern = source.connection.postgres && IsTablePattern(spec);
+    (pattern ? project.table_patterns : project.sources).push_back(std::move(source));
+  }
   for (const auto& [file, spec] : specs.models) project.models.push_back(BuildModel(spec, *file, project, diagnostics));
   BuildSeeds(files, project, diagnostics);
   for (const MacroFile& file : files.macros)

@@ -102,6 +102,7 @@ struct Source {
   std::string name;  // table bronze.NAME
   Connection connection;
   sources::Read read;
+  std::string matched_by;  // the pattern of tables that it comes from; "" = it is written out
   sources::RowsRead rows;  // of a connection that gives rows; then `read` says nothing
   Load load = Load::kAppend;
   std::optional<External> external;  // with load: external; then `read` says nothing
@@ -189,8 +190,9 @@ struct Project {
   std::map<std::string, std::string> var_types;  // name → "string" | "bigint" | "double" | "boolean" | "date" | "timestamp"
   std::map<std::string, Connection> connections;
   std::map<std::string, std::string> schedules;
-  std::vector<Source> sources;  // by name
-  std::vector<Model> models;    // by table
+  std::vector<Source> sources;         // by name
+  std::vector<Source> table_patterns;  // each a source for every table of its database that rows.table matches; they have no name yet
+  std::vector<Model> models;           // by table
   std::vector<Seed> seeds;
   std::vector<Macro> macros;
   std::vector<Error> warnings;

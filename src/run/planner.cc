@@ -138,6 +138,8 @@ class Planner {
     SLUICE_TRY(const sources::RowPlan plan, rows->Plan(reload ? "null" : state.cursor));
     for (const sources::RowSplit& split : plan.splits) planned.estimated_bytes += split.bytes;
     planned.notes.insert(planned.notes.end(), plan.notes.begin(), plan.notes.end());
+    if (!node.source->matched_by.empty() && state.last_done == 0)
+      planned.notes.push_back(fmt::format("a new table that \"{}\" matches", node.source->matched_by));
     planned.action = plan.splits.empty() && !state.pending ? PlanAction::kSkip : PlanAction::kRun;
     planned.why = plan.why;
     if (reload && !plan.splits.empty()) planned.why += ", the table is made anew from them";

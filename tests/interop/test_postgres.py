@@ -450,6 +450,53 @@ def test_many_writers_at_once_and_nothing_is_lost_or_twice(server, tmp_path):
     assert ids(folder, "busy") == there
 
 
+# ---- patterns, inspect
+
+
+def test_a_pattern_stands_for_every_table_that_matches_and_plan_tells_a_new_one(server, tmp_path):
+    server.sql("""create table inv_a (id int); create table inv_b (id int); create table inv_secret (id int); revoke all on inv_secret from etl;
+        create table inv_named (id int); create table other_inv (id int); insert into inv_a values (1); insert into inv_b values (2), (3)""")
+    folder = project(tmp_path / "p", server, {"many": """defaults: { load: full, keep: latest }
+tables:
+  "public.inv_*": {}
+  public.inv_named: { as: named }
+"""})
+    sluice(folder, "run")
+    nodes = {node["table"] for node in json.loads(sluice(folder, "ls", "--json"))}
+    assert nodes == {"bronze.inv_a", "bronze.inv_b", "bronze.named"}
+    assert (count(folder, "bronze.inv_a"), count(folder, "bronze.inv_b")) == (1, 2)
+    server.sql("create table inv_c (id int)")
+    plan = sluice(folder, "plan")
+    assert re.search(r'bronze\.inv_c .*\n.*a new table that "public\.inv_\*" matches', plan), plan
+    assert plan.count("a new table") == 1
+    sluice(folder, "run")
+    os.environ["SHOP_PORT"] = "1"  # nobody there: what was loaded is still known
+    try:
+        assert count(folder, "bronze.inv_b") == 2
+        assert "bronze.inv_c" in sluice(folder, "ls")
+        assert "postgres-unreachable" in said(folder, "run", expect=1)
+    finally:
+        os.environ["SHOP_PORT"] = str(server.port)
+
+
+def test_inspect_lists_tables_and_proposes_a_source_that_runs(server, tmp_path):
+    server.sql("""create type stage as enum ('new', 'won', 'it''s: lost'); create table leads (id bigint primary key, email text not null, "Full Name" text,
+        stage stage, worth numeric, price numeric(8,2), updated_at timestamptz not null default now(), tags text[]);
+        comment on column leads.worth is 'what: it is worth'; insert into leads values (1, 'a@b.c', 'A', 'new', 1.5, 2, now(), '{a,b}'), (2, 'b@b.c', null, 'it''s: lost', null, 3, now(), null)""")
+    folder = project(tmp_path / "p", server, {})
+    assert "public.leads" in sluice(folder, "inspect", "shop")
+    proposed = sluice(folder, "inspect", "shop.public.leads")
+    for line in ["load: incremental", "cursor: updated_at", "its key is [id]", "pii: email", "not_null: true", "type: \"decimal(8,2)\"", "from: Full Name"]:
+        assert line in proposed, proposed
+    (folder / "sources/leads.yml").write_text(proposed)
+    assert "in 2 = new 2" in sluice(folder, "run")
+    server.sql("update leads set stage = 'won' where id = 1")
+    assert "in 1 = new 1" in sluice(folder, "run")
+    as_json = json.loads(sluice(folder, "inspect", "shop.leads", "--json"))
+    assert as_json["primary_key"] == ["id"] and as_json["columns"][0] == {"name": "id", "type": "bigint"}
+    assert "error[postgres-no-table]" in said(folder, "inspect", "shop.public.leds", expect=2)
+
+
 # ---- errors
 
 

@@ -53,9 +53,9 @@ Error NoTable(const Settings& settings, const RowsRead& read, const std::vector<
 
 }  // namespace
 
-std::string TableName::Quoted() const { return QuoteIdentifier(schema) + "." + QuoteIdentifier(table); }
+std::string RelationName::Quoted() const { return QuoteIdentifier(schema) + "." + QuoteIdentifier(table); }
 
-TableName ParseTableName(const std::string& text) {
+RelationName ParseTableName(const std::string& text) {
   const size_t dot = text.find('.');
   if (dot == std::string::npos) return {"public", text};
   return {text.substr(0, dot), text.substr(dot + 1)};
@@ -98,7 +98,7 @@ Result<std::vector<FoundColumn>> FindColumns(Connection& connection, const std::
   return columns;
 }
 
-Result<Constraints> FindConstraints(Connection& connection, const TableName& table) {
+Result<Constraints> FindConstraints(Connection& connection, const RelationName& table) {
   Constraints out;
   const std::string relation = fmt::format("{}::pg_catalog.regclass", QuoteLiteral(table.Quoted()));
   SLUICE_TRY(

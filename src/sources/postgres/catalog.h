@@ -11,15 +11,15 @@
 
 namespace sluice::sources::postgres {
 
-struct TableName {
+struct RelationName {
   std::string schema, table;
   std::string Quoted() const;  // "public"."users"
 };
 // "public.users"; without a schema it is of `public`. As the server spells it: case matters, and a dot parts the two.
-TableName ParseTableName(const std::string& text);
+RelationName ParseTableName(const std::string& text);
 
 struct Relation {
-  TableName name;
+  RelationName name;
   bool has_rows_of_its_own = false;  // a heap, or a partitioned table of heaps: system columns mean something
   int64_t pages = 0;                 // of its largest part
   int64_t bytes = 0;                 // of all parts
@@ -42,6 +42,6 @@ struct Constraints {
   std::map<std::string, std::vector<std::string>> enums;  // column → its values
   std::map<std::string, std::string> comments;
 };
-Result<Constraints> FindConstraints(Connection& connection, const TableName& table);
+Result<Constraints> FindConstraints(Connection& connection, const RelationName& table);
 
 }  // namespace sluice::sources::postgres
