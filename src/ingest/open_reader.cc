@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <iterator>
 
 #include "core/text.h"
-#include "formats/column_plan.h"
 #include "formats/format.h"
 #include "ingest/quarantine.h"
 #include "tables/generated.h"
@@ -36,19 +35,6 @@ Status CheckColumns(size_t columns, const Budget& budget, const std::string& wha
                 "contract"));
 }
 
-namespace {
-
-Status AddColumnsOfRows(sources::RowSource& source, formats::ReadRequest* read) {
-  SLUICE_TRY(const std::vector<contract::Field> columns, source.Columns());
-  std::vector<std::string> names;
-  for (const contract::Field& column : columns) names.push_back(column.name);
-  for (const std::string& name : formats::NewColumnNames(*read, names))
-    read->extra.push_back(*std::find_if(columns.begin(), columns.end(), [&](const auto& column) { return Trim(column.name) == name; }));
-  return Ok();
-}
-
-}  // namespace
-
 Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
                                                   store::ObjectStore* input, const Budget& budget, bool of_records) {
   std::vector<contract::Field> extra;
@@ -64,7 +50,10 @@ Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, 
       read.extra.push_back({field.name, field.type, true, {}});
     }
   }
-  if (request.rows) SLUICE_CHECK(AddColumnsOfRows(*request.rows->source, &read));
+  if (request.rows) {
+    SLUICE_TRY(auto fields, request.rows->source->NewColumns(read));
+    read.extra.insert(read.extra.end(), std::make_move_iterator(fields.begin()), std::make_move_iterator(fields.end()));
+  }
   const bool in_records = request.source->read.format == FileFormat::kNdjson || request.source->read.format == FileFormat::kJson;
   for (const InputFile& file : request.files) {
     if (file.same_header || (in_records && !of_records)) continue;

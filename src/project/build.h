@@ -43,6 +43,8 @@ Connection BuildConnection(const std::string& name, const ConnectionSpec& spec, 
 void WarnOfTls(const Connection& connection, std::vector<Error>& warnings);
 
 // What of a database a source reads; refuses the keys of files. And the other way round.
+bool IsCommand(const SourceSpec& spec);
+sources::RowsRead BuildCommand(const SourceSpec& spec, Diagnostics& diagnostics);
 sources::RowsRead BuildRows(const SourceSpec& spec, Diagnostics& diagnostics);
 void RefuseKeysOfRows(const SourceSpec& spec, Diagnostics& diagnostics);
 // The name of the bronze table: of one of a database's many tables `as`, or its own without the schema.

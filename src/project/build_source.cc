@@ -328,19 +328,21 @@ bool CheckBelowConnection(const PlacedText& path, std::string_view key, const st
 Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_said, Diagnostics& diagnostics) {
   Source source;
   source.where = spec.where;
-  source.connection = FindConnection(spec, project, diagnostics);
+  const bool command = IsCommand(spec);
+  source.connection =
+      command ? Connection{"command", "command", "", spec.where, std::nullopt, project.root} : FindConnection(spec, project, diagnostics);
   const bool rows = sources::GivesRows(source.connection.type);
-  const PlacedText name = NameOfTable(spec, rows);
+  const PlacedText name = NameOfTable(spec, rows && !command);
   source.name = name.value;
   if (!rows || !IsTablePattern(spec)) CheckName(name, "a source", diagnostics);
   if (rows) {
-    source.rows = BuildRows(spec, diagnostics);
+    source.rows = command ? BuildCommand(spec, diagnostics) : BuildRows(spec, diagnostics);
     source.read.where = source.rows.where;
   } else if (!source.connection.type.empty()) {
     RefuseKeysOfRows(spec, diagnostics);
   }
   if (rows)
-    source.read.format = FileFormat::kParquet;  // values have types, as those of such files
+    source.read.format = command ? FileFormat::kNdjson : FileFormat::kParquet;  // values as those of such files
   else if (spec.load == Load::kExternal)
     source.external = BuildExternal(spec, source.connection, diagnostics);
   else if (spec.read)

@@ -79,6 +79,33 @@ void TakeWhat(const SourceSpec& spec, sources::RowsRead* rows, Diagnostics& diag
 
 }  // namespace
 
+bool IsCommand(const SourceSpec& spec) { return spec.read && FindGiven(spec.read->given, "command") != nullptr; }
+
+sources::RowsRead BuildCommand(const SourceSpec& spec, Diagnostics& diagnostics) {
+  constexpr int64_t kMostOutput = 10LL << 30;
+  sources::RowsRead rows;
+  rows.where = spec.read->where;
+  rows.command = TextsOf(spec.read->command);
+  rows.timeout_micros = spec.read->timeout;
+  rows.max_output_bytes = spec.read->max_output ? spec.read->max_output->value : kMostOutput;
+  for (const GivenKey& given : spec.read->given)
+    if (!given.inherited && given.name != "command" && given.name != "timeout" && given.name != "max_output")
+      diagnostics.Add(UserError("key-of-another-connection", fmt::format("\"{}\" does not go with \"command\"", given.name))
+                          .At(given.where)
+                          .Hint("remove it: the program says what it reads, and prints NDJSON or Arrow IPC"));
+  for (const char* key : {"connection", "cursor", "lookback", "exclude", "hash", "as"})
+    if (const GivenKey* given = FindGiven(spec.given, key); IsOwn(given))
+      diagnostics.Add(UserError("key-of-another-connection", fmt::format("\"{}\" does not go with read: {{ command: … }}", key))
+                          .At(given->where)
+                          .Hint("remove it: what a program needs it finds in its arguments and its environment"));
+  if (spec.load != Load::kAppend && spec.load != Load::kFull)
+    if (const GivenKey* given = FindGiven(spec.given, "load"))
+      diagnostics.Add(UserError("key-of-another-connection", "this load is not one of a program")
+                          .At(given->where)
+                          .Hint("write load: append, or load: full where it prints the whole each time"));
+  return rows;
+}
+
 bool IsTablePattern(const SourceSpec& spec) {
   return spec.of_many && !spec.read && spec.name.value.find_first_of("*?[{") != std::string::npos;
 }

@@ -40,6 +40,11 @@ config::Type<ReadSpec> ReadType() {
       .Optional("query", &R::query, config::PlacedTextOf("SQL", "select id, name from users where active"), "",
                 "Of a database, instead of `table`: a query in its own SQL.")
       .Optional(
+          "command", &R::command, SomeNames("text"), "",
+          "Without a `connection`: a program and its arguments, run in the project's folder. What it prints, NDJSON or Arrow IPC, is read.")
+      .Optional("timeout", &R::timeout, config::Duration(), "1h", "`command`: how long the program may be at work.")
+      .Optional("max_output", &R::max_output, Size(), "(10GiB)", "`command`: how much it may print.")
+      .Optional(
           "format", &R::format,
           config::At(Enum<ReadFormat>({{"csv", ReadFormat::kCsv, "separated values"},
                                        {"ndjson", ReadFormat::kNdjson, "one JSON object per line"},

@@ -115,6 +115,9 @@ enum class ReadFormat { kCsv, kNdjson, kParquet, kJson, kXlsx, kOrc, kAvro, kFix
 
 struct ReadSpec {
   std::optional<PlacedText> files, table, query;
+  Texts command;
+  int64_t timeout = 0;  // microseconds
+  std::optional<Placed<int64_t>> max_output;
   std::optional<Placed<ReadFormat>> format;
   std::string compression = "auto";
   std::optional<PlacedText> encoding, delimiter, quote, escape, comment;

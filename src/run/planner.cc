@@ -133,7 +133,7 @@ class Planner {
 
   // What the database would be asked for; its snapshot goes with the plan.
   Status PlanRows(const plan::Node& node, const state::NodeState& state, PlannedNode& planned) {
-    SLUICE_TRY(const auto rows, OpenRows(*node.source, session_.cancel_flag()));
+    SLUICE_TRY(const auto rows, OpenRows(*node.source, session_.scratch_dir(), session_.cancel_flag()));
     const bool reload = full_refresh_ && reload_sources_ && state.last_done > 0;
     SLUICE_TRY(const sources::RowPlan plan, rows->Plan(reload ? "null" : state.cursor));
     for (const sources::RowSplit& split : plan.splits) planned.estimated_bytes += split.bytes;

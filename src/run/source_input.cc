@@ -52,17 +52,25 @@ Result<std::unique_ptr<sources::FileSource>> OpenInput(const project::Source& so
 
 bool GivesRows(const project::Source& source) { return sources::GivesRows(source.connection.type); }
 
-Result<std::unique_ptr<sources::RowSource>> OpenRows(const project::Source& source, const std::atomic<bool>* cancel) {
+Result<std::unique_ptr<sources::RowSource>> OpenRows(const project::Source& source, const std::string& scratch_dir,
+                                                     const std::atomic<bool>* cancel) {
   sources::SourceSpec spec;
   spec.connection_type = source.connection.type;
   spec.rows = source.rows;
   spec.cancel = cancel;
-  SLUICE_TRY(spec.postgres, project::ResolvePostgres(source.connection));
+  spec.scratch_dir = scratch_dir;
+  spec.location = source.connection.root;
+  if (source.connection.postgres) {
+    SLUICE_TRY(spec.postgres, project::ResolvePostgres(source.connection));
+  }
   return sources::OpenRowSource(spec);
 }
 
 std::string InputsOfRows(const project::Source& source, const std::string& cursor, size_t splits) {
-  nlohmann::json inputs{{"rows_of", source.rows.table.empty() ? "query" : source.rows.table},
+  const auto& rows = source.rows;
+  nlohmann::json inputs{{"rows_of", !rows.command.empty() ? rows.command[0]
+                                    : rows.table.empty()  ? "query"
+                                                          : rows.table},
                         {"incremental", source.rows.incremental},
                         {"cursor", nlohmann::json::parse(cursor, nullptr, false)},
                         {"splits", splits}};

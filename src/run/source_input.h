@@ -14,7 +14,8 @@ namespace sluice::run {
 Result<std::unique_ptr<sources::FileSource>> OpenInput(const project::Source& source);
 
 // The connector of a source of rows. Secrets of its connection are resolved here. Errors: those of project::ResolvePostgres.
-Result<std::unique_ptr<sources::RowSource>> OpenRows(const project::Source& source, const std::atomic<bool>* cancel);
+Result<std::unique_ptr<sources::RowSource>> OpenRows(const project::Source& source, const std::string& scratch_dir,
+                                                     const std::atomic<bool>* cancel);
 bool GivesRows(const project::Source& source);
 
 // What a batch of rows takes, as its records have it: what was read, how, and from which cursor on.

@@ -186,7 +186,7 @@ class SourceBatch {
 
   // A snapshot, or what changed: rows that came until now.
   Result<bool> FindRows() {
-    SLUICE_TRY(rows_, OpenRows(source_, session_.cancel_flag()));
+    SLUICE_TRY(rows_, OpenRows(source_, session_.scratch_dir(), session_.cancel_flag()));
     reload_ = context_.full_refresh && context_.reload_sources && state_.last_done > 0;
     cursor_ = reload_ ? "null" : state_.cursor;
     SLUICE_TRY(row_plan_, rows_->Plan(cursor_));

@@ -17,13 +17,15 @@ enum class FileOrder { kName, kModified };
 
 // What of a source of rows is read: a table, or what a query gives.
 struct RowsRead {
-  std::string table;                 // "public.users"
-  std::string query;                 // instead of it
-  std::vector<std::string> exclude;  // columns that are never read
-  std::vector<std::string> hash;     // columns whose values leave the server only as their SHA-256
-  bool incremental = false;          // only what changed since the cursor
-  std::string cursor;                // the column that grows with every change; "" = none is known
-  int64_t lookback = 0;              // microseconds of a time, else units of a number
+  std::string table;                                 // "public.users"
+  std::string query;                                 // instead of it
+  std::vector<std::string> command;                  // or a program and its arguments, of no database
+  int64_t timeout_micros = 0, max_output_bytes = 0;  // of the program
+  std::vector<std::string> exclude;                  // columns that are never read
+  std::vector<std::string> hash;                     // columns whose values leave the server only as their SHA-256
+  bool incremental = false;                          // only what changed since the cursor
+  std::string cursor;                                // the column that grows with every change; "" = none is known
+  int64_t lookback = 0;                              // microseconds of a time, else units of a number
   bool lookback_is_time = true;
   Location where;
 };

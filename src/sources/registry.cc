@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "core/text.h"
+#include "formats/column_plan.h"
+#include "sources/command/command_source.h"
 #include "sources/files/files_source.h"
 #include "sources/postgres/postgres_source.h"
 #include "sources/source.h"
@@ -19,8 +22,8 @@ struct Connector {
 
 // Every connector has its line here.
 constexpr std::array kConnectors = {
-    Connector{"files", OpenFilesSource, nullptr},
-    Connector{"postgres", nullptr, postgres::OpenPostgresSource},
+    Connector{"files", OpenFilesSource, nullptr}, Connector{"postgres", nullptr, postgres::OpenPostgresSource},
+    Connector{"command", nullptr, OpenCommandSource},  // of no connection: read: { command: […] }
 };
 
 const Connector* Find(std::string_view type) {
@@ -36,6 +39,16 @@ Error UnknownType(const std::string& type) {
 }
 
 }  // namespace
+
+Result<std::vector<contract::Field>> RowSource::NewColumns(const formats::ReadRequest& request) {
+  SLUICE_TRY(const std::vector<contract::Field> columns, Columns());
+  std::vector<std::string> names;
+  for (const contract::Field& column : columns) names.push_back(column.name);
+  std::vector<contract::Field> found;
+  for (const std::string& name : formats::NewColumnNames(request, names))
+    found.push_back(*std::find_if(columns.begin(), columns.end(), [&](const auto& column) { return Trim(column.name) == name; }));
+  return found;
+}
 
 std::vector<std::string> ConnectionTypes() {
   std::vector<std::string> types;

@@ -106,6 +106,9 @@ class RowSource {
   // The columns of the rows, with types that every value of theirs fits.
   virtual Result<std::vector<contract::Field>> Columns() = 0;
 
+  // Of these, those that `request` lacks, in the types that such a column gets; by Columns() unless the source knows better.
+  virtual Result<std::vector<contract::Field>> NewColumns(const formats::ReadRequest& request);
+
   // What comes after `cursor` ("null": from the beginning), with a fixed end where the peer can give one: what comes later is for the next
   // batch. The splits can be read as long as the source lives. Error kUser "other-cursor": it is of another table or query.
   virtual Result<RowPlan> Plan(const std::string& cursor) = 0;
@@ -127,6 +130,7 @@ class RowSource {
 // What a connector gets to know of the project. Referenced values must outlive the source.
 struct SourceSpec {
   std::string connection_type;                // "files", "postgres"
+  std::string scratch_dir;                    // a local folder; where rows must be kept before they are read
   std::string location;                       // of the connection: its path
   postgres::Settings postgres;                // how the server is reached
   RowsRead rows;                              // what of it is read

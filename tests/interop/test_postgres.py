@@ -277,6 +277,13 @@ def test_an_empty_table_and_one_without_rights(server, tmp_path):
     assert count(folder, "bronze.empty_one") == 0
 
 
+def test_a_row_that_is_too_long_is_set_aside_and_does_not_take_the_memory(server, tmp_path):
+    server.sql("create table wide (id int, note text); insert into wide values (1, 'short'), (3, 'short'); insert into wide select 2, repeat('0123456789', 3000000)")
+    folder = project(tmp_path / "p", server, {"wide": "read: { table: wide }\nload: full\n"})
+    assert "in 3 = new 2 + quarantined 1" in sluice(folder, "run", "--memory", "256MiB")
+    assert query(folder, "select record, violations[1].\"rule\" from quarantine.wide") == [('{"id":2,"note":null}', "length")]
+
+
 # ---- what changed
 
 INCREMENTAL = "load: incremental\ncursor: updated_at\nlookback: 10m\n"
@@ -598,6 +605,30 @@ def test_a_server_that_restarts_in_mid_read_is_tried_again(server, tmp_path):
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 0, out
     assert query(folder, "select count(*), count(distinct id) from bronze.restarted") == [("200000", "200000")]
+
+
+MOMENTS = {"open": "_sluice/batches/*/*.open*", "staged": "bronze/*/*.parquet", "ready": "_sluice/batches/*/*.ready*", "committed": "bronze/*/_delta_log/*.json",
+           "done": "_sluice/batches/*/*.done*"}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_kill_9_right_after_a_record_or_file_and_the_next_run_brings_the_same(server, tmp_path, moment):
+    name = f"step_{moment}"
+    changing(server, name, 3000)
+    folder = project(tmp_path / "p", server, {name: f"read: {{ table: {name} }}\n" + INCREMENTAL})
+    for _ in range(3):  # the first batch, and two increments
+        before = set((folder / "lake").glob(MOMENTS[moment])) if (folder / "lake").exists() else set()
+        process = subprocess.Popen([SLUICE, "run"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and not set((folder / "lake").glob(MOMENTS[moment])) - before:
+            pass
+        process.kill()
+        process.wait()
+        server.sql(f"update {name} set v = v + 1, updated_at = now() where id % 100 = 0; insert into {name} select max(id) + 1, 0, now() from {name}")
+    sluice(folder, "run")
+    # Versions of before a batch that was decided, or never was, may be there or overwritten; those that stand are there, none twice.
+    there = [tuple(line.split("|")) for line in server.sql(f"select id, v from {name} order by id").splitlines()]
+    assert query(folder, f"select id, max(v) from bronze.{name} group by 1 order by 1") == there
+    assert query(folder, f"select id, v, count(*) from bronze.{name} group by all having count(*) > 1") == []
 
 
 @pytest.mark.parametrize("moment", range(8))

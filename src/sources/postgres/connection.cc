@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "core/text.h"
 #include "net/shared_library.h"
@@ -93,8 +94,8 @@ int64_t NowMicros() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-constexpr int64_t kForever = INT64_MAX;
-constexpr int kGlanceMillis = 100;  // between two looks at `cancel`
+constexpr int64_t kPauseMicros = 250'000;  // between two knocks at a server that is starting
+constexpr int kGlanceMillis = 100;         // between two looks at `cancel`
 
 // The authorities that the machine trusts, where its distribution has them.
 std::string SystemAuthorities() {
@@ -146,6 +147,16 @@ Connection::~Connection() = default;
 
 Result<std::unique_ptr<Connection>> Connection::Open(const Settings& settings, const std::atomic<bool>* cancel) {
   if (!LoadedPq()) return Fail(LoadedPq().error());
+  const int64_t deadline = NowMicros() + settings.connect_timeout_micros;
+  for (;;) {
+    auto connection = Try(settings, cancel, deadline);
+    const bool starts = !connection && connection.error().code == kStarting;
+    if (!starts || NowMicros() + kPauseMicros > deadline) return connection;
+    std::this_thread::sleep_for(std::chrono::microseconds(kPauseMicros));
+  }
+}
+
+Result<std::unique_ptr<Connection>> Connection::Try(const Settings& settings, const std::atomic<bool>* cancel, int64_t deadline_micros) {
   const Pq& pq = *LoadedPq();
   const auto parameters = ParametersOf(settings);
   std::vector<const char*> keys, values;
@@ -161,15 +172,23 @@ Result<std::unique_ptr<Connection>> Connection::Open(const Settings& settings, c
   pq.set_error_verbosity(made, PQERRORS_VERBOSE);
   pq.set_notice_processor(made, [](void*, const char*) {}, nullptr);
   std::unique_ptr<Connection> connection(new Connection(settings, cancel, std::make_unique<Handle>(made)));
-  SLUICE_CHECK(connection->Finish(NowMicros() + settings.connect_timeout_micros));
-  const std::string setup = fmt::format(
-      "SET default_transaction_read_only = on; SET standard_conforming_strings = on; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET "
-      "intervalstyle = 'iso_8601'; "
-      "SET extra_float_digits = 1; SET bytea_output = 'hex'; SET xmlbinary = 'base64'; SET lock_timeout = '30s'; "
-      "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}",
-      settings.statement_timeout_micros / 1000, settings.max_snapshot_age_micros / 1000);
-  SLUICE_CHECK(connection->Query(setup));
+  SLUICE_CHECK(connection->Finish(deadline_micros));
   return connection;
+}
+
+Status Connection::Begin(const std::string& exported) {
+  SLUICE_CHECK(Query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"));
+  if (!exported.empty()) SLUICE_CHECK(Query("SET TRANSACTION SNAPSHOT " + QuoteLiteral(exported)));
+  const std::string settings = fmt::format(
+      "SET LOCAL standard_conforming_strings = on; SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = "
+      "'iso_8601'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL xmlbinary = 'base64'; SET LOCAL "
+      "lock_timeout "
+      "= '30s'; SET LOCAL idle_in_transaction_session_timeout = {}",
+      settings_.max_snapshot_age_micros / 1000);
+  SLUICE_CHECK(Query(settings));
+  if (settings_.statement_timeout_micros == 0) return Ok();
+  SLUICE_CHECK(Query(fmt::format("SET LOCAL statement_timeout = {}", settings_.statement_timeout_micros / 1000)));
+  return Ok();
 }
 
 // The steps of connecting, until it stands.

@@ -25,16 +25,21 @@ struct ResultColumn {
 
 // What an error of the server means for whoever ran a statement, by its SQLSTATE ("" = the connection broke).
 Error ServerError(const Settings& settings, std::string_view sqlstate, std::string_view message);
+inline constexpr const char* kStarting = "postgres-starting";
 // Why no connection came about, from what libpq says.
 Error ConnectError(const Settings& settings, std::string_view message);
 
 class Connection {
  public:
-  // The session is read-only, in UTC, with ISO texts. Errors: kUser "postgres-login", "postgres-tls", "postgres-no-database"; kRetryable
-  // "postgres-unreachable", "postgres-busy"; kNotFound "missing-library"; kCancelled.
+  // A server that is just starting is waited for, as long as connecting may take. Errors: kUser "postgres-login", "postgres-tls",
+  // "postgres-no-database"; kRetryable "postgres-unreachable", "postgres-busy"; kNotFound "missing-library"; kCancelled.
   static Result<std::unique_ptr<Connection>> Open(const Settings& settings, const std::atomic<bool>* cancel);
   ~Connection();
   Connection(const Connection&) = delete;
+
+  // Begins the one transaction that it reads in: read-only, in one snapshot (`exported` by another connection, or its own), in UTC, with
+  // ISO texts. Settings are the transaction's alone: behind a pool the session is others' afterwards.
+  Status Begin(const std::string& exported = "");
 
   // Rows of the last statement. Errors: those of ServerError.
   Result<std::vector<Row>> Query(const std::string& sql);
@@ -48,6 +53,7 @@ class Connection {
 
  private:
   struct Handle;
+  static Result<std::unique_ptr<Connection>> Try(const Settings& settings, const std::atomic<bool>* cancel, int64_t deadline_micros);
   Connection(Settings settings, const std::atomic<bool>* cancel, std::unique_ptr<Handle> handle);
   Status Finish(int64_t deadline_micros);
   Status Wait(bool write);

@@ -101,7 +101,7 @@ TEST(ConnectError, TellsWhatIsWrongByStateOrText) {
   EXPECT_EQ(code("failed: FATAL:  28000: no pg_hba.conf entry for host"), "postgres-login");
   EXPECT_EQ(code("failed: FATAL:  3D000: database \"d\" does not exist"), "postgres-no-database");
   EXPECT_EQ(code("failed: FATAL:  53300: sorry, too many clients already"), "postgres-busy");
-  EXPECT_EQ(code("failed: FATAL:  57P03: the database system is starting up"), "postgres-busy");
+  EXPECT_EQ(code("failed: FATAL:  57P03: the database system is starting up"), "postgres-starting");
   EXPECT_EQ(code("failed: SSL error: certificate verify failed"), "postgres-tls");
   EXPECT_EQ(code("failed: server certificate for \"a\" does not match host name \"db\""), "postgres-tls");
   EXPECT_EQ(code("failed: server does not support SSL, but SSL was required"), "postgres-tls");

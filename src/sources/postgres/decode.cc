@@ -396,6 +396,23 @@ Result<ArrayPtr> DecodeValues(const WireType& type, std::span<const Value> value
   }
 }
 
+Result<size_t> ShortenRow(std::string* bytes, size_t at, size_t most) {
+  const std::string_view row = std::string_view(*bytes).substr(at);
+  if (row.size() < 2) return Fail(Protocol("a row that is cut off"));
+  SLUICE_TRY(const CopyRows values, SplitCopyRows(row, static_cast<size_t>(std::max<int16_t>(0, BigEndian<int16_t>(row.data())))));
+  const size_t size = row.size();
+  std::string shorter(row.substr(0, 2));
+  for (const Value& value : values.values) {
+    const bool kept = value.size >= 0 && static_cast<size_t>(value.size) <= most;
+    const uint32_t length = __builtin_bswap32(kept ? static_cast<uint32_t>(value.size) : UINT32_MAX);
+    shorter.append(reinterpret_cast<const char*>(&length), sizeof length);
+    if (kept) shorter.append(value.data, static_cast<size_t>(value.size));
+  }
+  bytes->resize(at);
+  *bytes += shorter;
+  return size;
+}
+
 Status ForEachTransaction(std::span<const Value> values, const std::function<void(uint32_t)>& visit) {
   std::optional<uint32_t> last;
   for (const Value& value : values) {

@@ -46,6 +46,9 @@ struct CopyRows {
 // Error "postgres-protocol": it is broken, or a row has another number of columns.
 Result<CopyRows> SplitCopyRows(std::string_view bytes, size_t columns);
 
+// A row, the bytes from `at` on, without its values above `most` bytes: they are NULL in it. Gives how long it was.
+Result<size_t> ShortenRow(std::string* bytes, size_t at, size_t most);
+
 // Each value of a column of transactions (xid), once for a run of equal ones. Error "postgres-protocol".
 Status ForEachTransaction(std::span<const Value> values, const std::function<void(uint32_t)>& visit);
 

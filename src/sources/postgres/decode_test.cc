@@ -152,6 +152,14 @@ TEST(SplitCopyRows, RefusesWhatIsCutOffAtAnyByte) {
   EXPECT_TRUE(SplitCopyRows(rows, 2));
 }
 
+TEST(ShortenRow, LeavesOutLongValuesOnly) {
+  std::string bytes = "before" + Big(3, 2) + Big(4, 4) + Big(7, 4) + Big(5, 4) + "12345" + Big(-1, 4);
+  EXPECT_EQ(ShortenRow(&bytes, 6, 4).value(), 23);
+  EXPECT_EQ(bytes, "before" + Big(3, 2) + Big(4, 4) + Big(7, 4) + Big(-1, 4) + Big(-1, 4));
+  std::string cut = Big(3, 2) + Big(4, 4);
+  EXPECT_FALSE(ShortenRow(&cut, 0, 4));
+}
+
 TEST(CopyHeaderSize, SkipsTheSignatureAndItsExtension) {
   const std::string head = std::string("PGCOPY\n\377\r\n\0", 11) + Big(0, 4);
   EXPECT_EQ(CopyHeaderSize(head + Big(0, 4) + "rest").value(), 19);

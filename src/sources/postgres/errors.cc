@@ -43,7 +43,10 @@ Error Refused(const Settings& settings, std::string_view state, std::string_view
         .At(settings.where)
         .Hint(fmt::format("mend `database` of the connection {}", settings.name));
   if (state.starts_with("28")) return Login(settings, message);
-  if (state == "53300" || state == "57P03")
+  if (state == "57P03")
+    return RetryableError(kStarting, fmt::format("{} is starting, and takes no connection yet: {}", settings.Place(), said))
+        .At(settings.where);
+  if (state == "53300")
     return RetryableError("postgres-busy", fmt::format("{} takes no connection now: {}", settings.Place(), said))
         .At(settings.where)
         .Hint("lower max_connections of the connection, or raise the server's");

@@ -84,7 +84,7 @@ class PostgresSource : public RowSource {
     if (read_.incremental) {  // before the snapshot: see Advance
       SLUICE_TRY(sight_.open, OpenTransactions(leader));
     }
-    SLUICE_CHECK(leader.Query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"));
+    SLUICE_CHECK(leader.Begin());
     began_ = std::chrono::steady_clock::now();
     SLUICE_TRY(const auto exported, leader.Query("SELECT pg_catalog.pg_export_snapshot()"));
     exported_ = exported.at(0).at(0).value_or("");
@@ -128,8 +128,7 @@ class PostgresSource : public RowSource {
       }
     }
     SLUICE_TRY(auto connection, Connection::Open(settings_, cancel_));
-    SLUICE_CHECK(connection->Query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"));
-    SLUICE_CHECK(connection->Query("SET TRANSACTION SNAPSHOT " + QuoteLiteral(exported_)));
+    SLUICE_CHECK(connection->Begin(exported_));
     return connection;
   }
 

@@ -1,6 +1,7 @@
 #include "sources/postgres/reader.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
@@ -9,6 +10,7 @@
 #include <utility>
 
 #include "contract/decode_column.h"
+#include "core/text.h"
 #include "formats/typed_rows.h"
 #include "sources/postgres/decode.h"
 
@@ -20,6 +22,11 @@ using ColumnsPtr = std::shared_ptr<const std::vector<Column>>;
 
 // Values that the rows' types have no place for: row → column → JSON.
 using Losses = std::map<int64_t, std::map<std::string, std::string>>;
+
+// Rows above the limit, and how long they were: what was long in them is NULL.
+using LongRows = std::map<int64_t, size_t>;
+
+constexpr size_t kKeptOfLongRows = 4096;  // bytes of a value
 
 // The raw record with the values that its Arrow row could not hold.
 std::string WithLosses(const std::string& raw, const Losses& losses, int64_t row) {
@@ -33,8 +40,14 @@ std::string WithLosses(const std::string& raw, const Losses& losses, int64_t row
 
 class CopyBlock : public formats::RawBlock {
  public:
-  CopyBlock(std::string bytes, ColumnsPtr columns, TypedPlanPtr plan, int64_t first_row, std::function<void(uint32_t)> see)
-      : bytes_(std::move(bytes)), columns_(std::move(columns)), plan_(std::move(plan)), first_row_(first_row), see_(std::move(see)) {}
+  CopyBlock(std::string bytes, LongRows long_rows, ColumnsPtr columns, TypedPlanPtr plan, int64_t first_row,
+            std::function<void(uint32_t)> see)
+      : bytes_(std::move(bytes)),
+        long_rows_(std::move(long_rows)),
+        columns_(std::move(columns)),
+        plan_(std::move(plan)),
+        first_row_(first_row),
+        see_(std::move(see)) {}
 
   Result<formats::DecodedBatch> Decode() override {
     SLUICE_TRY(const CopyRows rows, SplitCopyRows(bytes_, columns_->size() + (see_ ? 1 : 0)));
@@ -57,6 +70,7 @@ class CopyBlock : public formats::RawBlock {
     auto batch = arrow::RecordBatch::Make(arrow::schema(std::move(fields)), static_cast<int64_t>(rows.rows), std::move(arrays));
     SLUICE_TRY(const auto typed, formats::TypedRows(std::move(batch), plan_, first_row_));
     SLUICE_TRY(formats::DecodedBatch out, typed->Decode());
+    RefuseLongRows(&out);
     if (losses->empty()) return out;
     out.raw = [raw = std::move(out.raw), losses](int64_t row) { return WithLosses(raw(row), *losses, row); };
     AddViolations(std::move(violations), &out);
@@ -64,6 +78,18 @@ class CopyBlock : public formats::RawBlock {
   }
 
  private:
+  void RefuseLongRows(formats::DecodedBatch* out) const {
+    std::vector<contract::Violation> violations;
+    for (const auto& [row, size] : long_rows_) {
+      std::erase_if(out->violations, [row = row](const contract::Violation& v) { return v.row == row; });
+      violations.push_back({row, "", "length", "",
+                            fmt::format("the row has {}: values above {} are left out of the record",
+                                        FormatBytes(static_cast<int64_t>(size)), FormatBytes(kKeptOfLongRows)),
+                            false});
+    }
+    if (!violations.empty()) AddViolations(std::move(violations), out);
+  }
+
   // Which column of the rows is read from the i-th of the result; -1: none.
   int PositionInRows(size_t i) const {
     const auto& planned = plan_->columns.columns;
@@ -82,6 +108,7 @@ class CopyBlock : public formats::RawBlock {
   }
 
   std::string bytes_;
+  LongRows long_rows_;
   ColumnsPtr columns_;
   TypedPlanPtr plan_;
   int64_t first_row_;
@@ -90,12 +117,13 @@ class CopyBlock : public formats::RawBlock {
 
 class CopyReader : public formats::RecordReader {
  public:
-  CopyReader(std::unique_ptr<Connection> connection, ReadPlan plan, TypedPlanPtr typed, int64_t block_bytes)
+  CopyReader(std::unique_ptr<Connection> connection, ReadPlan plan, TypedPlanPtr typed, const formats::ReadRequest& request)
       : connection_(std::move(connection)),
         plan_(std::move(plan)),
         columns_(std::make_shared<const std::vector<Column>>(plan_.columns)),
         typed_(std::move(typed)),
-        block_bytes_(static_cast<size_t>(block_bytes)) {}
+        block_bytes_(static_cast<size_t>(request.block_bytes)),
+        most_bytes_(static_cast<size_t>(request.max_record_bytes)) {}
 
   Status Start() { return connection_->StartCopy("COPY (" + plan_.sql + ") TO STDOUT (FORMAT binary)"); }
 
@@ -105,6 +133,7 @@ class CopyReader : public formats::RecordReader {
     std::string bytes;
     bytes.reserve(block_bytes_ + block_bytes_ / 8);
     int64_t rows = 0;
+    LongRows long_rows;
     while (bytes.size() < block_bytes_ && rows < kMostRows) {
       const size_t before = bytes.size();
       SLUICE_TRY(const bool more, connection_->NextCopy(&bytes));
@@ -113,13 +142,18 @@ class CopyReader : public formats::RecordReader {
         break;
       }
       SLUICE_CHECK(TakeHeader(&bytes, before));
-      if (bytes.size() > before && !IsTrailer(std::string_view(bytes).substr(before))) ++rows;
+      if (bytes.size() == before || IsTrailer(std::string_view(bytes).substr(before))) continue;
+      if (bytes.size() - before > most_bytes_) {
+        SLUICE_TRY(long_rows[rows], ShortenRow(&bytes, before, kKeptOfLongRows));
+      }
+      ++rows;
     }
     if (rows == 0) {
       if (connection_ == nullptr) return std::unique_ptr<formats::RawBlock>();
       return Next();
     }
-    return std::make_unique<CopyBlock>(std::move(bytes), columns_, typed_, plan_.next_row->fetch_add(rows) + 1, plan_.see);
+    return std::make_unique<CopyBlock>(std::move(bytes), std::move(long_rows), columns_, typed_, plan_.next_row->fetch_add(rows) + 1,
+                                       plan_.see);
   }
 
  private:
@@ -140,7 +174,7 @@ class CopyReader : public formats::RecordReader {
   ReadPlan plan_;
   ColumnsPtr columns_;
   TypedPlanPtr typed_;
-  size_t block_bytes_;
+  size_t block_bytes_, most_bytes_;
   bool header_seen_ = false;
 };
 
@@ -151,7 +185,7 @@ Result<std::unique_ptr<formats::RecordReader>> OpenReader(std::unique_ptr<Connec
   std::vector<std::string> names;
   for (const Column& column : plan.columns) names.push_back(column.name);
   SLUICE_TRY(auto typed, formats::PlanTyped(request, names));
-  auto reader = std::make_unique<CopyReader>(std::move(connection), std::move(plan), std::move(typed), request.block_bytes);
+  auto reader = std::make_unique<CopyReader>(std::move(connection), std::move(plan), std::move(typed), request);
   SLUICE_CHECK(reader->Start());
   return reader;
 }
