@@ -162,15 +162,21 @@ struct Numeric {
 };
 constexpr uint16_t kNegative = 0x4000, kNaN = 0xc000, kInfinity = 0xd000, kMinusInfinity = 0xf000;
 
+constexpr std::array<int, 5> kTens = {1, 10, 100, 1000, 10000};
+
 Result<Numeric> ReadNumeric(Value value) {
   if (value.size < 8) return Fail(Protocol(fmt::format("a numeric of {} bytes", value.size)));
   Numeric number{BigEndian<int16_t>(value.data), BigEndian<int16_t>(value.data + 2), BigEndian<uint16_t>(value.data + 4),
                  BigEndian<int16_t>(value.data + 6), value.data + 8};
   if (number.digits < 0 || value.size != 8 + 2 * number.digits) return Fail(Protocol("a numeric that is cut off"));
+  for (int i = 0; i < number.digits; ++i)
+    if (number.digit(i) < 0 || number.digit(i) > 9999) return Fail(Protocol("a numeric with a digit above 9999"));
+  // What stands behind the last decimal place that is shown would be lost in its text: the server has none there.
+  const int hidden = number.digits == 0 ? 0 : (number.digits - 1 - number.weight) * 4 - number.scale;
+  if (hidden > 0 && (hidden > 3 || number.digit(number.digits - 1) % kTens[static_cast<size_t>(hidden)] != 0))
+    return Fail(Protocol("a numeric with digits behind its last decimal place"));
   return number;
 }
-
-constexpr std::array<int, 5> kTens = {1, 10, 100, 1000, 10000};
 
 // nullopt: it is no number, or does not fit the scale or 128 bits.
 std::optional<__int128> Scaled(const Numeric& number, int scale) {
@@ -185,7 +191,6 @@ std::optional<__int128> Scaled(const Numeric& number, int scale) {
   for (int i = 0; i < number.digits; ++i) {
     const int below = (number.weight - i) * 4 + scale;  // how many powers of ten the group's last digit stands above the scale's last
     const int digit = number.digit(i);
-    if (digit < 0 || digit > 9999) return std::nullopt;
     if (below >= 0) {
       if (!take(10000, static_cast<unsigned>(digit))) return std::nullopt;
     } else if (below > -4) {
@@ -372,9 +377,10 @@ Result<std::string> NumericText(Value value) {
   if (number.sign == kNaN) return "NaN";
   if (number.sign == kInfinity) return "Infinity";
   if (number.sign == kMinusInfinity) return "-Infinity";
-  std::string text = number.sign == kNegative ? "-" : "";
-  if (number.weight < 0) text += "0";
-  for (int i = 0; i <= number.weight; ++i) text += i == 0 ? fmt::format("{}", number.digit(i)) : fmt::format("{:04}", number.digit(i));
+  std::string whole;
+  for (int i = 0; i <= number.weight; ++i) whole += fmt::format("{:04}", number.digit(i));
+  whole.erase(0, std::min(whole.find_first_not_of('0'), whole.size()));
+  std::string text = (number.sign == kNegative ? "-" : "") + (whole.empty() ? "0" : whole);
   if (number.scale <= 0) return text;
   std::string fraction;
   for (int i = number.weight + 1; static_cast<int>(fraction.size()) < number.scale; ++i) fraction += fmt::format("{:04}", number.digit(i));

@@ -70,6 +70,8 @@ TEST(DecodeValues, RefusesAValueOfAnotherSize) {
   EXPECT_EQ((Column{Big(1, 2)}.As({Wire::kInt4})), "postgres-protocol");
   EXPECT_EQ((Column{"abc"}.As({Wire::kUuid})), "postgres-protocol");
   EXPECT_EQ((Column{Numeric(0, 0, 0, {1}).substr(0, 9)}.As(Decimal(4, 0))), "postgres-protocol");
+  EXPECT_EQ((Column{Numeric(0, 0, 1, {1, 5500})}.As(Decimal(6, 2))), "postgres-protocol");  // more digits than it shows
+  EXPECT_EQ((Column{Numeric(0, 0, 0, {10000})}.As({Wire::kNumeric})), "postgres-protocol");
   EXPECT_EQ((Column{Array({5}, {Big(1, 4)})}.As(ListOf({Wire::kInt4}))), "postgres-protocol");
   EXPECT_EQ((Column{"\x02{}"}.As({Wire::kJsonb})), "postgres-protocol");
 }
