@@ -70,6 +70,11 @@ PostgresConnection BuildPostgres(const std::string& name, const ConnectionSpec& 
   Require(name, spec, "database", "add database: NAME", diagnostics);
   Require(name, spec, "user", "add user: NAME", diagnostics);
   RefusePlainPassword(spec, diagnostics);
+  using sources::postgres::Tls;
+  if (spec.tls && spec.tls_ca && (spec.tls->value == Tls::kRequire || spec.tls->value == Tls::kDisable))
+    diagnostics.Add(UserError("conflicting-keys", "\"tls_ca\" has no say where nobody looks who the server is")
+                        .At(spec.tls_ca->where)
+                        .Hint("write tls: verify-full or verify-ca, or remove tls_ca"));
   PostgresConnection made{LateOf(spec.host),     LateOf(spec.port),   LateOf(spec.database),        LateOf(spec.user),
                           LateOf(spec.password), LateOf(spec.tls_ca), LateOf(spec.tls_certificate), LateOf(spec.tls_key)};
   if (spec.tls) made.tls = spec.tls->value;

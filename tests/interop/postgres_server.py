@@ -65,7 +65,7 @@ ssl = on
 ssl_cert_file = '{self.folder}/server.crt'
 ssl_key_file = '{self.folder}/server.key'
 """)
-        (self.data / "pg_hba.conf").write_text("local all postgres trust\nhostssl all etl 127.0.0.1/32 scram-sha-256\n"
+        (self.data / "pg_hba.conf").write_text("local all postgres trust\nlocal replication postgres trust\nhostssl all etl 127.0.0.1/32 scram-sha-256\n"
                                                "hostnossl all plain 127.0.0.1/32 scram-sha-256\n")
         self.process = None
         self.start()
@@ -86,6 +86,20 @@ ssl_key_file = '{self.folder}/server.key'
         while self._psql("select 1", "postgres").returncode != 0:
             assert self.process.poll() is None and time.monotonic() < deadline, (self.folder / "log").read_text()
             time.sleep(0.05)
+
+    def replica(self):
+        """A physical replica beside it, that follows it and has the same roles."""
+        other = object.__new__(Postgres)
+        other.folder = self.folder / "replica"
+        other.folder.mkdir(exist_ok=True)
+        if self.as_other:
+            os.chown(other.folder, *(int(one.split("=")[1]) for one in self.as_other[1:3]))
+        other.data, other.port, other.as_other = other.folder / "data", free_port(), self.as_other
+        self._run("pg_basebackup", "-h", self.folder, "-p", self.port, "-U", "postgres", "-D", other.data, "-R", "-c", "fast", "-X", "stream")
+        with open(other.data / "postgresql.conf", "a") as config:
+            config.write(f"\nport = {other.port}\nunix_socket_directories = '{other.folder}'\n")
+        other.start()
+        return other
 
     def stop(self, how="fast"):
         self.process.send_signal({"fast": 2, "immediate": 3}[how])

@@ -412,6 +412,25 @@ def test_a_query_takes_the_overlap_again_and_loses_nothing(server, tmp_path):
     assert sorted(set(ids(folder, "q"))) == [*range(1, 11), *range(60, 64)]
 
 
+def test_a_replica_serves_snapshots_and_increments(server, tmp_path):
+    server.sql("create table replicated as select i as id, repeat('x', 400) as filler from generate_series(1, 200000) i; grant select on replicated to etl")
+    changing(server, "followed", 50)
+    replica = server.replica()
+    try:
+        folder = project(tmp_path / "p", server, {"replicated": "read: { table: replicated }\nload: full\nkeep: latest\n", "followed": "read: { table: followed }\n" + INCREMENTAL},
+                         server.connection(port=replica.port))
+        sluice(folder, "run", "--threads", 2)
+        assert query(folder, "select count(*), count(distinct id) from bronze.replicated") == [("200000", "200000")]
+        for i in range(3):
+            server.sql(f"insert into followed values ({100 + i}, 0, now())")
+            while replica.sql(f"select count(*) from followed where id = {100 + i}") == "0":
+                time.sleep(0.02)
+            assert "in 1 = new 1" in sluice(folder, "run", "-s", "bronze.followed")
+        assert ids(folder, "followed") == [*range(1, 51), 100, 101, 102]
+    finally:
+        replica.stop("immediate")
+
+
 def test_a_table_that_was_swapped_under_the_cursor_is_refused(server, tmp_path):
     changing(server, "one", 3)
     changing(server, "other", 3)

@@ -17,8 +17,6 @@
 #include "core/one_line.h"
 #include "core/text.h"
 
-extern char** environ;
-
 namespace sluice::sources {
 namespace {
 
@@ -68,7 +66,8 @@ std::vector<std::string> EnvironmentOf(const Program& program) {
   for (char** at = environ; *at != nullptr; ++at) {
     const std::string_view one = *at;
     bool replaced = false;
-    for (const auto& [name, value] : program.environment) replaced |= one.starts_with(name + "=");
+    for (const auto& [name, value] : program.environment)
+      replaced |= one.size() > name.size() && one.starts_with(name) && one[name.size()] == '=';
     if (!replaced) all.emplace_back(one);
   }
   for (const auto& [name, value] : program.environment) all.push_back(name + "=" + value);

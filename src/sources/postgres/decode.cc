@@ -158,7 +158,7 @@ struct Numeric {
   uint16_t sign = 0;
   int scale = 0;  // digits behind the point that are shown
   const char* data = nullptr;
-  int digit(int i) const { return i >= 0 && i < digits ? BigEndian<int16_t>(data + 2 * i) : 0; }
+  int digit(int i) const { return i >= 0 && i < digits ? BigEndian<int16_t>(data + static_cast<ptrdiff_t>(i) * 2) : 0; }
 };
 constexpr uint16_t kNegative = 0x4000, kNaN = 0xc000, kInfinity = 0xd000, kMinusInfinity = 0xf000;
 
@@ -405,7 +405,7 @@ Result<ArrayPtr> DecodeValues(const WireType& type, std::span<const Value> value
 Result<size_t> ShortenRow(std::string* bytes, size_t at, size_t most) {
   const std::string_view row = std::string_view(*bytes).substr(at);
   if (row.size() < 2) return Fail(Protocol("a row that is cut off"));
-  SLUICE_TRY(const CopyRows values, SplitCopyRows(row, static_cast<size_t>(std::max<int16_t>(0, BigEndian<int16_t>(row.data())))));
+  SLUICE_TRY(const CopyRows values, SplitCopyRows(row, static_cast<size_t>(std::max<int16_t>(0, BigEndian<int16_t>(bytes->data() + at)))));
   const size_t size = row.size();
   std::string shorter(row.substr(0, 2));
   for (const Value& value : values.values) {

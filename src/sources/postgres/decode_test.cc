@@ -113,7 +113,7 @@ TEST(DecodeValues, ReadsTimesOfTheYears1To9999AndGivesTextsForOthers) {
   EXPECT_EQ((Column{Big(1, 8)}.As({Wire::kTimestamp})), "timestamp[us] 2000-01-01 00:00:00.000001");
   EXPECT_EQ((Column{Big(-1, 8)}.As({Wire::kTimestampTz})), "timestamp[us, tz=UTC] 1999-12-31 23:59:59.999999Z");
   EXPECT_EQ((Column{Big(-1, 8), Big(INT64_MAX, 8)}.As({Wire::kTimestampTz})), "string 1999-12-31T23:59:59.999999Z infinity");
-  EXPECT_EQ((Column{Big(8000 * 366 * kDay, 8)}.As({Wire::kTimestamp})).substr(0, 12), "string 10016");
+  EXPECT_EQ((Column{Big(int64_t{8000} * 366 * kDay, 8)}.As({Wire::kTimestamp})).substr(0, 12), "string 10016");
 }
 
 TEST(DecodeValues, ReadsTextsBytesAndIdentifiers) {

@@ -107,7 +107,7 @@ DataType ContractTypeOf(const WireType& type) {
 }
 
 std::string SelectItem(const std::string& name, const WireType& type) {
-  const std::string column = QuoteIdentifier(name);
+  std::string column = QuoteIdentifier(name);
   switch (type.ask) {
     case Ask::kAsIs:
       return column;
