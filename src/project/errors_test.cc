@@ -74,7 +74,7 @@ std::vector<WrongProject> WrongProjects() {
           "sluice.yml:6:69 bad-choice"),
       Top("AuthorityThatNobodyAsks",
           "project: p\nlake: x\nconnections:\n  a: { type: postgres, host: h, database: d, user: u, tls: require, tls_ca: c.pem }\n",
-          "sluice.yml:4:79 conflicting-keys"),
+          "sluice.yml:4:77 conflicting-keys"),
       Top("DatabaseConnectionWithoutPlace", "project: p\nlake: x\nconnections:\n  a: { type: postgres }\n",
           "sluice.yml:4:6 missing-key|sluice.yml:4:6 missing-key|sluice.yml:4:6 missing-key"),
       Top("Schedules", kTop + "schedules: { a: \"0 2 * *\", b: \"61 * * * * UTC\", c: \"0 2 * * * Nowhere\" }\n",

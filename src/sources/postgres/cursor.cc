@@ -49,8 +49,11 @@ Result<Snapshot> ParseSnapshot(std::string_view text) {
 }
 
 std::string ToJson(const Cursor& cursor) {
-  json out = {{"of", cursor.of},       {"server", cursor.server},        {"snapshot", cursor.snapshot},
-              {"taken", cursor.taken}, {"floor", ToValue(cursor.floor)}, {"top", ToValue(cursor.top)}};
+  json out = {{"of", cursor.of},
+              {"server", cursor.server},
+              {"snapshot", cursor.snapshot},
+              {"taken", cursor.taken},
+              {"floor", ToValue(cursor.floor)}};
   if (cursor.mark) out["mark"] = {{"value", ToValue(cursor.mark->value)}, {"xmax", cursor.mark->xmax}, {"open", cursor.mark->open}};
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -64,7 +67,6 @@ Result<Cursor> ParseCursor(const std::string& text) {
     cursor.snapshot = value.at("snapshot");
     cursor.taken = value.at("taken").get<std::vector<int64_t>>();
     cursor.floor = TextOf(value.at("floor"));
-    cursor.top = TextOf(value.at("top"));
     if (value.contains("mark")) {
       const json& mark = value.at("mark");
       cursor.mark = Mark{TextOf(mark.at("value")), mark.at("xmax"), mark.at("open")};
@@ -76,26 +78,23 @@ Result<Cursor> ParseCursor(const std::string& text) {
 }
 
 Cursor Advance(const std::optional<Cursor>& before, const Sight& sight, const std::set<int64_t>& seen) {
-  Cursor after{sight.of, sight.server, sight.snapshot.text, {}, std::nullopt, sight.top, std::nullopt};
+  Cursor after{sight.of, sight.server, sight.snapshot.text, {}, before ? before->floor : std::nullopt, std::nullopt};
   std::set<int64_t> taken = seen;
-  const bool same_server = before && before->server == sight.server;
+  const bool same_server = before && before->server == sight.server;  // else values still mean what they did, transactions do not
   if (same_server) taken.insert(before->taken.begin(), before->taken.end());
   taken.erase(taken.begin(), taken.lower_bound(sight.snapshot.xmin));  // those below are over and need no list
   after.taken.assign(taken.begin(), taken.end());
   if (after.taken.size() > kMostTaken) after.taken.erase(after.taken.begin(), after.taken.end() - kMostTaken);
-  if (!before) return after;
-  if (!same_server) {  // values still mean what they did, transactions do not
-    after.floor = before->floor;
-    return after;
-  }
-  if (before->mark && !IsOver(*before->mark, sight)) {
-    after.floor = before->floor;
-    after.mark = before->mark;
-    return after;
-  }
-  after.floor = before->mark ? before->mark->value : before->floor;
-  // Whoever begins after `open` was listed writes at least the highest value of the batch before, which was then over.
-  if (before->top) after.mark = Mark{before->top, sight.snapshot.xmax, sight.open};
+  after.mark = same_server ? before->mark : std::nullopt;
+  if (after.mark && !IsOver(*after.mark, sight)) return after;
+  if (after.mark) after.floor = after.mark->value;
+  after.mark.reset();
+  if (!sight.top) return after;
+  // Whoever begins after `open` was listed writes no less than what was the highest value before that.
+  after.mark = Mark{sight.top, sight.snapshot.xmax, sight.open};
+  if (!IsOver(*after.mark, sight)) return after;
+  after.floor = sight.top;
+  after.mark.reset();
   return after;
 }
 

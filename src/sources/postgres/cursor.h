@@ -33,7 +33,6 @@ struct Cursor {
   std::string snapshot;
   std::vector<int64_t> taken;        // from its xmin on: transactions whose rows it showed, and which therefore were taken
   std::optional<std::string> floor;  // below it nothing comes any more; nullopt: not known
-  std::optional<std::string> top;    // the highest value, as of `snapshot`
   std::optional<Mark> mark;          // the next floor
 };
 std::string ToJson(const Cursor& cursor);
@@ -43,9 +42,9 @@ Result<Cursor> ParseCursor(const std::string& json);
 // What a plan sees of the server.
 struct Sight {
   std::string of, server;
-  Snapshot snapshot;
-  std::optional<std::string> top;
-  std::vector<std::string> open;  // the virtual transactions that were open before the snapshot was taken; "prepared" for prepared ones
+  std::optional<std::string> top;  // the highest value of the cursor column, looked up before …
+  std::vector<std::string> open;   // … the virtual transactions that were open, which were listed before …
+  Snapshot snapshot;               // … the snapshot was taken; "prepared" stands for prepared ones
 };
 
 // The cursor after a batch that read what `sight` shows, whose rows were written by `seen` (as far as these are not below xmin).

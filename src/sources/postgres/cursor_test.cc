@@ -8,7 +8,7 @@ namespace sluice::sources::postgres {
 namespace {
 
 Sight See(const std::string& snapshot, const std::string& top, std::vector<std::string> open = {}, const std::string& server = "s") {
-  return {"t", server, ParseSnapshot(snapshot).value(), top, std::move(open)};
+  return {"t", server, top, std::move(open), ParseSnapshot(snapshot).value()};
 }
 
 TEST(ParseSnapshot, ReadsWhatTheServerWrites) {
@@ -21,33 +21,47 @@ TEST(ParseSnapshot, ReadsWhatTheServerWrites) {
 }
 
 TEST(Cursor, ReadsItselfAgain) {
-  const Cursor cursor{"t", "s", "7:9:7", {8}, "a", std::nullopt, Mark{"b", 9, {"3/4"}}};
+  const Cursor cursor{"t", "s", "7:9:7", {8}, "a", Mark{"b", 9, {"3/4"}}};
   EXPECT_EQ(ToJson(ParseCursor(ToJson(cursor)).value()), ToJson(cursor));
   EXPECT_EQ(ParseCursor("{}").error().code, "bad-cursor");
   EXPECT_EQ(ParseCursor("[1]").error().code, "bad-cursor");
 }
 
-// What each of several batches leaves.
-TEST(Advance, RaisesTheFloorToTheValueOfABatchWhoseTransactionsAreAllOver) {
+TEST(Advance, RaisesTheFloorAtOnceWhereNobodyIsAtWork) {
   const Cursor one = Advance(std::nullopt, See("10:10:", "100"), {});
-  EXPECT_EQ(one.floor, std::nullopt);
+  EXPECT_EQ(one.floor, "100");
   EXPECT_EQ(one.mark, std::nullopt);
-  const Cursor two = Advance(one, See("12:12:", "200", {"5/1"}), {});
-  EXPECT_EQ(two.floor, std::nullopt);
-  EXPECT_EQ(two.mark, (Mark{"100", 12, {"5/1"}}));
-  const Cursor held = Advance(two, See("14:14:", "300", {"5/1"}), {});  // 5/1 may still write from 100 downwards
+  EXPECT_EQ(Advance(one, See("12:12:", "200"), {}).floor, "200");
+}
+
+TEST(Advance, RaisesTheFloorToTheValueOfABatchWhoseTransactionsAreAllOver) {
+  const Cursor one = Advance(std::nullopt, See("12:12:", "100", {"5/1"}), {});
+  EXPECT_EQ(one.floor, std::nullopt);
+  EXPECT_EQ(one.mark, (Mark{"100", 12, {"5/1"}}));
+  const Cursor held = Advance(one, See("14:14:", "300", {"5/1", "6/1"}), {});  // 5/1 may still write from 100 downwards
   EXPECT_EQ(held.floor, std::nullopt);
-  EXPECT_EQ(held.mark, two.mark);
+  EXPECT_EQ(held.mark, one.mark);
   const Cursor risen = Advance(held, See("15:15:", "400", {"6/1"}), {});
   EXPECT_EQ(risen.floor, "100");
-  EXPECT_EQ(risen.mark, (Mark{"300", 15, {"6/1"}}));
+  EXPECT_EQ(risen.mark, (Mark{"400", 15, {"6/1"}}));
+  const Cursor quiet = Advance(risen, See("16:16:", "500"), {});
+  EXPECT_EQ(quiet.floor, "500");
 }
 
 TEST(Advance, LeavesTheFloorWhileANumberedOrPreparedTransactionIsOpen) {
-  const Cursor two = Advance(Advance(std::nullopt, See("10:10:", "100"), {}), See("10:13:10", "200"), {});
-  EXPECT_EQ(Advance(two, See("10:14:10", "300"), {}).floor, std::nullopt);
-  EXPECT_EQ(Advance(two, See("13:14:", "300", {"prepared"}), {}).floor, std::nullopt);
-  EXPECT_EQ(Advance(two, See("13:14:", "300"), {}).floor, "100");
+  const Cursor one = Advance(std::nullopt, See("10:13:10", "100"), {});
+  EXPECT_EQ(one.floor, std::nullopt);
+  EXPECT_EQ(Advance(one, See("10:14:10", "300"), {}).floor, std::nullopt);
+  EXPECT_EQ(Advance(one, See("13:14:", "300", {"prepared"}), {}).floor, std::nullopt);
+  EXPECT_EQ(Advance(one, See("13:14:", "300", {"7/7"}), {}).floor, "100");
+}
+
+TEST(Advance, AnEmptyTableRaisesNothing) {
+  Sight empty = See("10:10:", "");
+  empty.top = std::nullopt;
+  const Cursor one = Advance(std::nullopt, empty, {});
+  EXPECT_EQ(one.floor, std::nullopt);
+  EXPECT_EQ(one.mark, std::nullopt);
 }
 
 TEST(Advance, KeepsTheTransactionsThatWereTakenAsLongAsNeighboursAreOpen) {
@@ -59,16 +73,16 @@ TEST(Advance, KeepsTheTransactionsThatWereTakenAsLongAsNeighboursAreOpen) {
 }
 
 TEST(Advance, ForgetsTransactionsOfAnotherServerAndKeepsValues) {
-  Cursor before{"t", "s", "10:10:", {11}, "50", "100", Mark{"90", 10, {}}};
-  const Cursor after = Advance(before, See("3:3:", "200", {}, "other"), {});
+  Cursor before{"t", "s", "10:10:", {11}, "50", Mark{"90", 10, {}}};
+  const Cursor after = Advance(before, See("3:3:", "200", {"1/1"}, "other"), {});
   EXPECT_TRUE(after.taken.empty());
   EXPECT_EQ(after.floor, "50");
-  EXPECT_EQ(after.mark, std::nullopt);
+  EXPECT_EQ(after.mark, (Mark{"200", 3, {"1/1"}}));
 }
 
 TEST(NotTakenBefore, LooksAtTransactionsFromTheOldestOpenOneOn) {
   const auto sql = [](const std::string& before, std::vector<int64_t> taken, const std::string& now) {
-    return NotTakenBefore({"t", "s", before, std::move(taken), {}, {}, {}}, ParseSnapshot(now).value()).value().value_or("none");
+    return NotTakenBefore({"t", "s", before, std::move(taken), {}, {}}, ParseSnapshot(now).value()).value().value_or("none");
   };
   const std::string age = "((30 - xmin::pg_catalog.text::pg_catalog.int8) & 4294967295)";
   EXPECT_EQ(sql("10:15:10", {}, "30:30:"), age + " <= 20");

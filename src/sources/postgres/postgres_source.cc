@@ -81,17 +81,30 @@ class PostgresSource : public RowSource {
   }
 
   Status BeginOn(Connection& leader) {
-    if (read_.incremental) {  // before the snapshot: see Advance
-      SLUICE_TRY(sight_.open, OpenTransactions(leader));
-    }
+    if (read_.incremental) SLUICE_CHECK(LookBefore(leader));
     SLUICE_CHECK(leader.Begin());
     began_ = std::chrono::steady_clock::now();
     SLUICE_TRY(const auto exported, leader.Query("SELECT pg_catalog.pg_export_snapshot()"));
     exported_ = exported.at(0).at(0).value_or("");
+    return FindWhatIsRead(leader);
+  }
+
+  Status FindWhatIsRead(Connection& connection) {
     if (!read_.table.empty()) {
-      SLUICE_TRY(relation_, FindRelation(leader, settings_, read_));
+      SLUICE_TRY(relation_, FindRelation(connection, settings_, read_));
     }
-    return FindReadColumns(leader);
+    return FindReadColumns(connection);
+  }
+
+  // The highest value, then who is at work, both before the snapshot is taken: see Advance.
+  Status LookBefore(Connection& leader) {
+    SLUICE_CHECK(leader.Begin());
+    SLUICE_CHECK(FindWhatIsRead(leader));
+    SLUICE_CHECK(CheckCursorColumn());
+    SLUICE_TRY(sight_.top, Top(leader));
+    SLUICE_CHECK(leader.Query("COMMIT"));
+    SLUICE_TRY(sight_.open, OpenTransactions(leader));
+    return Ok();
   }
 
   static Result<std::vector<std::string>> OpenTransactions(Connection& leader) {
@@ -147,6 +160,7 @@ class PostgresSource : public RowSource {
 
   Status FindReadColumns(Connection& leader) {
     SLUICE_TRY(const auto found, FindColumns(leader, "SELECT * FROM " + From()));
+    columns_.clear();
     std::vector<std::string> names;
     std::set<std::string> excluded(read_.exclude.begin(), read_.exclude.end()), hashed(read_.hash.begin(), read_.hash.end());
     for (const FoundColumn& column : found) {
@@ -234,14 +248,14 @@ class PostgresSource : public RowSource {
 
   // The highest value of the cursor column: of times none that lies ahead, for whoever comes next may write an earlier one. A clock without
   // a zone may be anywhere, so that it counts from a day ago.
-  Result<std::optional<std::string>> Top() {
+  Result<std::optional<std::string>> Top(Connection& leader) {
     if (read_.cursor.empty()) return std::nullopt;
     const std::string column = QuoteIdentifier(read_.cursor);
     std::string top = fmt::format("pg_catalog.max({})", column);
     if (cursor_wire_ == Wire::kTimestampTz) top = fmt::format("least({}, pg_catalog.now())", top);
     if (cursor_wire_ == Wire::kTimestamp) top = fmt::format("least({}, LOCALTIMESTAMP - interval '1 day')", top);
     if (cursor_wire_ == Wire::kDate) top = fmt::format("least({}, CURRENT_DATE - 2)", top);
-    SLUICE_TRY(const auto rows, leader_->Query(fmt::format("SELECT {}::pg_catalog.text FROM {}", top, From())));
+    SLUICE_TRY(const auto rows, leader.Query(fmt::format("SELECT {}::pg_catalog.text FROM {}", top, From())));
     return rows.at(0).at(0);
   }
 
@@ -261,7 +275,6 @@ class PostgresSource : public RowSource {
   }
 
   Result<RowPlan> PlanIncrement(const std::string& cursor) {
-    SLUICE_CHECK(CheckCursorColumn());
     before_.reset();
     seen_.clear();
     if (cursor != "null") {
@@ -280,7 +293,6 @@ class PostgresSource : public RowSource {
       plan.why = "nothing was committed in the database since the last batch";
       return plan;
     }
-    SLUICE_TRY(sight_.top, Top());
     sees_transactions_ = relation_.has_rows_of_its_own;
     SLUICE_CHECK(FindChanged(&plan));
     return plan;
