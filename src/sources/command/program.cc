@@ -70,7 +70,10 @@ std::vector<std::string> EnvironmentOf(const Program& program) {
       replaced |= one.size() > name.size() && one.starts_with(name) && one[name.size()] == '=';
     if (!replaced) all.emplace_back(one);
   }
-  for (const auto& [name, value] : program.environment) all.push_back(name + "=" + value);
+  for (const auto& [name, value] : program.environment) {
+    all.push_back(name);
+    all.back().append("=").append(value);
+  }
   return all;
 }
 
