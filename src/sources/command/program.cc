@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "core/one_line.h"
 #include "core/text.h"
@@ -25,6 +26,7 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kKeptOfStderr = 2000;
 constexpr int kGlanceMillis = 100;
 constexpr auto kGrace = std::chrono::seconds(5);  // between the polite signal and the other one
+constexpr auto kDrain = std::chrono::seconds(1);  // for what is still in the pipes when it has ended
 
 // A file descriptor that closes itself.
 class Descriptor {
@@ -77,6 +79,20 @@ std::vector<std::string> EnvironmentOf(const Program& program) {
   return all;
 }
 
+// The end of a text, perhaps cut within a character, as UTF-8: what is none becomes '?'.
+std::string Readable(std::string_view text) {
+  while (!text.empty() && (static_cast<unsigned char>(text[0]) & 0xC0) == 0x80) text.remove_prefix(1);
+  std::string out;
+  while (!text.empty()) {
+    size_t size = 1;
+    while (size < 4 && size < text.size() && !IsValidUtf8(text.substr(0, size))) ++size;
+    const bool valid = IsValidUtf8(text.substr(0, size));
+    out += valid ? text.substr(0, size) : "?";
+    text.remove_prefix(valid ? size : 1);
+  }
+  return out;
+}
+
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
   for (std::string& text : texts) pointers.push_back(text.data());
@@ -105,14 +121,19 @@ class Running {
 
   Result<int64_t> Finish() {
     const auto deadline = Clock::now() + std::chrono::microseconds(program_.timeout_micros);
+    std::optional<Clock::time_point> ended_at;
     while (out_.open() || err_.open()) {
       if (program_.cancel != nullptr && *program_.cancel) return Fail(CancelledError());
       if (program_.timeout_micros > 0 && Clock::now() > deadline)
         return Fail(
             RetryableError("command-timeout", fmt::format("{} is still at work after {} s", Name(), program_.timeout_micros / 1'000'000))
                 .Hint("raise `timeout` of read, or have the program print less at a time"));
+      // What it has left behind may hold its pipes open for long; all that it wrote itself is in them by now.
+      if (!ended_at && HasEnded()) ended_at = Clock::now();
       std::array<pollfd, 2> waiting{pollfd{out_.get(), POLLIN, 0}, pollfd{err_.get(), POLLIN, 0}};
-      if (::poll(waiting.data(), waiting.size(), kGlanceMillis) <= 0) continue;
+      const int ready = ::poll(waiting.data(), waiting.size(), kGlanceMillis);
+      if (ended_at && (ready == 0 || Clock::now() > *ended_at + kDrain)) break;
+      if (ready <= 0) continue;
       if (waiting[0].revents != 0) SLUICE_CHECK(TakeOutput());
       if (waiting[1].revents != 0) TakeError();
     }
@@ -124,28 +145,45 @@ class Running {
   explicit Running(const Program& program) : program_(program) {}
   std::string Name() const { return program_.command[0]; }
 
+  // It dies with us: however this process ends, no program is left that a next run would start a second time.
   Status Spawn(int out, int err) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawnattr_init(&attributes);
-    ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    ::posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
-    ::posix_spawn_file_actions_addchdir_np(&actions, program_.folder.c_str());
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::posix_spawnattr_setsigmask(&attributes, &none);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);  // a group of its own, to be ended as a whole
     std::vector<std::string> arguments = program_.command, environment = EnvironmentOf(program_);
-    const int failed =
-        ::posix_spawnp(&pid_, arguments[0].c_str(), &actions, &attributes, Pointers(arguments).data(), Pointers(environment).data());
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::posix_spawnattr_destroy(&attributes);
-    if (failed == 0) return Ok();
+    const std::vector<char*> argument_list = Pointers(arguments), variables = Pointers(environment);
+    SLUICE_TRY(Pipe failure, NewPipe());
+    const pid_t parent = ::getpid();
+    pid_ = ::fork();
+    if (pid_ < 0) return Fail(SystemError("no process for " + Name()));
+    if (pid_ == 0) Become(argument_list, variables, out, err, parent, failure.write.get());
+    ::setpgid(pid_, pid_);  // a group of its own, to be ended as a whole; whoever comes first
+    failure.write.Close();
+    int failed = 0;
+    ssize_t size = 0;
+    while ((size = ::read(failure.read.get(), &failed, sizeof(failed))) < 0 && errno == EINTR) {
+    }
+    if (size == 0) return Ok();
+    ::waitpid(pid_, nullptr, 0);
     pid_ = -1;
     return Fail(UserError("no-such-program", fmt::format("{} cannot be run: {}", Name(), std::strerror(failed)))
                     .Hint("write its path, relative to the project's folder, or have it in PATH and executable"));
+  }
+
+  // In the new process, where only what is safe in a signal handler may be called. Tells by `failure` why there is no program.
+  [[noreturn]] void Become(const std::vector<char*>& arguments, const std::vector<char*>& variables, int out, int err, pid_t parent,
+                           int failure) const {
+    ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(127);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::signal(SIGPIPE, SIG_DFL);
+    const int in = ::open("/dev/null", O_RDONLY);
+    const bool ready = ::dup2(in, STDIN_FILENO) >= 0 && ::dup2(out, STDOUT_FILENO) >= 0 && ::dup2(err, STDERR_FILENO) >= 0 &&
+                       ::chdir(program_.folder.c_str()) == 0;
+    if (ready) ::execvpe(arguments[0], arguments.data(), variables.data());
+    const int failed = errno;
+    (void)!::write(failure, &failed, sizeof(failed));
+    ::_exit(127);
   }
 
   Status TakeOutput() {
@@ -178,6 +216,11 @@ class Running {
   }
 
   // It has closed its output; its code comes with its end.
+  bool HasEnded() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid_;
+  }
+
   Status Await(Clock::time_point deadline) {
     int status = 0;
     while (::waitpid(pid_, &status, WNOHANG) == 0) {
@@ -191,10 +234,9 @@ class Running {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return Ok();
     const std::string how =
         WIFEXITED(status) ? fmt::format("with code {}", WEXITSTATUS(status)) : fmt::format("by signal {}", WTERMSIG(status));
-    const std::string said = OnOneLine(std::string(Trim(said_)));
-    return Fail(
-        RetryableError("command-failed", fmt::format("{} ended {}{}", Name(), how, said.empty() || !IsValidUtf8(said) ? "" : ": " + said))
-            .Hint("nothing of what it printed is taken; run it by hand to see more"));
+    const std::string said = OnOneLine(std::string(Trim(Readable(said_))));
+    return Fail(RetryableError("command-failed", fmt::format("{} ended {}{}", Name(), how, said.empty() ? "" : ": " + said))
+                    .Hint("nothing of what it printed is taken; run it by hand to see more"));
   }
 
   void Kill() {
