@@ -37,6 +37,7 @@ void CheckLoad(const SourceSpec& spec, Diagnostics& diagnostics) {
 void TakeLookback(const SourceSpec& spec, sources::RowsRead* rows, Diagnostics& diagnostics) {
   if (!spec.lookback) return;
   const std::string& text = spec.lookback->value;
+  rows->lookback = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rows->lookback);
   const bool number = error == std::errc() && end == text.data() + text.size() && rows->lookback >= 0;
   const auto duration = number ? std::nullopt : ParseDuration(text);

@@ -167,7 +167,7 @@ void AddTableKeys(Object<SourceSpec>& object) {
           "With `load: incremental`: a column that grows with every change, a time or a number. It bounds what the database must look "
           "at; which rows are new is told by their transactions.")
       .Optional(
-          "lookback", &S::lookback, config::Literal(), "(0)",
+          "lookback", &S::lookback, config::Literal(), "(10m of a time, 1d of a date, 0 of a number)",
           "With `cursor`: how far below the highest value rows may still be written by later transactions: `10m` of a time, `1000` of a "
           "number.")
       .Optional("exclude", &S::exclude, SomeNames("column"), "", "Of a database: columns that are never read.")

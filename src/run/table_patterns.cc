@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "core/text.h"
@@ -15,16 +16,30 @@
 namespace sluice::run {
 namespace {
 
+constexpr size_t kMostRecords = 1000;  // of a node, that are looked through
+
+std::optional<std::string> LastTable(const std::vector<state::BatchSummary>& newest_first) {
+  for (const auto& batch : newest_first) {
+    if (!batch.ready) continue;
+    const auto inputs = nlohmann::json::parse(batch.ready->inputs, nullptr, false);
+    if (inputs.is_object() && inputs.contains("rows_of")) return inputs.value("rows_of", "");
+  }
+  return std::nullopt;
+}
+
 // Tables that batches of this lake have read, by the node that did.
 Result<std::map<std::string, std::string>> TablesRead(store::ObjectStore& lake) {
   std::map<std::string, std::string> read;
   SLUICE_TRY(const auto nodes, state::NodesWithRecords(lake));
   for (const std::string& node : nodes) {
     if (!node.starts_with("bronze.")) continue;
-    SLUICE_TRY(const auto batches, state::History(lake, node, 1));
-    if (batches.empty() || !batches[0].ready) continue;
-    const auto inputs = nlohmann::json::parse(batches[0].ready->inputs, nullptr, false);
-    if (inputs.is_object() && inputs.contains("rows_of")) read[node] = inputs.value("rows_of", "");
+    std::optional<std::string> table;
+    for (const size_t most : {size_t{1}, kMostRecords}) {  // a rollback or a replay before it says nothing of tables
+      if (table) break;
+      SLUICE_TRY(const auto batches, state::History(lake, node, most));
+      table = LastTable(batches);
+    }
+    if (table) read[node] = *table;
   }
   return read;
 }
@@ -36,7 +51,7 @@ class Expansion {
   Expansion(store::ObjectStore& lake, const project::Project& project, const std::atomic<bool>* cancel)
       : lake_(lake), project_(project), cancel_(cancel) {
     for (const project::Source& source : project.sources) {
-      names_.insert(source.name);
+      names_.emplace(source.name, source.rows.table.empty() ? "another source" : source.rows.table);
       if (!source.rows.table.empty()) named_.insert(source.connection.name + " " + source.rows.table);
     }
   }
@@ -56,8 +71,13 @@ class Expansion {
     auto on_server = TablesOf(pattern.connection);
     if (!on_server && !any) return Fail(on_server.error());
     if (!on_server) out_.warnings.push_back(on_server.error());
-    if (on_server) there = *on_server;
-    const auto matches = MatchingTables(pattern.rows.table, there);
+    // What was read before and is not there any more, or not for this user, fails as such instead of being forgotten.
+    const std::set<std::string> known(there.begin(), there.end());
+    if (on_server)
+      for (const std::string& table : *on_server)
+        if (!known.contains(table)) there.push_back(table);
+    auto matches = MatchingTables(pattern.rows.table, there);
+    std::stable_partition(matches.begin(), matches.end(), [&](const std::string& table) { return known.contains(table); });
     if (matches.empty())
       out_.warnings.push_back(
           UserError("no-match", fmt::format("no table of {} matches \"{}\"", pattern.connection.name, pattern.rows.table))
@@ -82,11 +102,14 @@ class Expansion {
     source.rows.table = table;
     source.matched_by = pattern.rows.table;
     source.fingerprint = Hex(Hash64(pattern.fingerprint + table));
-    if (!names_.insert(source.name).second)
-      return Fail(UserError("duplicate-table", fmt::format("{} matches \"{}\", and bronze.{} is made by another source already", table,
-                                                           pattern.rows.table, source.name))
-                      .At(pattern.where)
-                      .Hint(fmt::format("name it beside the pattern: {}: {{ as: OTHER_NAME }}", table)));
+    if (const auto [at, is_new] = names_.emplace(source.name, table); !is_new) {  // the others go on
+      out_.warnings.push_back(
+          UserError("duplicate-table", fmt::format("{} matches \"{}\", and bronze.{} is made of {} already: it is left out", table,
+                                                   pattern.rows.table, source.name, at->second))
+              .At(pattern.where)
+              .Hint(fmt::format("name it beside the pattern: {}: {{ as: OTHER_NAME }}", table)));
+      return Ok();
+    }
     out_.sources.push_back(std::move(source));
     return Ok();
   }
@@ -94,7 +117,8 @@ class Expansion {
   store::ObjectStore& lake_;
   const project::Project& project_;
   const std::atomic<bool>* cancel_;
-  std::set<std::string> names_, named_;
+  std::map<std::string, std::string> names_;  // of bronze tables → what they are made of
+  std::set<std::string> named_;
   std::map<std::string, std::string> known_;
   std::map<std::string, std::vector<std::string>> listed_;
   Expanded out_;

@@ -25,7 +25,7 @@ struct RowsRead {
   std::vector<std::string> hash;                     // columns whose values leave the server only as their SHA-256
   bool incremental = false;                          // only what changed since the cursor
   std::string cursor;                                // the column that grows with every change; "" = none is known
-  int64_t lookback = 0;                              // microseconds of a time, else units of a number
+  int64_t lookback = -1;                             // microseconds of a time, else units of a number; -1: the connector's own
   bool lookback_is_time = true;
   Location where;
 };

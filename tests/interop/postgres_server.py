@@ -90,11 +90,12 @@ ssl_key_file = '{self.folder}/server.key'
     def replica(self):
         """A physical replica beside it, that follows it and has the same roles."""
         other = object.__new__(Postgres)
-        other.folder = self.folder / "replica"
-        other.folder.mkdir(exist_ok=True)
+        port = free_port()
+        other.folder = self.folder / f"replica{port}"
+        other.folder.mkdir()
         if self.as_other:
             os.chown(other.folder, *(int(one.split("=")[1]) for one in self.as_other[1:3]))
-        other.data, other.port, other.as_other = other.folder / "data", free_port(), self.as_other
+        other.data, other.port, other.as_other = other.folder / "data", port, self.as_other
         self._run("pg_basebackup", "-h", self.folder, "-p", self.port, "-U", "postgres", "-D", other.data, "-R", "-c", "fast", "-X", "stream")
         with open(other.data / "postgresql.conf", "a") as config:
             config.write(f"\nport = {other.port}\nunix_socket_directories = '{other.folder}'\n")
@@ -159,6 +160,7 @@ class Proxy:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.server_port, self.limit, self.broken = server_port, limit, 0
+        self.mute, self.unanswered = False, []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -167,6 +169,9 @@ class Proxy:
                 client, _ = self.listener.accept()
             except OSError:
                 return
+            if self.mute:
+                self.unanswered.append(client)
+                continue
             server = socket.create_connection(("127.0.0.1", self.server_port))
             threading.Thread(target=self._pass, args=(client, server, None), daemon=True).start()
             threading.Thread(target=self._pass, args=(server, client, self.limit), daemon=True).start()

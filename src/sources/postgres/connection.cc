@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include "core/text.h"
@@ -50,6 +51,7 @@ struct Pq {
   decltype(::PQgetCancel)* get_cancel = nullptr;
   decltype(::PQcancel)* cancel = nullptr;
   decltype(::PQfreeCancel)* free_cancel = nullptr;
+  decltype(::PQserverVersion)* server_version = nullptr;
 };
 
 template <typename Function>
@@ -74,7 +76,7 @@ Result<Pq> LoadPq() {
                      take("PQnfields", pq.nfields) && take("PQfname", pq.fname) && take("PQftype", pq.ftype) && take("PQfmod", pq.fmod) &&
                      take("PQgetisnull", pq.getisnull) && take("PQgetvalue", pq.getvalue) && take("PQgetlength", pq.getlength) &&
                      take("PQgetCopyData", pq.get_copy_data) && take("PQfreemem", pq.freemem) && take("PQgetCancel", pq.get_cancel) &&
-                     take("PQcancel", pq.cancel) && take("PQfreeCancel", pq.free_cancel);
+                     take("PQcancel", pq.cancel) && take("PQfreeCancel", pq.free_cancel) && take("PQserverVersion", pq.server_version);
   if (!whole)
     return Fail(NotFoundError("missing-library", "libpq.so.5 cannot be used").Hint("install libpq 5, PostgreSQL's client library"));
   return pq;
@@ -89,10 +91,6 @@ struct ResultCloser {
   void operator()(PGresult* result) const { LoadedPq()->clear(result); }
 };
 using ResultPtr = std::unique_ptr<PGresult, ResultCloser>;
-
-int64_t NowMicros() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 constexpr int64_t kPauseMicros = 250'000;  // between two knocks at a server that is starting
 constexpr int kGlanceMillis = 100;         // between two looks at `cancel`
@@ -134,6 +132,10 @@ std::vector<std::pair<const char*, std::string>> ParametersOf(const Settings& se
 
 }  // namespace
 
+int64_t SteadyMicros() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 struct Connection::Handle {
   explicit Handle(PGconn* c) : conn(c) {}
   ~Handle() { LoadedPq()->finish(conn); }
@@ -147,11 +149,11 @@ Connection::~Connection() = default;
 
 Result<std::unique_ptr<Connection>> Connection::Open(const Settings& settings, const std::atomic<bool>* cancel) {
   if (!LoadedPq()) return Fail(LoadedPq().error());
-  const int64_t deadline = NowMicros() + settings.connect_timeout_micros;
+  const int64_t deadline = SteadyMicros() + settings.connect_timeout_micros;
   for (;;) {
     auto connection = Try(settings, cancel, deadline);
     const bool starts = !connection && connection.error().code == kStarting;
-    if (!starts || NowMicros() + kPauseMicros > deadline) return connection;
+    if (!starts || SteadyMicros() + kPauseMicros > deadline) return connection;
     std::this_thread::sleep_for(std::chrono::microseconds(kPauseMicros));
   }
 }
@@ -178,7 +180,11 @@ Result<std::unique_ptr<Connection>> Connection::Try(const Settings& settings, co
 
 Status Connection::Begin(const std::string& exported) {
   SLUICE_CHECK(Query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"));
-  if (!exported.empty()) SLUICE_CHECK(Query("SET TRANSACTION SNAPSHOT " + QuoteLiteral(exported)));
+  if (!exported.empty())
+    if (const auto taken = Query("SET TRANSACTION SNAPSHOT " + QuoteLiteral(exported)); !taken) {
+      if (taken.error().code != "postgres-query") return Fail(taken.error());
+      return Fail(RetryableError("postgres-lost", "the session that held the snapshot is over: " + taken.error().message));
+    }
   const std::string settings = fmt::format(
       "SET LOCAL standard_conforming_strings = on; SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = "
       "'iso_8601'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL xmlbinary = 'base64'; SET LOCAL "
@@ -186,6 +192,10 @@ Status Connection::Begin(const std::string& exported) {
       "= '30s'; SET LOCAL idle_in_transaction_session_timeout = {}",
       settings_.max_snapshot_age_micros / 1000);
   SLUICE_CHECK(Query(settings));
+  // Texts of a database without an encoding are bytes: the contract's own check refuses the rows whose texts are no UTF-8.
+  SLUICE_CHECK(
+      Query("SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', true) WHERE pg_catalog.getdatabaseencoding() = "
+            "'SQL_ASCII'"));
   if (settings_.statement_timeout_micros == 0) return Ok();
   SLUICE_CHECK(Query(fmt::format("SET LOCAL statement_timeout = {}", settings_.statement_timeout_micros / 1000)));
   return Ok();
@@ -199,7 +209,7 @@ Status Connection::Finish(int64_t deadline_micros) {
   while (next != PGRES_POLLING_OK) {
     if (pq.status(conn) == CONNECTION_BAD || next == PGRES_POLLING_FAILED) return Fail(ConnectError(settings_, pq.error_message(conn)));
     if (cancel_ != nullptr && *cancel_) return Fail(CancelledError());
-    if (NowMicros() > deadline_micros)
+    if (SteadyMicros() > deadline_micros)
       return Fail(ConnectError(settings_, fmt::format("no answer within {} s", settings_.connect_timeout_micros / 1'000'000)));
     pollfd waiting{pq.socket(conn), static_cast<short>(next == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
     if (::poll(&waiting, 1, kGlanceMillis) > 0) next = pq.connect_poll(conn);
@@ -207,17 +217,37 @@ Status Connection::Finish(int64_t deadline_micros) {
   return Ok();
 }
 
+namespace {
+
+// Asks the server to give up what it works at. Asking needs a connection of its own, which may hang: it is waited for 2 seconds at most.
+void CancelStatement(PGconn* conn) {
+  const Pq& pq = *LoadedPq();
+  PGcancel* request = pq.get_cancel(conn);
+  if (request == nullptr) return;
+  auto asked = std::make_shared<std::promise<void>>();
+  const auto over = asked->get_future();
+  std::thread([cancel = pq.cancel, free_cancel = pq.free_cancel, request, asked] {
+    std::array<char, 256> why{};
+    cancel(request, why.data(), static_cast<int>(why.size()));
+    free_cancel(request);
+    asked->set_value();
+  }).detach();
+  over.wait_for(std::chrono::seconds(2));
+}
+
+}  // namespace
+
 // Until the server has said something.
 Status Connection::Wait(bool write) {
   const Pq& pq = *LoadedPq();
   for (;;) {
     if (cancel_ != nullptr && *cancel_) {
-      if (PGcancel* request = pq.get_cancel(handle_->conn); request != nullptr) {
-        std::array<char, 256> why{};
-        pq.cancel(request, why.data(), static_cast<int>(why.size()));
-        pq.free_cancel(request);
-      }
+      CancelStatement(handle_->conn);
       return Fail(CancelledError());
+    }
+    if (end_micros_ && SteadyMicros() > *end_micros_) {
+      CancelStatement(handle_->conn);
+      return Fail(late_);
     }
     pollfd waiting{pq.socket(handle_->conn), static_cast<short>(write ? POLLOUT : POLLIN), 0};
     if (waiting.fd < 0) return Fail(LastError());
@@ -227,15 +257,24 @@ Status Connection::Wait(bool write) {
   return Ok();
 }
 
+void Connection::EndBy(int64_t micros, Error late) {
+  end_micros_ = micros;
+  late_ = std::move(late);
+}
+
+int Connection::ServerVersion() const { return LoadedPq()->server_version(handle_->conn); }
+
 Error Connection::LastError() const { return ServerError(settings_, "", LoadedPq()->error_message(handle_->conn)); }
 
 namespace {
 
-Error ResultError(const Settings& settings, const PGresult* result) {
-  const Pq& pq = *LoadedPq();
-  const char* state = pq.result_error_field(result, PG_DIAG_SQLSTATE);
-  const char* message = pq.result_error_field(result, PG_DIAG_MESSAGE_PRIMARY);
-  return ServerError(settings, state != nullptr ? state : "", message != nullptr ? message : pq.result_error_message(result));
+// What stands in a statement from its n-th character on, a little of it.
+std::string NearCharacter(std::string_view sql, int n) {
+  size_t at = 0;
+  for (; n > 1 && at < sql.size(); --n) do
+      ++at;
+    while (at < sql.size() && (static_cast<unsigned char>(sql[at]) & 0xc0) == 0x80);
+  return std::string(sql.substr(at, sql.find_first_of("\n", at) - at)).substr(0, 40);
 }
 
 std::vector<Row> RowsOf(const PGresult* result) {
@@ -258,6 +297,25 @@ bool IsGood(ExecStatusType status) {
 
 }  // namespace
 
+Error Connection::ResultError(const void* of, std::string_view sql) const {
+  const Pq& pq = *LoadedPq();
+  const auto* result = static_cast<const PGresult*>(of);
+  const auto field = [&](int code) {
+    const char* text = pq.result_error_field(result, code);
+    return std::string(text != nullptr ? text : "");
+  };
+  std::string message = field(PG_DIAG_MESSAGE_PRIMARY);
+  if (message.empty()) message = pq.result_error_message(result);
+  if (const std::string at = field(PG_DIAG_STATEMENT_POSITION); !at.empty()) {
+    const std::string near = NearCharacter(sql, std::atoi(at.c_str()));
+    if (IsValidUtf8(near)) message += ", at: " + near;
+  }
+  Error error = ServerError(settings_, field(PG_DIAG_SQLSTATE), message);
+  if (statements_from_.known() && error.code != "postgres-lost") error.where = statements_from_;
+  if (error.hint.empty()) error.hint = field(PG_DIAG_MESSAGE_HINT);
+  return error;
+}
+
 Result<std::vector<Row>> Connection::Query(const std::string& sql) {
   const Pq& pq = *LoadedPq();
   if (pq.send_query(handle_->conn, sql.c_str()) == 0) return Fail(LastError());
@@ -268,7 +326,7 @@ Result<std::vector<Row>> Connection::Query(const std::string& sql) {
     const ResultPtr result(pq.get_result(handle_->conn));
     if (result == nullptr) break;
     const ExecStatusType status = pq.result_status(result.get());
-    if (!IsGood(status) && !wrong) wrong = ResultError(settings_, result.get());
+    if (!IsGood(status) && !wrong) wrong = ResultError(result.get(), sql);
     if (status == PGRES_TUPLES_OK) rows = RowsOf(result.get());
   }
   if (wrong) return Fail(*std::move(wrong));
@@ -286,7 +344,7 @@ Result<std::vector<ResultColumn>> Connection::Describe(const std::string& sql) {
       while (pq.is_busy(handle_->conn) != 0) SLUICE_CHECK(Wait(false));
       const ResultPtr result(pq.get_result(handle_->conn));
       if (result == nullptr) break;
-      if (!IsGood(pq.result_status(result.get())) && !wrong) wrong = ResultError(settings_, result.get());
+      if (!IsGood(pq.result_status(result.get())) && !wrong) wrong = ResultError(result.get(), sql);
       for (int i = 0; i < pq.nfields(result.get()); ++i)
         columns.push_back({pq.fname(result.get(), i), pq.ftype(result.get(), i), pq.fmod(result.get(), i)});
     }
@@ -307,7 +365,7 @@ Status Connection::StartCopy(const std::string& sql) {
   const ResultPtr result(pq.get_result(handle_->conn));
   if (result == nullptr) return Fail(LastError());
   if (pq.result_status(result.get()) == PGRES_COPY_OUT) return Ok();
-  Error wrong = ResultError(settings_, result.get());
+  Error wrong = ResultError(result.get(), sql);
   for (ResultPtr rest(pq.get_result(handle_->conn)); rest != nullptr; rest.reset(pq.get_result(handle_->conn))) {
   }
   return Fail(std::move(wrong));
@@ -333,7 +391,7 @@ Result<bool> Connection::NextCopy(std::string* bytes) {
       while (pq.is_busy(handle_->conn) != 0) SLUICE_CHECK(Wait(false));
       const ResultPtr result(pq.get_result(handle_->conn));
       if (result == nullptr) break;
-      if (!IsGood(pq.result_status(result.get())) && !wrong) wrong = ResultError(settings_, result.get());
+      if (!IsGood(pq.result_status(result.get())) && !wrong) wrong = ResultError(result.get(), "");
     }
     if (wrong) return Fail(*std::move(wrong));
     return false;

@@ -23,6 +23,8 @@ struct ResultColumn {
   int32_t modifier = -1;
 };
 
+int64_t SteadyMicros();
+
 // What an error of the server means for whoever ran a statement, by its SQLSTATE ("" = the connection broke).
 Error ServerError(const Settings& settings, std::string_view sqlstate, std::string_view message);
 inline constexpr const char* kStarting = "postgres-starting";
@@ -41,6 +43,13 @@ class Connection {
   // ISO texts. Settings are the transaction's alone: behind a pool the session is others' afterwards.
   Status Begin(const std::string& exported = "");
 
+  // Waiting for the server ends at that time of the steady clock, with `late`; what it works at is cancelled.
+  void EndBy(int64_t micros, Error late);
+  // Where errors of statements point to; else to the connection's own place.
+  void PointAt(Location where) { statements_from_ = std::move(where); }
+
+  int ServerVersion() const;  // 150004 is 15.4
+
   // Rows of the last statement. Errors: those of ServerError.
   Result<std::vector<Row>> Query(const std::string& sql);
   // The columns that a SELECT would give; it does not run.
@@ -58,10 +67,14 @@ class Connection {
   Status Finish(int64_t deadline_micros);
   Status Wait(bool write);
   Error LastError() const;
+  Error ResultError(const void* result, std::string_view sql) const;
 
   Settings settings_;
   const std::atomic<bool>* cancel_;
   std::unique_ptr<Handle> handle_;
+  std::optional<int64_t> end_micros_;
+  Error late_;
+  Location statements_from_;
 };
 
 }  // namespace sluice::sources::postgres

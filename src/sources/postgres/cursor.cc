@@ -13,8 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMostTaken = 100'000;  // of transactions that a cursor lists; rows of those beyond would come again
-
 std::optional<int64_t> Number(std::string_view text) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -45,6 +43,13 @@ Result<Snapshot> ParseSnapshot(std::string_view text) {
   if (!xmin || !xmax || *xmin > *xmax) return bad();
   snapshot.xmin = *xmin;
   snapshot.xmax = *xmax;
+  if (parts[2].empty()) return snapshot;
+  for (const std::string& part : Split(parts[2], ',')) {
+    const auto open = Number(part);
+    if (!open) return bad();
+    snapshot.open.push_back(*open);
+  }
+  std::sort(snapshot.open.begin(), snapshot.open.end());
   return snapshot;
 }
 
@@ -100,6 +105,12 @@ Cursor Advance(const std::optional<Cursor>& before, const Sight& sight, const st
 
 int64_t WholeTransaction(uint32_t xmin, const Snapshot& now) {
   return now.xmax - static_cast<int64_t>(static_cast<uint32_t>(now.xmax) - xmin);
+}
+
+std::optional<int64_t> TransactionToKeep(uint32_t xmin, const Snapshot& now) {
+  const int64_t whole = WholeTransaction(xmin, now);
+  if (whole < now.xmin || whole >= now.xmax || std::binary_search(now.open.begin(), now.open.end(), whole)) return std::nullopt;
+  return whole;
 }
 
 Result<std::optional<std::string>> NotTakenBefore(const Cursor& cursor, const Snapshot& now) {

@@ -16,8 +16,9 @@ TEST(ParseSnapshot, ReadsWhatTheServerWrites) {
   ASSERT_TRUE(snapshot);
   EXPECT_EQ(snapshot->xmin, 750);
   EXPECT_EQ(snapshot->xmax, 755);
+  EXPECT_EQ(snapshot->open, (std::vector<int64_t>{750, 752}));
   EXPECT_TRUE(ParseSnapshot("7:7:"));
-  for (const char* wrong : {"", "7", "7:8", "a:8:", "9:8:", "7:8:9:10"}) EXPECT_FALSE(ParseSnapshot(wrong)) << wrong;
+  for (const char* wrong : {"", "7", "7:8", "a:8:", "9:8:", "7:8:9:10", "7:8:a"}) EXPECT_FALSE(ParseSnapshot(wrong)) << wrong;
 }
 
 TEST(Cursor, ReadsItselfAgain) {
@@ -94,6 +95,16 @@ TEST(WholeTransaction, PutsTheUpperHalfBack) {
   const Snapshot now = ParseSnapshot("8589934600:8589934600:").value();  // 2 * 2^32 + 8
   EXPECT_EQ(WholeTransaction(7, now), 8589934599);
   EXPECT_EQ(WholeTransaction(4294967295U, now), 8589934591);  // of before the wrap
+}
+
+TEST(TransactionToKeep, IsNoneThatIsOpenForTheRowIsOfAnEarlierTime) {
+  const Snapshot now = ParseSnapshot("4294967400:4294967410:4294967400,4294967405").value();  // 2^32 + 104 and so on
+  EXPECT_EQ(TransactionToKeep(104, now), std::nullopt);
+  EXPECT_EQ(TransactionToKeep(109, now), std::nullopt);
+  EXPECT_EQ(TransactionToKeep(114, now), std::nullopt);  // had not begun
+  EXPECT_EQ(TransactionToKeep(115, now), std::nullopt);
+  EXPECT_EQ(TransactionToKeep(103, now), std::nullopt);  // over
+  EXPECT_EQ(TransactionToKeep(106, now), 4294967402);
 }
 
 Settings Server() {

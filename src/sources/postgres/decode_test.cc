@@ -207,8 +207,8 @@ TEST(WireTypeOf, KnowsWhatComesAsItIsAndWhatIsAskedForAsText) {
   EXPECT_EQ(item(1007), "\"c\" list<integer>");
   EXPECT_EQ(item(90002), "\"c\" list<string>");
   EXPECT_EQ(item(1041), "\"c\"::pg_catalog.text[] AS \"c\" list<string>");
-  EXPECT_EQ(item(90003), "pg_catalog.to_jsonb(\"c\")::pg_catalog.text AS \"c\" string");
-  EXPECT_EQ(item(90004), "pg_catalog.to_jsonb(\"c\")::pg_catalog.text AS \"c\" string");
+  EXPECT_EQ(item(90003), "pg_catalog.to_json(\"c\")::pg_catalog.text AS \"c\" string");
+  EXPECT_EQ(item(90004), "pg_catalog.to_json(\"c\")::pg_catalog.text AS \"c\" string");
 }
 
 }  // namespace

@@ -90,6 +90,10 @@ Error ServerError(const Settings& settings, std::string_view sqlstate, std::stri
     return UserError("postgres-forbidden", fmt::format("{}: user \"{}\" may not: {}", place, settings.user, said))
         .At(settings.where)
         .Hint(fmt::format("grant it: GRANT SELECT ON … TO {}", QuoteIdentifier(settings.user)));
+  if (sqlstate == "22021" || sqlstate == "22P05")
+    return UserError("postgres-encoding", fmt::format("{} cannot give a text as UTF-8: {}", place, said))
+        .At(settings.where)
+        .Hint("mend the text in the database, or leave its column out: exclude");
   if (sqlstate == "42P01") return UserError("postgres-no-table", fmt::format("{}: {}", place, said)).At(settings.where);
   return UserError("postgres-query", fmt::format("{} refuses a statement ({}): {}", place, sqlstate, said)).At(settings.where);
 }

@@ -70,6 +70,23 @@ WireType WireTypeOf(uint32_t oid, int32_t modifier, const CatalogTypes& types) {
   return out;
 }
 
+WireType AsTexts(const WireType& type) {
+  switch (type.wire) {
+    case Wire::kDate:
+    case Wire::kTimestamp:
+    case Wire::kTimestampTz:
+    case Wire::kDecimal:
+      return {Wire::kText, Ask::kText};
+    case Wire::kArray: {
+      WireType element = AsTexts(*type.element);
+      if (element.ask != Ask::kText) return type;
+      return {Wire::kArray, Ask::kTexts, 0, 0, std::make_shared<const WireType>(std::move(element))};
+    }
+    default:
+      return type;
+  }
+}
+
 DataType ContractTypeOf(const WireType& type) {
   switch (type.wire) {
     case Wire::kBoolean:
@@ -116,7 +133,7 @@ std::string SelectItem(const std::string& name, const WireType& type) {
     case Ask::kTexts:
       return fmt::format("{0}::pg_catalog.text[] AS {0}", column);
     case Ask::kJson:
-      return fmt::format("pg_catalog.to_jsonb({0})::pg_catalog.text AS {0}", column);
+      return fmt::format("pg_catalog.to_json({0})::pg_catalog.text AS {0}", column);
   }
   return column;
 }

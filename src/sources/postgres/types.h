@@ -55,6 +55,10 @@ struct WireType {
 // `types` has all that `oid` leads to; a type that it lacks is asked for as text.
 WireType WireTypeOf(uint32_t oid, int32_t modifier, const CatalogTypes& types);
 
+// The same of values that are asked for as texts: times and decimals come as the server writes them, for what a block's other values are
+// must not show in a text.
+WireType AsTexts(const WireType& type);
+
 // A type of a contract that holds every value of it.
 contract::DataType ContractTypeOf(const WireType& type);
 
