@@ -50,6 +50,8 @@ add_library(simdjson::simdjson ALIAS sluice_simdjson)
 # Headers of what src/net loads when it is first needed.
 find_package(CURL REQUIRED)
 find_package(OpenSSL REQUIRED)
+# Headers of what src/sources/postgres loads when it is first needed.
+pkg_check_modules(LIBPQ REQUIRED libpq)
 # Static, so that it costs nothing at start-up.
 find_library(EXPAT_STATIC libexpat.a REQUIRED)
 add_library(sluice_expat INTERFACE)

@@ -145,6 +145,8 @@ Status AllowProtected(const Context& context, const project::Project& project, b
 // For looking at tables and nodes: as far as the project can be read. That it has errors is said on stderr.
 Result<std::unique_ptr<run::Session>> OpenToLook(Context& context, store::ObjectStore* also_reads = nullptr);
 Result<project::Project> LoadProjectOf(Context& context);
+// The same of a project whose other files may have errors.
+Result<project::Project> LoadConnectionsOf(Context& context);
 Result<std::set<size_t>> SelectNodes(run::Session& session, const SelectArgs& args);
 std::unique_ptr<obs::Sink> NewSink(Context& context, const obs::LogContext& log);
 

@@ -32,6 +32,7 @@ const char* StoreOf(const plan::Node& node) {
   static constexpr const char* kStores[] = {"view", "table", "append", "merge", "scd2", "interval"};
   if (node.model) return kStores[static_cast<int>(node.model->store)];
   if (node.source && node.source->external) return "external";
+  if (node.source && node.source->load == project::Load::kIncremental) return "incremental";
   if (node.source) return node.source->load == project::Load::kFull ? "full" : "append";
   return "seed";
 }

@@ -58,6 +58,12 @@ Result<project::Project> LoadProjectOf(Context& context) {
   return project::LoadProject(options);
 }
 
+Result<project::Project> LoadConnectionsOf(Context& context) {
+  SLUICE_TRY(const project::LoadOptions options, LoadOptionsOf(context.globals));
+  SLUICE_TRY(project::Readable readable, project::LoadReadable(options));
+  return std::move(readable.project);
+}
+
 Result<std::unique_ptr<run::Session>> OpenSession(Context& context) {
   SLUICE_TRY(project::Project project, LoadProjectOf(context));
   return OpenSession(context, std::move(project), nullptr);

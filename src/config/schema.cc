@@ -198,8 +198,8 @@ Type<PlacedText> Sql(const std::string& type) {
           }};
 }
 
-Type<PlacedText> LateText(const std::string& type, const std::string& example) {
-  const ShapePtr shape = MakeScalarShape({"a text", type, example, {"string"}, ""});
+Type<PlacedText> LateText(const std::string& type, const std::string& example, std::vector<std::string> json_types) {
+  const ShapePtr shape = MakeScalarShape({"a text", type, example, std::move(json_types), ""});
   return {shape, [shape](const Node& node, Reader& reader, PlacedText* out) {
             if (!node.is_scalar() || node.broken) return RefuseKind(node, *shape, reader);
             *out = {node.late ? node.text : Escape(node.text), node.where()};

@@ -72,7 +72,7 @@ Type<PlacedText> PlacedTextOf(const std::string& type = "text", const std::strin
 // A text with SQL in it; placed at its first byte. Refuses ${…}: "template-in-sql".
 Type<PlacedText> Sql(const std::string& type);
 // A text that may have late references: the only ones that do. Give it to Resolve.
-Type<PlacedText> LateText(const std::string& type, const std::string& example);
+Type<PlacedText> LateText(const std::string& type, const std::string& example, std::vector<std::string> json_types = {"string"});
 // Any scalar, as it is written: a literal of some column's type.
 Type<PlacedText> Literal();
 Type<bool> Boolean();

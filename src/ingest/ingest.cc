@@ -9,6 +9,7 @@
 #include "ingest/open_reader.h"
 #include "ingest/open_records.h"
 #include "ingest/pipeline.h"
+#include "ingest/quarantine.h"
 #include "ingest/sinks.h"
 #include "ingest/sql_rules.h"
 #include "tables/change.h"
@@ -39,19 +40,46 @@ std::vector<std::shared_ptr<contract::TextDictionary>> Dictionaries(const Ingest
   return dictionaries;
 }
 
-Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const contract::Contract& contract, store::ObjectStore& store,
+// The splits as the files that the pipeline counts by.
+std::vector<InputFile> FilesOf(const std::vector<sources::RowSplit>& splits) {
+  std::vector<InputFile> files;
+  for (const sources::RowSplit& split : splits) {
+    files.emplace_back();
+    files.back().name = split.name;
+    files.back().object.size = split.bytes;
+  }
+  return files;
+}
+
+const std::vector<InputFile>& InputsOf(const IngestRequest& request, const Attempt& attempt) {
+  return request.rows ? attempt.input.files : request.files;
+}
+
+// How a split is opened. Which row of a key came first only the order of one reader tells.
+void ReadRows(const IngestRequest& request, const contract::Contract& contract, const formats::ReadRequest& read, PipelineInput* input) {
+  const bool ordered = !contract.unique.empty() || !request.source->deduplicate.key.empty();
+  input->readers = ordered ? 1 : request.rows->source->max_readers();
+  input->open = [&request, read](size_t split) -> Result<OpenedFile> {
+    OpenedFile opened;
+    SLUICE_TRY(opened.reader, request.rows->source->Read(request.rows->splits[split], read));
+    opened.record_format = RecordFormat(request.source->read.format, {}, {}, {});
+    return opened;
+  };
+}
+
+Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const contract::Contract& contract, store::ObjectStore* store,
                                          const Budget& budget, bool look_at_records) {
   auto attempt = std::make_unique<Attempt>();
   PipelineInput& input = attempt->input;
   input.source = request.source;
   input.contract = &contract;
-  input.files = request.files;
+  input.files = request.rows ? FilesOf(request.rows->splits) : request.files;
   input.batch = request.batch;
   input.bronze_root = request.bronze.root;
   input.quarantine_root = request.quarantine.root;
   SLUICE_TRY(attempt->extra, ExtraColumns(request, contract, store, budget, look_at_records));
-  input.until_new_columns = !look_at_records && contract.on_new_column == contract::OnNewColumn::kEvolve;
-  formats::ReadRequest read{&store, "", formats::Compression::kNone, &contract, attempt->extra};
+  input.until_new_columns = !request.rows && !look_at_records && contract.on_new_column == contract::OnNewColumn::kEvolve;
+  formats::ReadRequest read{store, "", formats::Compression::kNone, &contract, attempt->extra};
   read.max_record_bytes = budget.max_record_bytes();
   read.options = request.source->read.options;
   read.scratch_dir = budget.scratch_dir;
@@ -64,7 +92,12 @@ Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const con
     SLUICE_TRY(input.layout.rules, tables::RulesOf(before.protocol, before.metadata, &input.layout.table));
   }
   read.dictionaries = Dictionaries(request, contract, input);
-  attempt->hashes.resize(request.files.size());
+  attempt->hashes.resize(input.files.size());
+  if (request.rows) {
+    read.shown = input.files.empty() ? request.source->name : input.files.front().name;
+    ReadRows(request, contract, read, &input);
+    return attempt;
+  }
   input.open = [&request, read, &hashes = attempt->hashes](size_t file) mutable {
     const InputFile& one = request.files[file];
     read.key = one.object.key;
@@ -104,6 +137,7 @@ Result<Superseded> SupersedeOpen(const IngestRequest& request, const Environment
   std::vector<std::string> names = request.replaced;
   if (request.replaces == Replaces::kFiles) return Supersede(*connection, environment, request.quarantine, request.batch, &names);
   for (const InputFile& file : request.files) names.push_back(file.name.empty() ? file.object.key : file.name);
+  if (request.rows && !request.rows->splits.empty()) names.push_back(request.rows->splits.front().name);
   return Supersede(*connection, environment, request.quarantine, request.batch, &names);
 }
 
@@ -158,8 +192,8 @@ Result<IngestResult> IngestWith(const IngestRequest& request, const Environment&
   // that one widens at least one column by at least one step: integers have three, decimals are joined over all values.
   bool look_at_records = false;
   for (int round = 0; round < 9; ++round) {
-    SLUICE_TRY(const auto attempt, Prepare(request, contract, *environment.input, environment.budget, look_at_records));
-    Tally tally(contract, request.files);
+    SLUICE_TRY(const auto attempt, Prepare(request, contract, environment.input, environment.budget, look_at_records));
+    Tally tally(contract, InputsOf(request, *attempt));
     SLUICE_TRY(auto output, RunPipeline(attempt->input, environment, &tally));
     if (!output.new_columns) {
       auto widened = Widened(contract, tally);

@@ -60,7 +60,7 @@ struct Progress {
 };
 
 struct Environment {
-  store::ObjectStore* input = nullptr;  // where the files lie
+  store::ObjectStore* input = nullptr;  // where the files lie; null where there are none
   store::ObjectStore* lake = nullptr;
   engines::DuckDb* db = nullptr;               // runs SQL rules and `where`; and Replay. May be null where neither is used
   std::vector<engines::Parameter> parameters;  // that they may name
@@ -79,9 +79,16 @@ enum class Replaces {
   kTable,  // a reload: bronze's columns and partitioning too are made anew
 };
 
+// What a batch reads of a source of rows.
+struct RowInput {
+  sources::RowSource* source = nullptr;
+  std::vector<sources::RowSplit> splits;
+};
+
 struct IngestRequest {
   const project::Source* source = nullptr;  // contract.columns must be there: see EffectiveContract
   std::vector<InputFile> files;             // in the order that decides which row is "first"
+  std::optional<RowInput> rows;             // instead of files
   Target bronze;
   Target quarantine;
   BatchIdentity batch;

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 
 #include "core/text.h"
 #include "engines/duckdb.h"
+#include "formats/typed_rows.h"
 #include "ingest/layout.h"
 #include "ingest/replay.h"
 #include "tables/scan.h"
@@ -423,6 +425,116 @@ TEST_F(IngestTest, ALaterBatchAddsColumnsAndRefusesOtherTypes) {
   EXPECT_TRUE(anew->bronze.overwrite);
   EXPECT_TRUE(anew->bronze.replaces_schema);
   EXPECT_EQ(anew->bronze.schema.Find("quantity")->type.ToString(), "string");
+}
+
+// Rows that are there already, in splits; each block of a few.
+class MemoryRows : public sources::RowSource {
+ public:
+  MemoryRows(int readers, int64_t rows) : readers_(readers), rows_(rows) {}
+  Result<std::vector<contract::Field>> Columns() override {
+    return std::vector<contract::Field>{
+        {"order_id", DataType::Of(TypeKind::kString)}, {"amount", DataType::Decimal(12, 2)}, {"note", DataType::Of(TypeKind::kBigint)}};
+  }
+  Result<sources::RowPlan> Plan(const std::string&) override { return sources::RowPlan{}; }
+  Result<std::unique_ptr<formats::RecordReader>> Read(const sources::RowSplit& split, const formats::ReadRequest& request) override {
+    if (split.part == "broken") return Fail(RetryableError("peer-lost", "the peer is gone"));
+    SLUICE_TRY(auto plan, formats::PlanTyped(request, {"order_id", "amount", "note"}));
+    const int now = ++open_;
+    int most = most_open_;
+    while (now > most && !most_open_.compare_exchange_weak(most, now)) {
+    }
+    return std::make_unique<Reader>(*this, std::move(plan), std::stoll(split.part));
+  }
+  int max_readers() const override { return readers_; }
+  Result<std::string> CursorAfter() override { return "1"; }
+  int most_open() const { return most_open_; }
+
+ private:
+  class Reader : public formats::RecordReader {
+   public:
+    Reader(MemoryRows& source, std::shared_ptr<const formats::TypedPlan> plan, int64_t split)
+        : source_(source), plan_(std::move(plan)), split_(split) {}
+    ~Reader() override { --source_.open_; }
+    Result<std::unique_ptr<formats::RawBlock>> Next() override {
+      if (at_ == source_.rows_) return std::unique_ptr<formats::RawBlock>();
+      constexpr int64_t kRows = 7;
+      arrow::StringBuilder ids;
+      arrow::StringBuilder amounts;  // decoded as the contract says
+      arrow::Int64Builder notes;
+      const int64_t first = at_;
+      for (; at_ < std::min(source_.rows_, first + kRows); ++at_) {
+        const bool good = ids.Append("ORD" + std::to_string(split_ * 1000 + at_)).ok() &&
+                          amounts.Append(at_ % 10 == 3 ? "NaN" : "1.50").ok() && notes.Append(split_).ok();
+        if (!good) return Fail(BugError("out of memory"));
+      }
+      const auto schema = arrow::schema(
+          {arrow::field("order_id", arrow::utf8()), arrow::field("amount", arrow::utf8()), arrow::field("note", arrow::int64())});
+      return formats::TypedRows(arrow::RecordBatch::Make(schema, at_ - first, {*ids.Finish(), *amounts.Finish(), *notes.Finish()}), plan_,
+                                source_.next_row_.fetch_add(at_ - first) + 1);
+    }
+
+   private:
+    MemoryRows& source_;
+    std::shared_ptr<const formats::TypedPlan> plan_;
+    int64_t split_, at_ = 0;
+  };
+
+  const int readers_;
+  const int64_t rows_;
+  std::atomic<int> open_ = 0, most_open_ = 0;
+  std::atomic<int64_t> next_row_ = 0;
+};
+
+class RowsTest : public IngestTest {
+ protected:
+  void SetUp() override {
+    IngestTest::SetUp();
+    source_.contract.columns = {Column("order_id", DataType::Of(TypeKind::kString)), Column("amount", DataType::Decimal(12, 2))};
+  }
+  IngestRequest RequestOf(sources::RowSource& rows, std::vector<std::string> parts) {
+    IngestRequest request = Request({});
+    request.rows = RowInput{&rows, {}};
+    for (std::string& part : parts) request.rows->splits.push_back({"public.orders", std::move(part), 64 << 20});
+    return request;
+  }
+};
+
+TEST_F(RowsTest, ReadsEachSplitByAThreadOfItsOwnAndCountsEveryRow) {
+  MemoryRows rows(4, 100);
+  Environment environment = Env();
+  environment.input = nullptr;
+  environment.budget.threads = 3;
+  const auto result = Ingest(RequestOf(rows, {"0", "1", "2", "3", "4", "5"}), environment);
+  ASSERT_TRUE(result) << result.error().ToString();
+  EXPECT_EQ(result->total.read, 600);
+  EXPECT_EQ(result->total.quarantined, 60);
+  EXPECT_LE(rows.most_open(), 3);
+  EXPECT_EQ(Rows(result->bronze, "count(DISTINCT order_id), count(DISTINCT _row), min(_file), max(note), typeof(any_value(note))"),
+            (Lines{"540|540|public.orders|5|BIGINT"}));
+  EXPECT_EQ(Rows(result->quarantine, "count(DISTINCT id), min(violations[1].rule), min(violations[1].value), min(file)"),
+            (Lines{"60|type|NaN|public.orders"}));
+}
+
+TEST_F(RowsTest, ReadsInOrderWhereTheFirstOfAKeyStays) {
+  MemoryRows rows(4, 100);
+  source_.contract.unique = {"note"};
+  source_.contract.columns.push_back(Column("note", DataType::Of(TypeKind::kBigint)));
+  source_.contract.columns[0].type = DataType::Of(TypeKind::kString);
+  Environment environment = Env();
+  environment.budget.threads = 3;
+  const auto result = Ingest(RequestOf(rows, {"2", "0", "1"}), environment);
+  ASSERT_TRUE(result) << result.error().ToString();
+  EXPECT_EQ(rows.most_open(), 1);
+  EXPECT_EQ(Rows(result->bronze, "order_id, _row"), (Lines{"ORD0|101", "ORD1000|201", "ORD2000|1"}));
+}
+
+TEST_F(RowsTest, LeavesNothingBehindWhereOneSplitFails) {
+  MemoryRows rows(4, 100);
+  const auto result = Ingest(RequestOf(rows, {"0", "1", "broken", "3"}), Env());
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, "peer-lost");
+  EXPECT_EQ(ObjectsIn("bronze/orders"), 0);
+  EXPECT_EQ(ObjectsIn("quarantine/orders"), 0);
 }
 
 }  // namespace

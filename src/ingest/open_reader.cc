@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
+
 #include "core/text.h"
 #include "formats/format.h"
 #include "ingest/quarantine.h"
@@ -34,10 +36,10 @@ Status CheckColumns(size_t columns, const Budget& budget, const std::string& wha
 }
 
 Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
-                                                  store::ObjectStore& input, const Budget& budget, bool of_records) {
+                                                  store::ObjectStore* input, const Budget& budget, bool of_records) {
   std::vector<contract::Field> extra;
   if (contract.on_new_column != contract::OnNewColumn::kEvolve) return extra;
-  formats::ReadRequest read{&input, "", formats::Compression::kNone, &contract, {}};
+  formats::ReadRequest read{input, "", formats::Compression::kNone, &contract, {}};
   read.max_record_bytes = budget.max_record_bytes();
   read.max_columns = budget.max_columns();
   read.options = request.source->read.options;
@@ -47,6 +49,10 @@ Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, 
       if (tables::IsGenerated(field) || contract::IsMetadataColumn(field.name) || read.schema().Find(field.name) != nullptr) continue;
       read.extra.push_back({field.name, field.type, true, {}});
     }
+  }
+  if (request.rows) {
+    SLUICE_TRY(auto fields, request.rows->source->NewColumns(read));
+    read.extra.insert(read.extra.end(), std::make_move_iterator(fields.begin()), std::make_move_iterator(fields.end()));
   }
   const bool in_records = request.source->read.format == FileFormat::kNdjson || request.source->read.format == FileFormat::kJson;
   for (const InputFile& file : request.files) {
@@ -58,7 +64,7 @@ Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, 
     read.member = file.member;
     SLUICE_TRY(auto fields, formats::NewColumns(request.source->read.format, read, file.csv));
     read.extra.insert(read.extra.end(), std::make_move_iterator(fields.begin()), std::make_move_iterator(fields.end()));
-    SLUICE_CHECK(CheckColumns(contract.columns.size() + read.extra.size(), budget, input.Uri(file.object.key), contract.where));
+    SLUICE_CHECK(CheckColumns(contract.columns.size() + read.extra.size(), budget, input->Uri(file.object.key), contract.where));
   }
   return read.extra;
 }

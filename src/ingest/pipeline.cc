@@ -55,13 +55,54 @@ struct Item {
   std::unique_ptr<formats::RawBlock> block;
 };
 
-// Hands out the blocks of all files, in order. Thread-safe.
+// Hands out the blocks of all files. Thread-safe. In order, where one file is read at a time; else each thread has a file of its own until
+// that is at its end.
 class BlockFeed {
  public:
+  struct OwnFile {
+    std::unique_ptr<formats::RecordReader> reader;
+    size_t file = 0;
+  };
+
   explicit BlockFeed(const PipelineInput& input) : input_(input), formats_(input.files.size()) {}
 
-  // nullopt: no more.
-  Result<std::optional<Item>> Next() {
+  // nullopt: no more. `own` is the thread's.
+  Result<std::optional<Item>> Next(OwnFile* own) { return input_.readers > 1 ? NextOfOwn(own) : NextInOrder(); }
+
+  // Of a file that has been opened.
+  std::string record_format(size_t file) {
+    const std::lock_guard lock(mutex_);
+    return formats_[file];
+  }
+  int64_t bytes_done() {
+    const std::lock_guard lock(mutex_);
+    return bytes_;
+  }
+
+ private:
+  Result<std::optional<Item>> NextOfOwn(OwnFile* own) {
+    const StageTimer timer(Stage::kSplit);
+    for (;;) {
+      if (own->reader == nullptr) {
+        {
+          const std::lock_guard lock(mutex_);
+          if (file_ == input_.files.size()) return std::nullopt;
+          own->file = file_++;
+        }
+        SLUICE_TRY(OpenedFile opened, input_.open(own->file));
+        own->reader = std::move(opened.reader);
+        const std::lock_guard lock(mutex_);
+        formats_[own->file] = std::move(opened.record_format);
+      }
+      SLUICE_TRY(auto block, own->reader->Next());
+      const std::lock_guard lock(mutex_);
+      if (block != nullptr) return Item{next_++, own->file, std::move(block)};
+      own->reader = nullptr;
+      bytes_ += input_.files[own->file].object.size;
+    }
+  }
+
+  Result<std::optional<Item>> NextInOrder() {
     std::unique_lock lock(mutex_, std::defer_lock);
     {
       const StageTimer timer(Stage::kWait);
@@ -81,17 +122,7 @@ class BlockFeed {
     }
     return std::nullopt;
   }
-  // Of a file that has been opened.
-  std::string record_format(size_t file) {
-    const std::lock_guard lock(mutex_);
-    return formats_[file];
-  }
-  int64_t bytes_done() {
-    const std::lock_guard lock(mutex_);
-    return bytes_;
-  }
 
- private:
   const PipelineInput& input_;
   std::mutex mutex_;
   std::unique_ptr<formats::RecordReader> reader_;
@@ -214,7 +245,9 @@ class Pipeline {
     constexpr int64_t kBytesPerThread = 8 << 20;
     int64_t bytes = 0;
     for (const InputFile& file : input_.files) bytes += file.object.size * (file.compression == formats::Compression::kNone ? 1 : 4);
-    return static_cast<int>(std::clamp<int64_t>(bytes / kBytesPerThread, 1, std::max(1, environment_.budget.threads)));
+    int most = std::max(1, environment_.budget.threads);
+    if (input_.readers > 1) most = std::min(most, input_.readers);
+    return static_cast<int>(std::clamp<int64_t>(bytes / kBytesPerThread, 1, most));
   }
 
   tables::WriterOptions WriterOptions(int64_t memory) const {
@@ -263,8 +296,9 @@ class Pipeline {
     if (HasSql(*input_.contract)) {
       SLUICE_TRY(worker.sql, SqlRules::Open(*environment_.db, *input_.contract, input_.rows, environment_.parameters));
     }
+    BlockFeed::OwnFile own;
     while (!failure_.stopped()) {
-      SLUICE_TRY(auto item, feed_.Next());
+      SLUICE_TRY(auto item, feed_.Next(&own));
       if (!item) return Quarantine(worker);
       SLUICE_CHECK(Ingest(*item, worker));
     }

@@ -24,8 +24,9 @@ struct PipelineInput {
   contract::Schema rows;                         // of decoded blocks
   Layout layout;
   std::vector<InputFile> files;
-  std::function<Result<OpenedFile>(size_t file)> open;
-  bool until_new_columns = false;  // a record that brings one ends it: PipelineOutput::new_columns
+  std::function<Result<OpenedFile>(size_t file)> open;  // callable from any thread where `readers` is more than one
+  int readers = 1;                                      // how many files may be read at a time, each by one thread
+  bool until_new_columns = false;                       // a record that brings one ends it: PipelineOutput::new_columns
   BatchIdentity batch;
   std::string bronze_root, quarantine_root;
 };

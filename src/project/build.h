@@ -37,6 +37,20 @@ const config::GivenKey* FindGiven(const config::GivenKeys& given, std::string_vi
 // Is it a path below the connection's? Else "bad-glob" (or `code`), placed.
 bool CheckBelowConnection(const PlacedText& path, std::string_view key, const std::string& code, Diagnostics& diagnostics);
 
+// A place on this machine: absolute, resolved against the project's folder; or the URL of one in an object store.
+std::string ResolvePlace(const PlacedText& text, const std::string& root, Diagnostics& diagnostics);
+Connection BuildConnection(const std::string& name, const ConnectionSpec& spec, const std::string& root, Diagnostics& diagnostics);
+void WarnOfTls(const Connection& connection, std::vector<Error>& warnings);
+
+// What of a database a source reads; refuses the keys of files. And the other way round.
+bool IsCommand(const SourceSpec& spec);
+sources::RowsRead BuildCommand(const SourceSpec& spec, Diagnostics& diagnostics);
+sources::RowsRead BuildRows(const SourceSpec& spec, Diagnostics& diagnostics);
+void RefuseKeysOfRows(const SourceSpec& spec, Diagnostics& diagnostics);
+// The name of the bronze table: of one of a database's many tables `as`, or its own without the schema.
+PlacedText NameOfTable(const SourceSpec& spec, bool rows);
+bool IsTablePattern(const SourceSpec& spec);  // "public.inv_*", of a file's many tables
+
 Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_said, Diagnostics& diagnostics);
 std::string Fingerprint(const Source& source, const std::string& root);
 

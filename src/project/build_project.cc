@@ -71,8 +71,11 @@ void AddTable(const std::string& table, const Location& where, Places& places, D
                         .Hint("rename one of the two"));
 }
 
+const std::string kAnyBronze = "bronze.*";  // patterns of tables may make any
+
 void CheckReference(const std::string& table, std::string_view key, const Location& where, const Places& places, Diagnostics& diagnostics) {
   if (places.contains(ToLower(table)) || table.starts_with("quarantine.")) return;
+  if (places.contains(kAnyBronze) && table.starts_with("bronze.")) return;
   std::vector<std::string> tables;
   for (const auto& [name, place] : places) tables.push_back(name);
   diagnostics.Add(
@@ -157,6 +160,7 @@ void CheckProject(const Project& project, Diagnostics& diagnostics) {
   for (const Source& source : project.sources) AddTable("bronze." + source.name, source.where, places, diagnostics);
   for (const Seed& seed : project.seeds) AddTable("seed." + seed.name, seed.where, places, diagnostics);
   for (const Model& model : project.models) AddTable(model.table(), {model.sql_file, 1, 1}, places, diagnostics);
+  if (!project.table_patterns.empty()) places.emplace(kAnyBronze, Location{});
   for (const Source& source : project.sources) CheckReferences(source.checks, places, project, diagnostics);
   for (const Model& model : project.models) CheckReferences(model.checks, places, project, diagnostics);
   CheckMacros(project, diagnostics);

@@ -12,6 +12,7 @@
 #include "project/build.h"
 #include "project/names.h"
 #include "sources/read_keys.h"
+#include "sources/source.h"
 
 namespace sluice::project {
 namespace {
@@ -326,11 +327,23 @@ bool CheckBelowConnection(const PlacedText& path, std::string_view key, const st
 
 Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_said, Diagnostics& diagnostics) {
   Source source;
-  source.name = spec.name.value;
   source.where = spec.where;
-  CheckName(spec.name, "a source", diagnostics);
-  source.connection = FindConnection(spec, project, diagnostics);
-  if (spec.load == Load::kExternal)
+  const bool command = IsCommand(spec);
+  source.connection =
+      command ? Connection{"command", "command", "", spec.where, std::nullopt, project.root} : FindConnection(spec, project, diagnostics);
+  const bool rows = sources::GivesRows(source.connection.type);
+  const PlacedText name = NameOfTable(spec, rows && !command);
+  source.name = name.value;
+  if (!rows || !IsTablePattern(spec)) CheckName(name, "a source", diagnostics);
+  if (rows) {
+    source.rows = command ? BuildCommand(spec, diagnostics) : BuildRows(spec, diagnostics);
+    source.read.where = source.rows.where;
+  } else if (!source.connection.type.empty()) {
+    RefuseKeysOfRows(spec, diagnostics);
+  }
+  if (rows)
+    source.read.format = command ? FileFormat::kNdjson : FileFormat::kParquet;  // values as those of such files
+  else if (spec.load == Load::kExternal)
     source.external = BuildExternal(spec, source.connection, diagnostics);
   else if (spec.read)
     source.read = BuildRead(*spec.read, diagnostics);
@@ -351,7 +364,7 @@ Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_
     source.contract = BuildContract(*spec.contract, source.read.format, zone, diagnostics);
   else
     source.contract.zone = zone;
-  if (spec.read && !source.external) PlaceFields(spec, &source, diagnostics);
+  if (spec.read && !source.external && !rows) PlaceFields(spec, &source, diagnostics);
   CheckColumnUses(spec, source, diagnostics);
   const bool all_known = source.contract.declared && source.contract.on_new_column != contract::OnNewColumn::kEvolve;
   source.checks = BuildChecks(

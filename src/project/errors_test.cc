@@ -25,6 +25,12 @@ WrongProject Top(const char* name, const std::string& text, const std::string& e
 WrongProject SourceFile(const char* name, const std::string& text, const std::string& expected) {
   return {name, {{"sluice.yml", kTop}, {"sources/s.yml", text}}, expected};
 }
+WrongProject DatabaseSource(const char* name, const std::string& text, const std::string& expected) {
+  return {name,
+          {{"sluice.yml", "project: p\nlake: x\nconnections: { d: { type: postgres, host: h, database: d, user: u } }\n"},
+           {"sources/s.yml", "connection: d\n" + text}},
+          expected};
+}
 WrongProject Column(const char* name, const std::string& column, const std::string& expected) {
   return SourceFile(name, kContract + "    - { name: a, " + column + " }\n", expected);
 }
@@ -59,8 +65,18 @@ std::vector<WrongProject> WrongProjects() {
       Top("BadProjectName", "project: My Shop\nlake: x\n", "sluice.yml:1:10 bad-name"),
       Top("Zone", kTop + "timezone: Mars/Base\n", "sluice.yml:4:11 unknown-zone"),
       Top("ConnectionType",
-          "project: p\nlake: x\nconnections:\n  a: { type: file, path: x }\n  b: { type: postgres, host: h }\n  c: { type: files }\n",
-          "sluice.yml:4:14 bad-choice|sluice.yml:5:14 not-yet|sluice.yml:5:24 not-yet|sluice.yml:6:6 missing-key"),
+          "project: p\nlake: x\nconnections:\n  a: { type: file, path: x }\n  b: { type: mysql, url: h }\n  c: { type: files }\n",
+          "sluice.yml:4:14 bad-choice|sluice.yml:5:14 not-yet|sluice.yml:5:21 not-yet|sluice.yml:6:6 missing-key"),
+      Top("DatabaseConnection",
+          "project: p\nlake: x\nconnections:\n  a: { type: postgres, host: h, database: d, user: u, password: open }\n"
+          "  b: { type: files, path: x, tls: disable }\n  c: { type: postgres, host: h, database: d, user: u, path: x, tls: maybe }\n",
+          "sluice.yml:4:65 plain-secret|sluice.yml:5:30 key-of-another-connection|sluice.yml:6:55 key-of-another-connection|"
+          "sluice.yml:6:69 bad-choice"),
+      Top("AuthorityThatNobodyAsks",
+          "project: p\nlake: x\nconnections:\n  a: { type: postgres, host: h, database: d, user: u, tls: require, tls_ca: c.pem }\n",
+          "sluice.yml:4:77 conflicting-keys"),
+      Top("DatabaseConnectionWithoutPlace", "project: p\nlake: x\nconnections:\n  a: { type: postgres }\n",
+          "sluice.yml:4:6 missing-key|sluice.yml:4:6 missing-key|sluice.yml:4:6 missing-key"),
       Top("Schedules", kTop + "schedules: { a: \"0 2 * *\", b: \"61 * * * * UTC\", c: \"0 2 * * * Nowhere\" }\n",
           "sluice.yml:4:17 bad-schedule|sluice.yml:4:31 bad-schedule|sluice.yml:4:52 unknown-zone"),
       Top("Layers", kTop + "layers: [seed, silver, silver]\n",
@@ -141,7 +157,24 @@ std::vector<WrongProject> WrongProjects() {
                  "{ name: y, type: string, start: 4, width: 2 }, { name: z, type: string, start: 6, width: 1 } ] } }\n",
                  "sources/s.yml:3:43 missing-key|sources/s.yml:4:115 conflicting-keys"),
       SourceFile("FormatUnknown", "connection: drop\nread: { files: \"*.dat\" }\n", "sources/s.yml:2:16 missing-key"),
-      SourceFile("Load", kSource + "load: incremental\nkeep: latest\n", "sources/s.yml:3:7 not-yet|sources/s.yml:4:1 key-of-another-load"),
+      SourceFile("Load", kSource + "load: incremental\nkeep: latest\n",
+                 "sources/s.yml:3:1 key-of-another-connection|sources/s.yml:4:1 key-of-another-load"),
+      SourceFile("LaterLoad", kSource + "load: cdc\n", "sources/s.yml:3:7 not-yet"),
+      SourceFile("KeysOfADatabase", kSource + "cursor: a\nexclude: [b]\n",
+                 "sources/s.yml:3:1 key-of-another-connection|sources/s.yml:4:1 key-of-another-connection"),
+      DatabaseSource("TableAndFiles", "read: { table: t, files: \"*.csv\" }\nload: full\n", "sources/s.yml:2:19 key-of-another-connection"),
+      DatabaseSource("TableAndQuery", "read: { table: t, query: select 1 }\nload: full\n", "sources/s.yml:2:7 conflicting-keys"),
+      DatabaseSource("NoTable", "load: full\n", "sources/s.yml:1:1 missing-key"),
+      DatabaseSource("NoLoad", "read: { table: t }\n", "sources/s.yml:1:1 missing-key"),
+      DatabaseSource("LoadOfFiles", "read: { table: t }\nload: append\n", "sources/s.yml:3:1 key-of-another-connection"),
+      DatabaseSource("CursorOfASnapshot", "read: { table: t }\nload: full\ncursor: c\n", "sources/s.yml:4:1 key-of-another-load"),
+      DatabaseSource("Lookback", "read: { table: t }\nload: incremental\ncursor: c\nlookback: soon\n", "sources/s.yml:5:11 wrong-type"),
+      DatabaseSource("LookbackAlone", "read: { table: t }\nload: incremental\nlookback: 10m\n", "sources/s.yml:4:11 missing-key"),
+      DatabaseSource("QueryWithoutCursor", "read: { query: select 1 }\nload: incremental\n", "sources/s.yml:2:7 missing-key"),
+      DatabaseSource("HashedAndExcluded", "read: { table: t }\nload: full\nhash: [a]\nexclude: [a]\n",
+                     "sources/s.yml:4:8 conflicting-keys"),
+      DatabaseSource("PatternAs", "defaults: { load: full }\ntables:\n  \"public.a_*\": { as: b }\n",
+                     "sources/s.yml:4:23 conflicting-keys"),
       SourceFile("LoadSlip", kSource + "load: apend\n", "sources/s.yml:3:7 bad-choice"),
       SourceFile("TablesWithOtherKeys", "connection: drop\nload: full\ntables: { a: { read: { files: a.csv }, keep: none } }\n",
                  "sources/s.yml:2:1 misplaced-key|sources/s.yml:3:40 key-of-another-load|sources/s.yml:3:46 bad-choice"),

@@ -129,6 +129,12 @@ std::string Fingerprint(const Source& source, const std::string& root) {
   out.Add(source.connection.type);
   out.Add(RelativeTo(source.connection.path, root));
   AddRead(source.read, out);
+  const sources::RowsRead& rows = source.rows;
+  for (const auto& [key, value] : {std::pair("table", &rows.table), std::pair("query", &rows.query), std::pair("cursor", &rows.cursor)})
+    out.AddIf(!value->empty(), key, *value);
+  out.AddIf(!rows.command.empty(), "command", Join(rows.command, "\n"));
+  out.AddIf(!rows.exclude.empty(), "exclude", Join(rows.exclude, "\n"));
+  out.AddIf(!rows.hash.empty(), "hash", Join(rows.hash, "\n"));
   out.Choice(source.load);
   if (source.external) {
     out.Choice(source.external->format);

@@ -8,6 +8,7 @@ namespace sluice::project {
 
 config::Type<Placed<contract::DataType>> DataTypeText();
 config::Type<PlacedText> Name(const std::string& type);
+config::Type<Placed<int64_t>> Size();                    // bytes, at least a MiB: "128MiB"
 config::Type<Texts> Names(const std::string& type);      // a list, or one without brackets
 config::Type<Texts> SomeNames(const std::string& type);  // at least one
 config::Type<LengthSpec> Bounds(const std::string& name, const std::string& title, const std::string& doc);

@@ -6,8 +6,6 @@ namespace sluice::project {
 using config::Object;
 using config::Type;
 
-namespace {
-
 Type<Placed<int64_t>> Size() {
   return config::Parsed<int64_t>({"a size", "size", "128MiB", {"string", "integer"}, ""}, [](const std::string& text) -> Result<int64_t> {
     const auto bytes = ParseBytes(text);
@@ -15,6 +13,8 @@ Type<Placed<int64_t>> Size() {
     return Fail(UserError("bad-size", "\"" + text + "\" is no size of at least 1MiB").Hint("write it as 128MiB or 1GB"));
   });
 }
+
+namespace {
 
 Type<VacuumSpec> VacuumType() {
   using V = VacuumSpec;

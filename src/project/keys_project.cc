@@ -10,33 +10,60 @@ using config::Object;
 
 namespace {
 
-const std::vector<std::string> kLaterConnections = {"postgres", "mysql", "sqlserver", "oracle", "mongodb", "kafka",
-                                                    "http",     "sqs",   "kinesis",   "s3",     "sftp",    "snowflake"};
+const std::vector<std::string> kLaterConnections = {"mysql", "sqlserver", "oracle", "mongodb", "kafka",    "http",
+                                                    "sqs",   "kinesis",   "s3",     "sftp",    "snowflake"};
+const std::vector<std::string> kConnections = {"files", "postgres"};
 
 config::Type<PlacedText> ConnectionKind() {
   return config::Parsed<std::string>(
-      {"a kind of connection", "`files`", "files", {"string"}, "^files$"}, [](const std::string& text) -> Result<std::string> {
-        if (text == "files") return text;
+      {"a kind of connection", "`files`, `postgres`", "files", {"string"}, "^(files|postgres)$"},
+      [](const std::string& text) -> Result<std::string> {
+        if (std::find(kConnections.begin(), kConnections.end(), text) != kConnections.end()) return text;
         const bool later = std::find(kLaterConnections.begin(), kLaterConnections.end(), text) != kLaterConnections.end();
         if (later)
           return Fail(UserError("not-yet", "connections of type " + text + " are not supported yet")
                           .Hint("land its data as files (CSV, NDJSON or Parquet) and use type: files"));
-        return Fail(
-            UserError("bad-choice", "there is no connection of type \"" + text + "\"" + DidYouMean(text, std::vector<std::string>{"files"}))
-                .Hint("write type: files"));
+        return Fail(UserError("bad-choice", "there is no connection of type \"" + text + "\"" + DidYouMean(text, kConnections))
+                        .Hint("write type: files or postgres"));
       });
 }
 
 config::Type<ConnectionSpec> ConnectionType() {
   using C = ConnectionSpec;
   Object<C> object("connection", "Connection", "Where data comes from.");
+  using sources::postgres::Tls;
   object.Required("type", &C::type, ConnectionKind(), "What is at the other end.")
       .Optional("path", &C::path, config::LateText("path", "./landing"), "",
                 "`files`: the folder, relative to the project's. Required there.")
+      .Optional("host", &C::host, config::LateText("host", "db.example.com"), "",
+                "`postgres`: the server, or the folder of its socket. Required there.")
+      .Optional("port", &C::port, config::LateText("port", "5432", {"integer", "string"}), "(5432)", "`postgres`: its port.")
+      .Optional("database", &C::database, config::LateText("database", "shop"), "", "`postgres`: the database. Required there.")
+      .Optional("user", &C::user, config::LateText("user", "etl"), "", "`postgres`: who reads. Required there.")
+      .Optional("password", &C::password, config::LateText("secret", "\"${env:SHOP_PASSWORD}\""), "(none)",
+                "`postgres`: only as a reference: `${env:NAME}` or `${file:PATH}`.")
+      .Optional("tls", &C::tls,
+                config::At(config::Enum<Tls>({{"verify-full", Tls::kVerifyFull, "by an authority that is trusted, and for this host"},
+                                              {"verify-ca", Tls::kVerifyCa, "by an authority that is trusted, for whatever host"},
+                                              {"require", Tls::kRequire, "encrypted, with whomever: warned of"},
+                                              {"disable", Tls::kDisable, "in clear text: warned of"}})),
+                "(verify-full)", "`postgres`: how the server proves who it is.")
+      .Optional("tls_ca", &C::tls_ca, config::LateText("path", "certs/ca.pem"), "(the machine's)",
+                "`postgres`: the authorities that are trusted, a PEM file relative to the project's folder.")
+      .Optional("tls_certificate", &C::tls_certificate, config::LateText("path", "certs/etl.crt"), "(none)",
+                "`postgres`: our own certificate, where the server asks for one.")
+      .Optional("tls_key", &C::tls_key, config::LateText("path", "certs/etl.key"), "(none)", "`postgres`: its key.")
+      .Optional("connect_timeout", &C::connect_timeout, config::Duration(), "15s", "`postgres`: how long connecting may take.")
+      .Optional("statement_timeout", &C::statement_timeout, config::Duration(), "0s",
+                "`postgres`: how long the server may work at one statement, a whole read included. 0: no limit but its own.")
+      .Optional("max_snapshot_age", &C::max_snapshot_age, config::Duration(), "1h",
+                "`postgres`: how long one read may hold its snapshot, during which the server's VACUUM keeps what it could remove.")
+      .Optional("max_connections", &C::max_connections, config::Integer(1, 100), "4",
+                "`postgres`: how many connections one source may have at a time.")
       .Place(&C::where)
       .Given(&C::given)
-      .Example("type: files\npath: ./landing");
-  for (const char* later : {"host", "port", "database", "user", "password", "tls", "brokers", "url", "region", "endpoint"})
+      .Example("type: postgres\nhost: db.example.com\ndatabase: shop\nuser: etl\npassword: \"${env:SHOP_PASSWORD}\"");
+  for (const char* later : {"brokers", "url", "region", "endpoint"})
     object.Later(later, "it belongs to a type of connection that is still to come");
   return object.Type();
 }

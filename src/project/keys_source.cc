@@ -28,14 +28,22 @@ config::Type<ReadSpec> ReadType() {
   using R = ReadSpec;
   const auto character = [] { return config::PlacedTextOf("character", "\";\""); };
   return Object<R>("read", "Reading files",
-                   "Which files, and how they are written. What is not said about a CSV file is detected, shown by `plan`, and refused "
+                   "Which files, and how they are written; or which table of a database. What is not said about a CSV file is detected, "
+                   "shown by `plan`, and refused "
                    "where it is unsure. Or which table of another owner, with `load: external`.")
       .Optional("files", &R::files, config::PlacedTextOf("glob", "\"orders/*.csv\""), "",
                 "Files below the connection's path: `*`, `?`, `[a-z]`, `{a,b}`, and `**` across folders.")
       .Optional(
           "table", &R::table, config::PlacedTextOf("folder", "\"sales/orders\""), "",
-          "With `load: external`, instead of `files`: the folder of a Delta table or of Parquet files, below the connection's path; `.` is "
-          "that path itself.")
+          "Of a database: the table, `public.users`. With `load: external`, instead of `files`: the folder of a Delta table or of Parquet "
+          "files, below the connection's path; `.` is that path itself.")
+      .Optional("query", &R::query, config::PlacedTextOf("SQL", "select id, name from users where active"), "",
+                "Of a database, instead of `table`: a query in its own SQL.")
+      .Optional(
+          "command", &R::command, SomeNames("text"), "",
+          "Without a `connection`: a program and its arguments, run in the project's folder. What it prints, NDJSON or Arrow IPC, is read.")
+      .Optional("timeout", &R::timeout, config::Duration(), "1h", "`command`: how long the program may be at work.")
+      .Optional("max_output", &R::max_output, Size(), "(10GiB)", "`command`: how much it may print.")
       .Optional(
           "format", &R::format,
           config::At(Enum<ReadFormat>({{"csv", ReadFormat::kCsv, "separated values"},
@@ -131,13 +139,14 @@ config::Type<DeduplicateSpec> DeduplicateType() {
 config::Type<Load> LoadType() {
   const auto base = Enum<Load>({{"append", Load::kAppend, "each file once"},
                                 {"full", Load::kFull, "each batch is a snapshot of the whole"},
-                                {"external", Load::kExternal, "an existing Delta or Parquet table, read where it is and never written"}});
+                                {"external", Load::kExternal, "an existing Delta or Parquet table, read where it is and never written"},
+                                {"incremental", Load::kIncremental, "of a database: the rows that changed since the last batch"}});
   return {base.shape, [base](const config::Node& node, config::Reader& reader, Load* out) {
-            for (const char* later : {"incremental", "cdc", "stream"}) {
+            for (const char* later : {"cdc", "stream"}) {
               if (node.text != later) continue;
               reader.diagnostics.Add(UserError("not-yet", "load: " + node.text + " is not supported yet")
                                          .At(node.where())
-                                         .Hint("write load: append, full or external"));
+                                         .Hint("write load: append, full, incremental or external"));
               return false;
             }
             return base.read(node, reader, out);
@@ -153,6 +162,17 @@ void AddTableKeys(Object<SourceSpec>& object) {
                 Enum<Keep>({{"all", Keep::kAll, "every snapshot, told apart by `_batch_id`"},
                             {"latest", Keep::kLatest, "the last one replaces those before"}}),
                 "all", "With `load: full`: which snapshots the table has.")
+      .Optional(
+          "cursor", &S::cursor, config::PlacedTextOf("column", "updated_at"), "(none: the whole table is looked at)",
+          "With `load: incremental`: a column that grows with every change, a time or a number. It bounds what the database must look "
+          "at; which rows are new is told by their transactions.")
+      .Optional(
+          "lookback", &S::lookback, config::Literal(), "(10m of a time, 1d of a date, 0 of a number)",
+          "With `cursor`: how far below the highest value rows may still be written by later transactions: `10m` of a time, `1000` of a "
+          "number.")
+      .Optional("exclude", &S::exclude, SomeNames("column"), "", "Of a database: columns that are never read.")
+      .Optional("hash", &S::hash, SomeNames("column"), "", "Of a database: columns whose values leave it only as their SHA-256, in hex.")
+      .Optional("as", &S::as, Name("table"), "(the table's own name)", "Under `tables` of a database: the name of the bronze table.")
       .Optional("deduplicate", &S::deduplicate, DeduplicateType(), "", "Which rows of a batch are the same.")
       .Optional("partition_by", &S::partition_by, SomeNames("column"), "",
                 "Columns, or `year`, `month`, `day`, `hour` of one: `month(order_date)`.")
@@ -163,12 +183,7 @@ void AddTableKeys(Object<SourceSpec>& object) {
   AddProperties(object);
   object.Place(&S::where)
       .Given(&S::given)
-      .Later("cursor", "it belongs to load: incremental")
-      .Later("lookback", "it belongs to load: incremental")
       .Later("publish", "each source is published on its own for now")
-      .Later("as", "the name of a table from files is its key")
-      .Later("exclude", "leave columns out in a model")
-      .Later("hash", "hash columns in a model")
       .Slip("name", "the file's name is the table's name")
       .Slip("columns", "write them in contract: { columns: [...] }")
       .Slip("files", "write read: { files: ... }")

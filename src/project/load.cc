@@ -37,6 +37,7 @@ SourceSpec DecodeTable(const PlacedText& name, const Node& keys, Diagnostics& di
   config::Reader reader{diagnostics, false, ""};
   TableType().read(keys, reader, &spec);
   spec.name = name;
+  spec.of_many = true;
   return spec;
 }
 
@@ -109,54 +110,6 @@ Specs DecodeFiles(const ProjectFiles& files, const Node& project, Diagnostics& d
   return specs;
 }
 
-std::string ResolveUrl(std::string url, const Location& where, Diagnostics& diagnostics) {
-  while (url.ends_with('/') && !url.ends_with("://")) url.pop_back();
-  const auto store = store::OpenStore(url);  // asks nobody yet
-  if (!store) diagnostics.Add(Error(store.error()).At(where));
-  return url;
-}
-
-// A place on this machine: absolute, resolved against the project's folder; or the URL of one in an object store.
-std::string ResolvePlace(const PlacedText& text, const std::string& root, Diagnostics& diagnostics) {
-  for (const std::string& reference : config::LateReferences(text.value)) {
-    if (!reference.starts_with("secret:")) continue;
-    diagnostics.Add(UserError("secret-in-place", "a place is shown in logs and reports, so it cannot have a secret in it")
-                        .At(text.where)
-                        .Hint("use ${env:NAME}"));
-    return "";
-  }
-  auto resolved = config::Resolve(text, config::ProcessSurroundings(root));
-  if (!resolved) {
-    diagnostics.Add(std::move(resolved).error());
-    return "";
-  }
-  const std::string& place = resolved->Reveal();
-  if (store::IsRemote(place)) return ResolveUrl(place, text.where, diagnostics);
-  if (place.empty())
-    diagnostics.Add(UserError("wrong-type", "this path is empty").At(text.where).Hint("write a folder; . is the project's own"));
-  std::string path = (fs::path(root) / place).lexically_normal().string();
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  return path;
-}
-
-bool IsGiven(const config::GivenKeys& given, std::string_view name) {
-  return std::any_of(given.begin(), given.end(), [&](const config::GivenKey& key) { return key.name == name; });
-}
-
-void BuildConnections(const ProjectSpec& spec, Project& project, Diagnostics& diagnostics) {
-  for (const auto& [name, connection] : spec.connections) {
-    CheckName(name, "a connection", diagnostics);
-    Connection made{name.value, connection.type.value, "", connection.where};
-    if (connection.path)
-      made.path = ResolvePlace(*connection.path, project.root, diagnostics);
-    else if (connection.type.value == "files" && !IsGiven(connection.given, "path"))  // what was given and is not there was refused
-      diagnostics.Add(UserError("missing-key", fmt::format("the connection {} lacks \"path\"", name.value))
-                          .At(connection.where)
-                          .Hint("add path: ./landing, the folder of the files"));
-    project.connections[name.value] = std::move(made);
-  }
-}
-
 void BuildLayers(const ProjectSpec& spec, Project& project, Diagnostics& diagnostics) {
   if (spec.layers.empty()) return;
   project.layers = TextsOf(spec.layers);
@@ -218,7 +171,11 @@ void BuildTop(const ProjectSpec& spec, const Settings& settings, Project& projec
   }
   BuildTimezone(spec, project, diagnostics);
   BuildLayers(spec, project, diagnostics);
-  BuildConnections(spec, project, diagnostics);
+  for (const auto& [name, connection] : spec.connections) {
+    CheckName(name, "a connection", diagnostics);
+    project.connections[name.value] = BuildConnection(name.value, connection, project.root, diagnostics);
+    WarnOfTls(project.connections[name.value], project.warnings);
+  }
   BuildSchedules(spec, project, diagnostics);
 }
 
@@ -227,8 +184,11 @@ Project BuildProject(const Specs& specs, const Settings& settings, const Project
   project.root = files.root;
   project.warnings = files.warnings;
   BuildTop(specs.project, settings, project, diagnostics);
-  for (const SourceSpec& spec : specs.sources)
-    project.sources.push_back(BuildSource(spec, project, specs.project.timezone.has_value(), diagnostics));
+  for (const SourceSpec& spec : specs.sources) {
+    Source source = BuildSource(spec, project, specs.project.timezone.has_value(), diagnostics);
+    const bool pattern = source.connection.postgres && IsTablePattern(spec);
+    (pattern ? project.table_patterns : project.sources).push_back(std::move(source));
+  }
   for (const auto& [file, spec] : specs.models) project.models.push_back(BuildModel(spec, *file, project, diagnostics));
   BuildSeeds(files, project, diagnostics);
   for (const MacroFile& file : files.macros)

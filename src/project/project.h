@@ -9,18 +9,34 @@
 
 #include "contract/contract.h"
 #include "core/result.h"
+#include "sources/postgres/settings.h"
 #include "sources/read.h"
 
 namespace sluice::project {
 
-enum class Load { kAppend, kFull, kExternal };  // incremental, cdc, stream come later: refused by name
+enum class Load { kAppend, kFull, kExternal, kIncremental };  // cdc, stream come later: refused by name
 enum class Keep { kAll, kLatest };
+
+// A text in which ${env:…} and its like still stand: it is resolved where it is handed to a peer, and what comes of it is never kept.
+struct Late {
+  std::string text;  // "": not said
+  Location where;
+};
+
+struct PostgresConnection {
+  Late host, port, database, user, password, tls_ca, tls_certificate, tls_key;
+  sources::postgres::Tls tls = sources::postgres::Tls::kVerifyFull;
+  int64_t connect_timeout_micros = 0, statement_timeout_micros = 0, max_snapshot_age_micros = 0;
+  int max_connections = 4;
+};
 
 struct Connection {
   std::string name;
-  std::string type;  // "files"
-  std::string path;  // absolute, resolved against the project's folder
+  std::string type;  // "files", "postgres"
+  std::string path;  // files: absolute, resolved against the project's folder
   Location where;
+  std::optional<PostgresConnection> postgres;
+  std::string root;  // the project's folder, for ${file:…}
 };
 
 struct Deduplicate {
@@ -86,6 +102,8 @@ struct Source {
   std::string name;  // table bronze.NAME
   Connection connection;
   sources::Read read;
+  std::string matched_by;  // the pattern of tables that it comes from; "" = it is written out
+  sources::RowsRead rows;  // of a connection that gives rows; then `read` says nothing
   Load load = Load::kAppend;
   std::optional<External> external;  // with load: external; then `read` says nothing
   Keep keep = Keep::kAll;
@@ -172,8 +190,9 @@ struct Project {
   std::map<std::string, std::string> var_types;  // name → "string" | "bigint" | "double" | "boolean" | "date" | "timestamp"
   std::map<std::string, Connection> connections;
   std::map<std::string, std::string> schedules;
-  std::vector<Source> sources;  // by name
-  std::vector<Model> models;    // by table
+  std::vector<Source> sources;         // by name
+  std::vector<Source> table_patterns;  // each a source for every table of its database that rows.table matches; they have no name yet
+  std::vector<Model> models;           // by table
   std::vector<Seed> seeds;
   std::vector<Macro> macros;
   std::vector<Error> warnings;
@@ -187,6 +206,9 @@ struct LoadOptions {
 
 // Parse → interpolate → decode → validate → build. All errors at once (Error::more). Does not parse SQL (plan does).
 Result<Project> LoadProject(const LoadOptions& options);
+
+// How the server of a connection is reached. Errors name the reference, never a value: kUser "unset-variable", "unreadable-file".
+Result<sources::postgres::Settings> ResolvePostgres(const Connection& connection);
 
 // JSON Schema (draft 2020-12) of one kind of file: "sluice.yml", "source", "model"; and the reference page in Markdown. Both
 // come from the same definitions as the decoder.

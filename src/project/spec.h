@@ -114,7 +114,10 @@ struct ContractSpec {
 enum class ReadFormat { kCsv, kNdjson, kParquet, kJson, kXlsx, kOrc, kAvro, kFixed, kXml, kDelta };  // as formats::FileFormat, then kDelta
 
 struct ReadSpec {
-  std::optional<PlacedText> files, table;
+  std::optional<PlacedText> files, table, query;
+  Texts command;
+  int64_t timeout = 0;  // microseconds
+  std::optional<Placed<int64_t>> max_output;
   std::optional<Placed<ReadFormat>> format;
   std::string compression = "auto";
   std::optional<PlacedText> encoding, delimiter, quote, escape, comment;
@@ -143,6 +146,9 @@ struct SourceSpec {
   std::optional<ReadSpec> read;
   Load load = Load::kAppend;
   Keep keep = Keep::kAll;
+  std::optional<PlacedText> cursor, lookback, as;
+  Texts exclude, hash;
+  bool of_many = false;  // one of a file's `tables`
   std::optional<DeduplicateSpec> deduplicate;
   Texts partition_by;
   std::optional<ContractSpec> contract;
@@ -190,6 +196,10 @@ struct ModelSpec {
 struct ConnectionSpec {
   PlacedText type;
   std::optional<PlacedText> path;
+  std::optional<PlacedText> host, port, database, user, password, tls_ca, tls_certificate, tls_key;
+  std::optional<Placed<sources::postgres::Tls>> tls;
+  int64_t connect_timeout = 0, statement_timeout = 0, max_snapshot_age = 0;  // microseconds
+  int64_t max_connections = 4;
   config::GivenKeys given;
   Location where;
 };

@@ -131,9 +131,25 @@ class Planner {
     return Ok();
   }
 
+  // What the database would be asked for; its snapshot goes with the plan.
+  Status PlanRows(const plan::Node& node, const state::NodeState& state, PlannedNode& planned) {
+    SLUICE_TRY(const auto rows, OpenRows(*node.source, session_.scratch_dir(), session_.cancel_flag()));
+    const bool reload = full_refresh_ && reload_sources_ && state.last_done > 0;
+    SLUICE_TRY(const sources::RowPlan plan, rows->Plan(reload ? "null" : state.cursor));
+    for (const sources::RowSplit& split : plan.splits) planned.estimated_bytes += split.bytes;
+    planned.notes.insert(planned.notes.end(), plan.notes.begin(), plan.notes.end());
+    if (!node.source->matched_by.empty() && state.last_done == 0)
+      planned.notes.push_back(fmt::format("a new table that \"{}\" matches", node.source->matched_by));
+    planned.action = plan.splits.empty() && !state.pending ? PlanAction::kSkip : PlanAction::kRun;
+    planned.why = plan.why;
+    if (reload && !plan.splits.empty()) planned.why += ", the table is made anew from them";
+    return plan.splits.empty() ? Ok() : BronzeChanges(node, reload, planned);
+  }
+
   Status PlanSource(const plan::Node& node, PlannedNode& planned) {
     if (node.source->external) return PlanExternal(node, planned);
     SLUICE_TRY(const state::NodeState state, StateOf(node, planned));
+    if (GivesRows(*node.source)) return PlanRows(node, state, planned);
     SLUICE_TRY(const auto input, OpenInput(*node.source));
     SLUICE_TRY(state::FileLedger ledger, state::LoadLedger(session_.lake(), node.table, state));
     const bool nothing_before = ledger.files.empty();

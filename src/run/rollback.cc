@@ -197,6 +197,7 @@ class RestoreBatch {
 
   // A source that cannot be looked at now says nothing. It is asked for all that it has: with a ledger it would leave out what it knows.
   std::vector<std::string> GoneFrom(const project::Source& source, const std::vector<std::string>& wanted) {
+    if (GivesRows(source)) return {};
     const auto input = OpenInput(source);
     if (!input) return {};
     const auto offer = (*input)->Look({}, session_.clock().Now());

@@ -8,11 +8,13 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "core/time.h"
 #include "engines/remote.h"
 #include "run/external.h"
+#include "run/table_patterns.h"
 #include "state/batch.h"
 #include "store/remote.h"
 
@@ -113,12 +115,28 @@ Result<engines::DuckDb*> Session::db() {
   return db_.get();
 }
 
+Status Session::ExpandPatterns() {
+  SLUICE_TRY(Expanded expanded, ExpandTablePatterns(*lake_, project_, world_.cancelled));
+  project_.table_patterns.clear();
+  std::move(expanded.sources.begin(), expanded.sources.end(), std::back_inserter(project_.sources));
+  std::move(expanded.warnings.begin(), expanded.warnings.end(), std::back_inserter(project_.warnings));
+  std::sort(project_.sources.begin(), project_.sources.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return Ok();
+}
+
 Result<const plan::Graph*> Session::graph() {
   std::lock_guard lock(graph_mutex_);
   if (!graph_) {
+    if (!project_.table_patterns.empty())
+      if (Status expanded = ExpandPatterns(); !expanded) {
+        if (!options_.looking) return Fail(std::move(expanded).error());
+        graph_errors_.push_back(std::move(expanded).error());
+      }
     const auto facts_of = [this](const std::string& sql, const std::string& file) { return book_->Facts(sql, file); };
     if (options_.looking) {
-      graph_ = plan::ReadableGraph(project_, facts_of, &graph_errors_);
+      std::vector<Error> errors;
+      graph_ = plan::ReadableGraph(project_, facts_of, &errors);
+      graph_errors_.insert(graph_errors_.end(), errors.begin(), errors.end());
     } else {
       SLUICE_TRY(graph_, plan::BuildGraph(project_, facts_of));
     }

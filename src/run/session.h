@@ -80,6 +80,8 @@ class Session {
   std::vector<engines::Parameter> Parameters(Instant run_started_at) const;
 
  private:
+  // The sources that patterns of tables stand for. Once, before the graph is made.
+  Status ExpandPatterns();
   // Of a publish group no reader sees half a batch: an older version in the place of the newest, or none.
   Status HideUnfinished(const std::string& table, std::optional<delta::Snapshot>& loaded) const;
   Result<std::shared_ptr<const delta::Snapshot>> PinExternal(const std::string& table, const project::Source& source);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/counted.h"
@@ -36,7 +37,7 @@ void Append(std::vector<std::string>&& more, std::vector<std::string>* notes) {
 
 }  // namespace
 
-Result<std::unique_ptr<sources::Source>> OpenInput(const project::Source& source) {
+Result<std::unique_ptr<sources::FileSource>> OpenInput(const project::Source& source) {
   sources::SourceSpec spec;
   spec.connection_type = source.connection.type;
   spec.location = source.connection.path;
@@ -49,6 +50,33 @@ Result<std::unique_ptr<sources::Source>> OpenInput(const project::Source& source
   return sources::OpenSource(spec);
 }
 
+bool GivesRows(const project::Source& source) { return sources::GivesRows(source.connection.type); }
+
+Result<std::unique_ptr<sources::RowSource>> OpenRows(const project::Source& source, const std::string& scratch_dir,
+                                                     const std::atomic<bool>* cancel) {
+  sources::SourceSpec spec;
+  spec.connection_type = source.connection.type;
+  spec.rows = source.rows;
+  spec.cancel = cancel;
+  spec.scratch_dir = scratch_dir;
+  spec.location = source.connection.root;
+  if (source.connection.postgres) {
+    SLUICE_TRY(spec.postgres, project::ResolvePostgres(source.connection));
+  }
+  return sources::OpenRowSource(spec);
+}
+
+std::string InputsOfRows(const project::Source& source, const std::string& cursor, size_t splits) {
+  const auto& rows = source.rows;
+  nlohmann::json inputs{{"rows_of", !rows.command.empty() ? rows.command[0]
+                                    : rows.table.empty()  ? "query"
+                                                          : rows.table},
+                        {"incremental", source.rows.incremental},
+                        {"cursor", nlohmann::json::parse(cursor, nullptr, false)},
+                        {"splits", splits}};
+  return inputs.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 sources::Ledger SeenBy(state::FileLedger ledger) {
   sources::Ledger seen;
   for (auto at = ledger.files.begin(); at != ledger.files.end(); at = ledger.files.erase(at)) {  // a million of them stand in memory once
@@ -58,7 +86,7 @@ sources::Ledger SeenBy(state::FileLedger ledger) {
   return seen;
 }
 
-Result<sources::Offer> LookFor(const project::Source& source, sources::Source& input, const sources::Ledger& seen, bool reload,
+Result<sources::Offer> LookFor(const project::Source& source, sources::FileSource& input, const sources::Ledger& seen, bool reload,
                                Instant now) {
   SLUICE_TRY(sources::Offer offer, input.Look(seen, now, reload));
   const bool snapshot = source.load == project::Load::kFull;

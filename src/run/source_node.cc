@@ -148,6 +148,7 @@ class SourceBatch {
   }
 
   Result<bool> FindInput() {
+    if (GivesRows(source_)) return FindRows();
     SLUICE_TRY(input_, OpenInput(source_));
     SLUICE_TRY(state::FileLedger ledger, state::LoadLedger(session_.lake(), node_.table, state_));
     const sources::Ledger seen = SeenBy(std::move(ledger));
@@ -183,6 +184,20 @@ class SourceBatch {
     return true;
   }
 
+  // A snapshot, or what changed: rows that came until now.
+  Result<bool> FindRows() {
+    SLUICE_TRY(rows_, OpenRows(source_, session_.scratch_dir(), session_.cancel_flag()));
+    reload_ = context_.full_refresh && context_.reload_sources && state_.last_done > 0;
+    cursor_ = reload_ ? "null" : state_.cursor;
+    SLUICE_TRY(row_plan_, rows_->Plan(cursor_));
+    report_.why = row_plan_.why;
+    for (const std::string& note : row_plan_.notes) report_.notes.push_back(note);
+    if (!row_plan_.splits.empty()) return true;
+    report_.status = recovered_ ? NodeStatus::kOk : NodeStatus::kSkipped;
+    if (recovered_) report_.why = "finished an interrupted batch";
+    return false;
+  }
+
   // The first files of the rest become the offer.
   void CutBatch() {
     offer_.files.clear();
@@ -196,6 +211,7 @@ class SourceBatch {
 
   // After a batch: the next of the same listing, if files are left.
   Result<bool> TakeRest() {
+    if (rows_ != nullptr) return false;
     if (taken_ == rest_.size()) return false;
     if (const auto* cancel = session_.cancel_flag(); cancel != nullptr && *cancel) return Fail(CancelledError());
     SLUICE_TRY(state_, log_.Load());
@@ -213,7 +229,7 @@ class SourceBatch {
     SLUICE_CHECK(context_.before_writing());
     state::OpenRequest open;
     open.kind = reload_ ? state::kFullRefreshKind : "write";
-    open.inputs = state::InputsOfFiles(EntriesOf(offer_, {}), ReplacesLedger());
+    open.inputs = Inputs({});
     open.fingerprint = source_.fingerprint;
     open.outputs = {{QuarantineTable(source_), quarantine_.get()}, {node_.table, bronze_.get()}};
     SLUICE_TRY(open_, log_.Open(state_, open));
@@ -225,22 +241,31 @@ class SourceBatch {
     request.bronze = {Session::RootOf(node_.table), bronze_.get()};
     std::vector<contract::Field> detected;
     if (!source_.contract.declared && request.kept_bronze() == nullptr) {
-      SLUICE_TRY(detected, input_->DetectColumns(offer_.files));
+      SLUICE_TRY(detected, rows_ ? rows_->Columns() : input_->DetectColumns(offer_.files));
     }
     effective_.contract = ingest::EffectiveContract(source_.contract, request.kept_bronze(), detected);
     SLUICE_CHECK(ExpandContractSql(session_, &effective_.contract));
     request.source = &effective_;
     request.files = offer_.files;
+    if (rows_) request.rows = ingest::RowInput{rows_.get(), row_plan_.splits};
     request.quarantine = {Session::RootOf(QuarantineTable(source_)), quarantine_.get()};
     request.batch = BatchOf(node_, open_, context_);
     SLUICE_TRY(engines::DuckDb * db, session_.db());
-    ingest::Environment environment = IngestEnvironment(session_, node_, context_, open_.clock, &input_->store(), db);
+    ingest::Environment environment = IngestEnvironment(session_, node_, context_, open_.clock, input_ ? &input_->store() : nullptr, db);
     if (context_.profiled) environment.profile = &profile_;
     SLUICE_TRY(result_, ingest::Ingest(request, environment));
+    if (rows_) {
+      SLUICE_TRY(cursor_after_, rows_->CursorAfter());
+    }
     total_ += result_.total;
     Report(result_, total_, report_);
     if (context_.profiled) KeepProfile(request.files, environment.budget.threads);
     return TakeOutReplaced(request.batch.file_prefix());
+  }
+
+  std::string Inputs(const std::vector<ingest::FileCounts>& read) const {
+    if (rows_) return InputsOfRows(source_, cursor_, row_plan_.splits.size());
+    return state::InputsOfFiles(EntriesOf(offer_, read), ReplacesLedger());
   }
 
   void KeepProfile(const std::vector<ingest::InputFile>& files, int threads) {
@@ -315,7 +340,8 @@ class SourceBatch {
       return Fail(std::move(changes).error());
     }
     ready.changes = *std::move(changes);
-    ready.inputs = state::InputsOfFiles(EntriesOf(offer_, result_.files), ReplacesLedger());
+    ready.inputs = Inputs(result_.files);
+    ready.cursor = cursor_after_;
     ready.counts = CountsJson(result_.total);
     ready.fingerprint = source_.fingerprint;
     SLUICE_TRY(const state::Decision decision, DecideOrDrop(session_, log_, state_, open_, ready, RootsOf(node_)));
@@ -332,8 +358,15 @@ class SourceBatch {
                                                          node_.table, done.n))
                       .Hint("run again: what it left is rolled back, and the same files come again"));
     if (after) report_.to_version = after->version;
+    if (rows_) Acknowledge(decision.ready.cursor);
     report_.status = NodeStatus::kOk;
     return Ok();
+  }
+
+  // The batch stands, whatever becomes of this: the next one says it again.
+  void Acknowledge(const std::string& cursor) {
+    if (const Status told = rows_->Acknowledge(cursor); !told)
+      report_.notes.push_back("the source could not be told how far it was read: " + told.error().message);
   }
 
   // What can't be looked at is said, and holds nothing back: the rows are in.
@@ -358,8 +391,11 @@ class SourceBatch {
   state::NodeState state_;
   state::OpenRecord open_;
   std::shared_ptr<const delta::Snapshot> bronze_, quarantine_;
-  std::unique_ptr<sources::Source> input_;
+  std::unique_ptr<sources::FileSource> input_;
   sources::Offer offer_;
+  std::unique_ptr<sources::RowSource> rows_;  // instead of input_
+  sources::RowPlan row_plan_;
+  std::string cursor_ = "null", cursor_after_ = "null";
   project::Source effective_;
   std::vector<sources::InputFile> rest_;  // all files that this run takes, where they may be of several batches …
   size_t taken_ = 0;                      // … and how many of them were offered to one

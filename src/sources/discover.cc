@@ -26,7 +26,7 @@ const char* const kConnection = "files";
 std::string NameOf(FileFormat format) { return std::string(formats::TraitsOf(format).name); }
 
 struct Looked {
-  std::unique_ptr<Source> source;
+  std::unique_ptr<FileSource> source;
   std::vector<InputFile> files;
   TableProfile profile;
   formats::FormatOptions options;

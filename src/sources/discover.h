@@ -21,7 +21,7 @@ struct InspectOptions {
 
 // One file, as a source would read it.
 struct FileLook {
-  std::unique_ptr<Source> source;  // its store has the file
+  std::unique_ptr<FileSource> source;  // its store has the file
   FileFormat format = FileFormat::kCsv;
   std::vector<InputFile> files;  // one; of an archive its members
   TableProfile profile;          // no columns: the file has no records

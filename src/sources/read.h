@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "formats/format.h"
@@ -13,6 +14,21 @@ using formats::FileFormat;
 enum class OnChangedFile { kFail, kIngest, kIgnore, kReplace };  // a file already ingested that has other contents since
 enum class OnKnownContents { kSkip, kIngest };                   // a new name with the contents of a file already ingested
 enum class FileOrder { kName, kModified };
+
+// What of a source of rows is read: a table, or what a query gives.
+struct RowsRead {
+  std::string table;                                 // "public.users"
+  std::string query;                                 // instead of it
+  std::vector<std::string> command;                  // or a program and its arguments, of no database
+  int64_t timeout_micros = 0, max_output_bytes = 0;  // of the program
+  std::vector<std::string> exclude;                  // columns that are never read
+  std::vector<std::string> hash;                     // columns whose values leave the server only as their SHA-256
+  bool incremental = false;                          // only what changed since the cursor
+  std::string cursor;                                // the column that grows with every change; "" = none is known
+  int64_t lookback = -1;                             // microseconds of a time, else units of a number; -1: the connector's own
+  bool lookback_is_time = true;
+  Location where;
+};
 
 struct CsvPins {  // only what the project pins; the rest is detected
   std::optional<std::string> delimiter, quote, escape, comment;

@@ -1,25 +1,54 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "core/text.h"
+#include "formats/column_plan.h"
+#include "sources/command/command_source.h"
 #include "sources/files/files_source.h"
+#include "sources/postgres/postgres_source.h"
 #include "sources/source.h"
 
 namespace sluice::sources {
 namespace {
 
+// Of files or of rows.
 struct Connector {
   const char* type;
-  Result<std::unique_ptr<Source>> (*open)(const SourceSpec&);
+  Result<std::unique_ptr<FileSource>> (*open_files)(const SourceSpec&);
+  Result<std::unique_ptr<RowSource>> (*open_rows)(const SourceSpec&);
 };
 
 // Every connector has its line here.
 constexpr std::array kConnectors = {
-    Connector{"files", OpenFilesSource},
+    Connector{"files", OpenFilesSource, nullptr}, Connector{"postgres", nullptr, postgres::OpenPostgresSource},
+    Connector{"command", nullptr, OpenCommandSource},  // of no connection: read: { command: […] }
 };
 
+const Connector* Find(std::string_view type) {
+  for (const Connector& connector : kConnectors)
+    if (type == connector.type) return &connector;
+  return nullptr;
+}
+
+Error UnknownType(const std::string& type) {
+  const std::vector<std::string> types = ConnectionTypes();
+  return UserError("unknown-connection-type", fmt::format("there is no connector \"{}\"{}", type, DidYouMean(type, types)))
+      .Hint("connection types: " + Join(types, ", "));
+}
+
 }  // namespace
+
+Result<std::vector<contract::Field>> RowSource::NewColumns(const formats::ReadRequest& request) {
+  SLUICE_TRY(const std::vector<contract::Field> columns, Columns());
+  std::vector<std::string> names;
+  for (const contract::Field& column : columns) names.push_back(column.name);
+  std::vector<contract::Field> found;
+  for (const std::string& name : formats::NewColumnNames(request, names))
+    found.push_back(*std::find_if(columns.begin(), columns.end(), [&](const auto& column) { return Trim(column.name) == name; }));
+  return found;
+}
 
 std::vector<std::string> ConnectionTypes() {
   std::vector<std::string> types;
@@ -27,13 +56,21 @@ std::vector<std::string> ConnectionTypes() {
   return types;
 }
 
-Result<std::unique_ptr<Source>> OpenSource(const SourceSpec& spec) {
-  for (const Connector& connector : kConnectors)
-    if (spec.connection_type == connector.type) return connector.open(spec);
-  const std::vector<std::string> types = ConnectionTypes();
-  return Fail(UserError("unknown-connection-type",
-                        fmt::format("there is no connector \"{}\"{}", spec.connection_type, DidYouMean(spec.connection_type, types)))
-                  .Hint("connection types: " + Join(types, ", ")));
+bool GivesRows(std::string_view connection_type) {
+  const Connector* connector = Find(connection_type);
+  return connector != nullptr && connector->open_rows != nullptr;
+}
+
+Result<std::unique_ptr<FileSource>> OpenSource(const SourceSpec& spec) {
+  const Connector* connector = Find(spec.connection_type);
+  if (connector == nullptr || connector->open_files == nullptr) return Fail(UnknownType(spec.connection_type));
+  return connector->open_files(spec);
+}
+
+Result<std::unique_ptr<RowSource>> OpenRowSource(const SourceSpec& spec) {
+  const Connector* connector = Find(spec.connection_type);
+  if (connector == nullptr || connector->open_rows == nullptr) return Fail(UnknownType(spec.connection_type));
+  return connector->open_rows(spec);
 }
 
 }  // namespace sluice::sources

@@ -1,6 +1,7 @@
 #pragma once
-// Where do records come from? A source looks at its connection and offers what a batch may ingest now. It decides nothing about
-// batches: what was ingested before comes in as a value, what is there comes out as one. See docs/connectors.md.
+// Where do records come from? A source looks at its connection and offers what a batch may ingest now: files, or rows. It decides
+// nothing about batches: what was ingested before comes in as a value, what is there comes out as one. See docs/connectors.md.
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "core/result.h"
 #include "formats/csv.h"
 #include "formats/reader.h"
+#include "sources/postgres/settings.h"
 #include "sources/read.h"
 #include "store/object_store.h"
 
@@ -64,9 +66,10 @@ struct Offer {
   std::vector<Error> warnings;
 };
 
-class Source {
+// A source of files.
+class FileSource {
  public:
-  virtual ~Source() = default;
+  virtual ~FileSource() = default;
 
   // What a batch may ingest now, beyond what `ingested` holds; `again`: all files that are ready, these too. Deterministic for the same
   // contents. Errors: kUser "no-such-folder"; kData "changed-file" (on_changed_file: fail, naming all), "unsure-encoding",
@@ -80,18 +83,70 @@ class Source {
   virtual store::ObjectStore& store() = 0;
 };
 
+// A part of what a batch takes of a source of rows; one thread reads it from its first row to its last.
+struct RowSplit {
+  std::string name;   // what _file and messages say: "public.users"
+  std::string part;   // which part of it, in the connector's own words; "" = all
+  int64_t bytes = 0;  // about
+};
+
+// What a batch takes of a source of rows.
+struct RowPlan {
+  std::string why;                 // for people: "a snapshot of public.users"
+  std::vector<RowSplit> splits;    // none: there is nothing to take, and no batch is made
+  std::vector<std::string> notes;  // for people
+};
+
+// A source of rows: a database, a program, an API, a queue. It keeps nothing between runs: where it goes on is the cursor, which the
+// batch records hold.
+class RowSource {
+ public:
+  virtual ~RowSource() = default;
+
+  // The columns of the rows, with types that every value of theirs fits.
+  virtual Result<std::vector<contract::Field>> Columns() = 0;
+
+  // Of these, those that `request` lacks, in the types that such a column gets; by Columns() unless the source knows better.
+  virtual Result<std::vector<contract::Field>> NewColumns(const formats::ReadRequest& request);
+
+  // What comes after `cursor` ("null": from the beginning), with a fixed end where the peer can give one: what comes later is for the next
+  // batch. The splits can be read as long as the source lives. Error kUser "other-cursor": it is of another table or query.
+  virtual Result<RowPlan> Plan(const std::string& cursor) = 0;
+
+  // The rows of a split as the columns of `request`, of which only what says how rows are decoded counts. Rows are numbered through the
+  // batch. Callable from any thread; the readers must not outlive the source.
+  virtual Result<std::unique_ptr<formats::RecordReader>> Read(const RowSplit& split, const formats::ReadRequest& request) = 0;
+
+  // How many splits may be read at a time.
+  virtual int max_readers() const = 0;
+
+  // JSON: where the next batch begins, once this one is done. Asked for after every split was read to its end.
+  virtual Result<std::string> CursorAfter() = 0;
+
+  // The batch that took the rows up to `cursor` is done. May be called again, or never.
+  virtual Status Acknowledge(const std::string& /*cursor*/) { return Ok(); }
+};
+
 // What a connector gets to know of the project. Referenced values must outlive the source.
 struct SourceSpec {
-  std::string connection_type;  // "files"
-  std::string location;         // of the connection: its path
+  std::string connection_type;                // "files", "postgres"
+  std::string scratch_dir;                    // a local folder; where rows must be kept before they are read
+  std::string location;                       // of the connection: its path
+  postgres::Settings postgres;                // how the server is reached
+  RowsRead rows;                              // what of it is read
+  const std::atomic<bool>* cancel = nullptr;  // waiting for a peer ends with it; may be null
   Read read;
   const contract::Contract* contract = nullptr;  // names of columns help detection
   bool accept_guesses = false;                   // what is unsure about a file is no error: InputFile::doubts
 };
 
-// The connector of spec.connection_type, from the list in registry.cc. Errors: kUser "unknown-connection-type".
-Result<std::unique_ptr<Source>> OpenSource(const SourceSpec& spec);
-// The types that OpenSource knows.
+// The connector of spec.connection_type, from the list in registry.cc. Errors: kUser "unknown-connection-type", also for a type of the
+// other kind; those of connecting.
+Result<std::unique_ptr<FileSource>> OpenSource(const SourceSpec& spec);
+Result<std::unique_ptr<RowSource>> OpenRowSource(const SourceSpec& spec);
+// Do connections of this type give rows, not files?
+bool GivesRows(std::string_view connection_type);
+// The types that OpenSource and OpenRowSource know.
 std::vector<std::string> ConnectionTypes();
 
 }  // namespace sluice::sources

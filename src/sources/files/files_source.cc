@@ -30,7 +30,7 @@ struct KnownDialect {
   formats::CsvDialect dialect;
 };
 
-class FilesSource : public Source {
+class FilesSource : public FileSource {
  public:
   FilesSource(SourceSpec spec, std::unique_ptr<store::ObjectStore> store) : spec_(std::move(spec)), store_(std::move(store)) {
     if (spec_.read.files.starts_with("./")) spec_.read.files.erase(0, 2);
@@ -196,7 +196,7 @@ class FilesSource : public Source {
 
 }  // namespace
 
-Result<std::unique_ptr<Source>> OpenFilesSource(const SourceSpec& spec) {
+Result<std::unique_ptr<FileSource>> OpenFilesSource(const SourceSpec& spec) {
   std::error_code failed;
   if (!store::IsRemote(spec.location) && !std::filesystem::is_directory(spec.location, failed))
     return Fail(UserError("no-such-folder", fmt::format("the connection's folder {} does not exist", spec.location))
@@ -206,7 +206,7 @@ Result<std::unique_ptr<Source>> OpenFilesSource(const SourceSpec& spec) {
   return FilesSourceOver(spec, std::move(store));
 }
 
-std::unique_ptr<Source> FilesSourceOver(const SourceSpec& spec, std::unique_ptr<store::ObjectStore> store) {
+std::unique_ptr<FileSource> FilesSourceOver(const SourceSpec& spec, std::unique_ptr<store::ObjectStore> store) {
   return std::make_unique<FilesSource>(spec, std::move(store));
 }
 
