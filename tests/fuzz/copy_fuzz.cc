@@ -22,13 +22,17 @@ WireType TypeOf(Settings& settings) {
   return {Wire::kArray, Ask::kAsIs, 0, 0, std::make_shared<const WireType>(type)};
 }
 
-// Without a point's trailing zeros, and the sign of zero.
-std::string Plain(std::string text) {
+// Has the text, whatever zeros end it, this value?
+bool IsTheNumber(std::string text, const arrow::Decimal128& value, int32_t scale) {
   if (text.find('.') != std::string::npos) {
     while (text.ends_with('0')) text.pop_back();
     if (text.ends_with('.')) text.pop_back();
   }
-  return text == "-0" ? "0" : text;
+  arrow::Decimal128 number;
+  int32_t precision = 0, own_scale = 0;
+  if (!arrow::Decimal128::FromString(text, &number, &precision, &own_scale).ok()) return false;
+  const auto rescaled = number.Rescale(own_scale, scale);
+  return rescaled.ok() && *rescaled == value;
 }
 
 void CompareDecimals(const WireType& type, const arrow::Array& array, std::span<const Value> values) {
@@ -38,7 +42,7 @@ void CompareDecimals(const WireType& type, const arrow::Array& array, std::span<
     if (array.IsNull(i)) continue;
     const auto text = NumericText(values[static_cast<size_t>(i)]);
     const arrow::Decimal128 value(decimals.GetValue(i));
-    Require(text && Plain(*text) == Plain(value.ToString(type.scale)), "a decimal is its text",
+    Require(text && IsTheNumber(*text, value, type.scale), "a decimal is its text",
             text.value_or("an error") + " " + value.ToString(type.scale));
   }
 }

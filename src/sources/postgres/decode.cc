@@ -131,8 +131,9 @@ Result<std::string> TimestampText(Value value, const char* zone) {
   const auto micros = BigEndian<int64_t>(value.data);
   if (micros == INT64_MAX) return "infinity";
   if (micros == INT64_MIN) return "-infinity";
-  const int64_t days = (micros >= 0 ? micros : micros - kDay + 1) / kDay;
-  const int64_t rest = micros - days * kDay;
+  const bool before = micros % kDay < 0;  // of midnight
+  const int64_t days = micros / kDay - before;
+  const int64_t rest = micros % kDay + (before ? kDay : 0);
   std::string text =
       DayText(days + kEpochDays) + fmt::format("T{:02}:{:02}:{:02}", rest / 3'600'000'000, rest / 60'000'000 % 60, rest / 1'000'000 % 60);
   if (rest % 1'000'000 != 0) text += fmt::format(".{:06}", rest % 1'000'000);
