@@ -491,6 +491,12 @@ class RowsTest : public IngestTest {
     IngestTest::SetUp();
     source_.contract.columns = {Column("order_id", DataType::Of(TypeKind::kString)), Column("amount", DataType::Decimal(12, 2))};
   }
+  // The fixture's numbers are for one thread.
+  Environment Threaded() {
+    Environment environment = Env();
+    environment.random = &SystemRandom();
+    return environment;
+  }
   IngestRequest RequestOf(sources::RowSource& rows, std::vector<std::string> parts) {
     IngestRequest request = Request({});
     request.rows = RowInput{&rows, {}};
@@ -501,7 +507,7 @@ class RowsTest : public IngestTest {
 
 TEST_F(RowsTest, ReadsEachSplitByAThreadOfItsOwnAndCountsEveryRow) {
   MemoryRows rows(4, 100);
-  Environment environment = Env();
+  Environment environment = Threaded();
   environment.input = nullptr;
   environment.budget.threads = 3;
   const auto result = Ingest(RequestOf(rows, {"0", "1", "2", "3", "4", "5"}), environment);
@@ -520,7 +526,7 @@ TEST_F(RowsTest, ReadsInOrderWhereTheFirstOfAKeyStays) {
   source_.contract.unique = {"note"};
   source_.contract.columns.push_back(Column("note", DataType::Of(TypeKind::kBigint)));
   source_.contract.columns[0].type = DataType::Of(TypeKind::kString);
-  Environment environment = Env();
+  Environment environment = Threaded();
   environment.budget.threads = 3;
   const auto result = Ingest(RequestOf(rows, {"2", "0", "1"}), environment);
   ASSERT_TRUE(result) << result.error().ToString();
@@ -530,7 +536,7 @@ TEST_F(RowsTest, ReadsInOrderWhereTheFirstOfAKeyStays) {
 
 TEST_F(RowsTest, LeavesNothingBehindWhereOneSplitFails) {
   MemoryRows rows(4, 100);
-  const auto result = Ingest(RequestOf(rows, {"0", "1", "broken", "3"}), Env());
+  const auto result = Ingest(RequestOf(rows, {"0", "1", "broken", "3"}), Threaded());
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, "peer-lost");
   EXPECT_EQ(ObjectsIn("bronze/orders"), 0);
