@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/same_text.h"
+
 namespace sluice {
 namespace {
 
@@ -68,6 +70,19 @@ TEST(FormatCount, GroupsByThousands) {
   EXPECT_EQ(FormatCount(0), "0");
   EXPECT_EQ(FormatCount(10412), "10,412");
   EXPECT_EQ(FormatCount(-1234567), "-1,234,567");
+}
+
+TEST(SameText, SeesEveryByteAndTheLength) {
+  for (size_t size = 0; size < 40; ++size) {
+    const std::string text = std::string("any text of some length, whatever it says").substr(0, size);
+    EXPECT_TRUE(SameText(text, std::string(text))) << size;
+    EXPECT_FALSE(SameText(text, text + "x")) << size;
+    for (size_t at = 0; at < size; ++at) {
+      std::string other = text;
+      other[at] ^= 1;
+      EXPECT_FALSE(SameText(text, other)) << size << " " << at;
+    }
+  }
 }
 
 }  // namespace

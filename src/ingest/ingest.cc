@@ -78,7 +78,8 @@ Result<std::unique_ptr<Attempt>> Prepare(const IngestRequest& request, const con
   input.bronze_root = request.bronze.root;
   input.quarantine_root = request.quarantine.root;
   SLUICE_TRY(attempt->extra, ExtraColumns(request, contract, store, budget, look_at_records));
-  input.until_new_columns = !request.rows && !look_at_records && contract.on_new_column == contract::OnNewColumn::kEvolve;
+  input.until_new_columns = !request.rows && !look_at_records && contract.on_new_column == contract::OnNewColumn::kEvolve &&
+                            ColumnsAreInRecords(request.source->read.format);
   formats::ReadRequest read{store, "", formats::Compression::kNone, &contract, attempt->extra};
   read.max_record_bytes = budget.max_record_bytes();
   read.options = request.source->read.options;

@@ -35,6 +35,8 @@ Status CheckColumns(size_t columns, const Budget& budget, const std::string& wha
                 "contract"));
 }
 
+bool ColumnsAreInRecords(FileFormat format) { return format == FileFormat::kNdjson || format == FileFormat::kJson; }
+
 Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, const contract::Contract& contract,
                                                   store::ObjectStore* input, const Budget& budget, bool of_records) {
   std::vector<contract::Field> extra;
@@ -54,7 +56,7 @@ Result<std::vector<contract::Field>> ExtraColumns(const IngestRequest& request, 
     SLUICE_TRY(auto fields, request.rows->source->NewColumns(read));
     read.extra.insert(read.extra.end(), std::make_move_iterator(fields.begin()), std::make_move_iterator(fields.end()));
   }
-  const bool in_records = request.source->read.format == FileFormat::kNdjson || request.source->read.format == FileFormat::kJson;
+  const bool in_records = ColumnsAreInRecords(request.source->read.format);
   for (const InputFile& file : request.files) {
     if (file.same_header || (in_records && !of_records)) continue;
     read.key = file.object.key;

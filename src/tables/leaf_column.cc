@@ -321,7 +321,7 @@ Status LeafColumn::MakePages(When when) {
   if (coding_ == Coding::kEntries) {
     const size_t values = run_ + values_.size() / sizeof(uint32_t);
     if (choice_ == Choice::kOpen && values > 0) {
-      choice_ = dictionary_allowed_ && EntriesPay(when, values) ? Choice::kDictionary : Choice::kPlain;
+      choice_ = EntriesPay(when, values) ? Choice::kDictionary : Choice::kPlain;
     }
     if (choice_ != Choice::kDictionary) ToPlain();
   }
@@ -470,7 +470,7 @@ Status LeafColumn::WritePlain() {
   return Ok();
 }
 
-Status LeafColumn::WriteDictionary(EncodedChunk* out) const {
+Status LeafColumn::WriteDictionary(EncodedChunk* out) {
   bounds_.Observe(*type_, entries_->plain());
   SLUICE_CHECK(StorePage(PageKind::kDictionary, static_cast<int64_t>(entries_->count()), entries_->plain(), out));
   out->dictionary_page_size = out->bytes;

@@ -100,7 +100,7 @@ class LeafColumn {
   Status WritePlain();
   Status WriteIndices(std::span<const uint32_t> places);
   Status WriteRun();
-  Status WriteDictionary(EncodedChunk* out) const;
+  Status WriteDictionary(EncodedChunk* out);
   void BeginPage(const PageRows& page, std::string* body) const;
   Status StorePage(PageKind kind, int64_t values, std::string_view body, EncodedChunk* out) const;
 
@@ -121,7 +121,7 @@ class LeafColumn {
   std::unique_ptr<DistinctValues> entries_;
   EncodedChunk made_;  // without the bytes of pages that were taken, which are in …
   std::vector<SpillFile::Chunk> spilled_;
-  mutable PlainBounds bounds_;  // of what was made pages
+  PlainBounds bounds_;  // of what was made pages
 };
 
 }  // namespace sluice::tables

@@ -139,8 +139,10 @@ class File : public ParquetFile {
     std::vector<LeafColumn> columns;
     columns.reserve(shape_.leaves.size());
     for (size_t i = 0; i < shape_.leaves.size(); ++i) {
-      const std::string name = shape_.parquet_schema->Column(static_cast<int>(i))->path()->ToDotString();
-      columns.emplace_back(shape_.leaves[i], !Contains(known_.without_dictionary, name), !Contains(known_.uncompressed, name));
+      const auto is_among = [&](const std::vector<std::string>& names) {
+        return !names.empty() && Contains(names, shape_.parquet_schema->Column(static_cast<int>(i))->path()->ToDotString());
+      };
+      columns.emplace_back(shape_.leaves[i], !is_among(known_.without_dictionary), !is_among(known_.uncompressed));
     }
     return columns;
   }

@@ -1,5 +1,5 @@
 #pragma once
-// What the writers of Parquet files share: the stream to a store's object, and the properties that footers come of.
+// What is Arrow's in our Parquet files: the stream to a store's object, and the properties that schemas and footers come of.
 #include <arrow/io/interfaces.h>
 #include <arrow/result.h>
 

@@ -44,13 +44,13 @@ class PostgresSource : public RowSource {
 
   Result<RowPlan> Plan(const std::string& cursor) override {
     SLUICE_CHECK(CheckLoad(cursor));
+    before_.reset();
     if (read_.incremental && cursor != "null") {
-      SLUICE_TRY(const Cursor before, ParseCursor(cursor));
-      last_snapshot_ = before.snapshot;
+      SLUICE_TRY(before_, ParseCursor(cursor));
     }
     SLUICE_CHECK(Begin());
     next_row_ = 0;
-    return read_.incremental ? PlanIncrement(cursor) : PlanSnapshot();
+    return read_.incremental ? PlanIncrement() : PlanSnapshot();
   }
 
   Result<std::unique_ptr<formats::RecordReader>> Read(const RowSplit& split, const formats::ReadRequest& request) override {
@@ -144,9 +144,9 @@ class PostgresSource : public RowSource {
   // Was nothing committed since the last batch? Then the highest value, which may cost a scan, is not looked up. If something is until the
   // snapshot is taken, the floor stays where it is.
   Result<bool> IsAsBefore(Connection& leader) const {
-    if (!relation_.has_rows_of_its_own || last_snapshot_.empty()) return false;
+    if (!relation_.has_rows_of_its_own || !before_) return false;
     SLUICE_TRY(const auto rows, leader.Query("SELECT pg_catalog.pg_current_snapshot(), pg_catalog.pg_is_in_recovery()"));
-    return rows.at(0).at(0) == last_snapshot_ && rows.at(0).at(1) == "f";
+    return rows.at(0).at(0) == before_->snapshot && rows.at(0).at(1) == "f";
   }
 
   static Result<std::vector<std::string>> OpenTransactions(Connection& leader) {
@@ -405,12 +405,8 @@ class PostgresSource : public RowSource {
     return fmt::format("({0} >= {1} OR {0} IS NULL)", column, least);
   }
 
-  Result<RowPlan> PlanIncrement(const std::string& cursor) {
-    before_.reset();
+  Result<RowPlan> PlanIncrement() {
     seen_.clear();
-    if (cursor != "null") {
-      SLUICE_TRY(before_, ParseCursor(cursor));
-    }
     sight_.of = Of();
     SLUICE_TRY(sight_.server, Server());
     SLUICE_TRY(const auto snapshot, leader_->Query("SELECT pg_catalog.pg_current_snapshot()"));
@@ -479,8 +475,7 @@ class PostgresSource : public RowSource {
   std::string changed_;             // SQL: which rows are taken
   bool sees_transactions_ = false;  // xmin is read with each row
   bool recovers_ = false;           // the server is a replica
-  std::string last_snapshot_;       // of the last batch
-  std::optional<Cursor> before_;
+  std::optional<Cursor> before_;    // of the last batch
   Sight sight_;
   std::atomic<int64_t> next_row_ = 0;
   std::mutex mutex_;  // of what follows, and leader_ while splits are read
