@@ -47,8 +47,12 @@ int main(int argc, char** argv) {
   auto lake = store::OpenLocalStore(folder + "/lake", false);
   if (!input || !lake) return 1;
   const project::Source source = Orders();
-  ingest::IngestRequest request{
-      &source, {}, {"bronze/orders", nullptr}, {"quarantine/orders", nullptr}, {"bronze.orders", "bench", 1, 1, {}, 0}};
+  ingest::IngestRequest request;
+  request.source = &source;
+  request.bronze.root = "bronze/orders";
+  request.quarantine.root = "quarantine/orders";
+  request.batch.node = "bronze.orders";
+  request.batch.run_id = "bench";
   request.files.emplace_back();
   request.files[0].object = *(*input)->Head(file.filename().string());
   ingest::Environment environment;
