@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
 
@@ -29,6 +30,12 @@ def said(folder, *args, expect=0, env=None):
     """The same, with what it wrote to stderr behind."""
     done = run_sluice(folder, *args, expect=expect, env=env)
     return done.stdout + done.stderr
+
+
+def start(folder, *args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+    """`sluice ARGS` that goes on beside the test, which may interrupt it: a shell's background job ignores SIGINT and hands that down."""
+    return subprocess.Popen([SLUICE, *map(str, args)], cwd=folder, stdout=stdout, stderr=stderr, text=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
 
 def query(folder, sql):

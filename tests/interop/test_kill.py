@@ -11,7 +11,7 @@ import time
 
 import pytest
 from s3_server import VERSITYGW, Gateway
-from sluice_runs import SLUICE, query, sluice
+from sluice_runs import query, sluice, start
 
 SCALE = ["--orders", 300, "--events", 200, "--crm", 100, "--seed", 11]
 KILLS = {"disk": 12, "s3": 5}
@@ -83,10 +83,8 @@ def undisturbed(original, place):
     return contents(project, place), time.monotonic() - began
 
 
-def start(project, *args):
-    # A shell's background job ignores SIGINT and hands that down.
-    return subprocess.Popen([SLUICE, "run", *args], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+def start_run(project, *args):
+    return start(project, "run", *args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def ended(process):
@@ -129,7 +127,7 @@ def test_killed_anywhere_and_run_again(original, undisturbed, place, tmp_path):
         lives += 1
         project = place.copy(original, tmp_path / f"life{lives}" / "project")
         while True:
-            process = start(project)
+            process = start_run(project)
             try:
                 process.wait(timeout=draw.uniform(0, seconds / 2) if kills < KILLS[place.name] else 120)
             except subprocess.TimeoutExpired:
@@ -145,11 +143,11 @@ def test_killed_anywhere_and_run_again(original, undisturbed, place, tmp_path):
 
 def test_a_second_run_says_who_holds_the_lake(original, undisturbed, place, tmp_path):
     project = place.copy(original, tmp_path / "project")
-    first = start(project)
+    first = start_run(project)
     wait_for(lambda: any((place.lake(project) / "_sluice/leases").glob("*")) or first.poll() is not None, "no lease")
-    code, out, err = ended(start(project))
+    code, out, err = ended(start_run(project))
     assert code == 1 and "lake-busy" in err and f"process {first.pid}" in err and "--wait" in err, out + err
-    code, out, err = ended(start(project, "--wait"))
+    code, out, err = ended(start_run(project, "--wait"))
     assert code == 0 and f"process {first.pid}" in err, out + err
     assert " ok" not in out and "up to date" in out, out
     assert ended(first)[0] == 0
@@ -158,7 +156,7 @@ def test_a_second_run_says_who_holds_the_lake(original, undisturbed, place, tmp_
 
 def test_two_runs_started_at_once(original, undisturbed, place, tmp_path):
     project = place.copy(original, tmp_path / "project")
-    runs = [ended(process) for process in [start(project), start(project)]]
+    runs = [ended(process) for process in [start_run(project), start_run(project)]]
     codes = sorted(code for code, _, _ in runs)
     assert codes in ([0, 1], [0, 0]), runs   # [0, 0]: the second came when all was done
     assert all(code == 0 or "lake-busy" in err for code, _, err in runs), runs
@@ -169,7 +167,7 @@ def test_two_runs_started_at_once(original, undisturbed, place, tmp_path):
 def test_an_interrupted_run_ends_cleanly_and_the_next_goes_on(original, undisturbed, place, tmp_path, how):
     expected, _ = undisturbed
     project = place.copy(original, tmp_path / "project")
-    process = start(project)
+    process = start_run(project)
     wait_for(lambda: (place.lake(project) / "silver").exists() or process.poll() is not None, "nothing was built")
     process.send_signal(how)
     code, out, err = ended(process)
@@ -182,7 +180,7 @@ def test_an_interrupt_reaches_running_sql(tmp_path):
     (tmp_path / "models/gold").mkdir(parents=True)
     (tmp_path / "sluice.yml").write_text("project: endless\nlake: ./lake\n")
     (tmp_path / "models/gold/endless.sql").write_text("select count(*) as n from range(3000000) a, range(3000000) b where (a.range * b.range) % 7 = 1\n")
-    process = start(tmp_path)
+    process = start_run(tmp_path)
     wait_for(lambda: any((tmp_path / "lake").glob("_sluice/batches/gold.endless/*.open")) or process.poll() is not None, "it never began")
     process.send_signal(signal.SIGINT)
     code, out, err = ended(process)

@@ -14,7 +14,7 @@ import time
 
 import pytest
 from postgres_server import BIN, PASSWORD, Postgres, Proxy
-from sluice_runs import SLUICE, ask, query, said, sluice
+from sluice_runs import ask, query, said, sluice, start
 
 pytestmark = pytest.mark.skipif(BIN is None, reason="no PostgreSQL server: run scripts/setup test")
 
@@ -539,7 +539,7 @@ def test_a_table_that_is_emptied_and_filled_while_its_read_begins_is_read_whole(
     held = f"{name}_part" if what == "partition" else name
     filler = server.session()
     filler.sql(f"begin; truncate {held}; insert into {name} select generate_series(1, 1000)")
-    process = subprocess.Popen([SLUICE, "run"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = start(folder, "run", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     until(lambda: server.sql("select count(*) from pg_locks where locktype = 'relation' and not granted") == "1")
     filler.sql("commit")
     filler.close()
@@ -772,7 +772,7 @@ def test_a_statement_that_takes_too_long_is_cancelled_by_the_server(server, tmp_
 
 def test_ctrl_c_ends_a_read_and_the_statement_on_the_server(server, tmp_path):
     folder = project(tmp_path / "p", server, {"slow": "read: { query: 'select pg_sleep(60)::text as slept_long' }\nload: full\n"})
-    process = subprocess.Popen([SLUICE, "run"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start(folder, "run")
     running = "select count(*) from pg_stat_activity where query like 'COPY%slept_long%' and state = 'active'"
     deadline = time.monotonic() + 20
     while server.sql(running) == "0" and time.monotonic() < deadline:
@@ -801,7 +801,7 @@ def test_a_read_that_is_stuck_ends_when_its_snapshot_is_too_old(server, tmp_path
 def test_ctrl_c_ends_a_read_of_a_peer_that_says_nothing_more(server, tmp_path):
     proxy = Proxy(server.port, limit=None)
     folder = project(tmp_path / "p", server, {"mute": "read: { query: 'select pg_sleep(300)::text as mute' }\nload: full\n"}, server.connection(port=proxy.port))
-    process = subprocess.Popen([SLUICE, "run"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start(folder, "run")
     running = "select count(*) from pg_stat_activity where query like 'COPY%mute%' and state = 'active'"
     until(lambda: server.sql(running) == "1")
     proxy.mute = True  # takes connections, and answers none
@@ -817,7 +817,7 @@ def test_a_connection_that_breaks_in_mid_read_is_tried_again(server, tmp_path):
     server.sql("create table broken as select i as id, repeat('x', 200) as filler from generate_series(1, 60000) i; grant select on broken to etl")
     proxy = Proxy(server.port, limit=4_000_000)
     folder = project(tmp_path / "p", server, {"broken": "read: { table: broken }\nload: full\n"}, server.connection(port=proxy.port))
-    process = subprocess.Popen([SLUICE, "run"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = start(folder, "run", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     deadline = time.monotonic() + 30
     while proxy.broken == 0 and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -831,7 +831,7 @@ def test_a_connection_that_breaks_in_mid_read_is_tried_again(server, tmp_path):
 def test_a_server_that_restarts_in_mid_read_is_tried_again(server, tmp_path):
     server.sql("create table restarted as select i as id, repeat('x', 400) as filler from generate_series(1, 200000) i; grant select on restarted to etl")
     folder = project(tmp_path / "p", server, {"restarted": "read: { table: restarted }\nload: full\n"})
-    process = subprocess.Popen([SLUICE, "run"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = start(folder, "run", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     deadline = time.monotonic() + 20
     while server.sql("select count(*) from pg_stat_activity where query like 'COPY%'") == "0" and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -853,7 +853,7 @@ def test_kill_9_right_after_a_record_or_file_and_the_next_run_brings_the_same(se
     folder = project(tmp_path / "p", server, {name: f"read: {{ table: {name} }}\n" + INCREMENTAL})
     for _ in range(3):  # the first batch, and two increments
         before = set((folder / "lake").glob(MOMENTS[moment])) if (folder / "lake").exists() else set()
-        process = subprocess.Popen([SLUICE, "run"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = start(folder, "run")
         while process.poll() is None and not set((folder / "lake").glob(MOMENTS[moment])) - before:
             pass
         assert process.poll() is None or set((folder / "lake").glob(MOMENTS[moment])) - before, "it ended and came not so far"
@@ -879,7 +879,7 @@ def test_kill_9_anywhere_and_the_next_run_brings_the_same(server, tmp_path, mome
     copy = shutil.copytree(folder, tmp_path / "undisturbed")
     sluice(copy, "run")
     took = time.monotonic() - began
-    process = subprocess.Popen([SLUICE, "run"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start(folder, "run")
     time.sleep(took * (moment + 1) / 8)
     process.kill()
     process.wait()

@@ -1,12 +1,11 @@
 """Programs as sources: what needs more than a shell."""
 
 import signal
-import subprocess
 import sys
 import time
 
 import pytest
-from sluice_runs import SLUICE, query, said, sluice
+from sluice_runs import query, said, sluice, start
 
 ARROW = """
 import decimal, sys
@@ -110,7 +109,7 @@ open("self", "w").write(str(os.getpid()))
 time.sleep(1000)
 """
     folder = project(tmp_path / "p", f"read: {{ command: ['{sys.executable}', make.py] }}\ncontract: {{ columns: [ {{ name: id, type: bigint }} ] }}\n", program)
-    process = subprocess.Popen([SLUICE, "run"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start(folder, "run")
     wait_until(lambda: (folder / "self").exists() and (folder / "self").read_text())
     pid = int((folder / "self").read_text())
     process.kill()
@@ -139,7 +138,7 @@ def test_the_end_of_stderr_is_told_though_it_is_cut_within_a_character(tmp_path)
 
 def test_ctrl_c_ends_the_program_and_what_it_started(tmp_path):
     folder = project(tmp_path / "p", "read: { command: [sh, -c, 'sleep 987654 & echo $! > child; echo $$ > self; sleep 987654'] }\n")
-    process = subprocess.Popen([SLUICE, "run"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start(folder, "run")
     deadline = time.monotonic() + 20
     while not ((folder / "self").exists() and (folder / "self").read_text().strip()) and time.monotonic() < deadline:
         time.sleep(0.02)
