@@ -5,7 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/file_args.h"
-#include "cli/inspect_database.h"
+#include "cli/inspect_connection.h"
 #include "core/counted.h"
 #include "core/one_line.h"
 #include "core/text.h"
@@ -111,8 +111,8 @@ Result<int> InspectOne(Context& context, const FileArgs& args) {
 }  // namespace
 
 int Inspect(Context& context, const FileArgs& args) {
-  const auto of_database = InspectDatabase(context, args.file);
-  const auto result = of_database ? *of_database : InspectOne(context, args);
+  const auto of_connection = InspectConnection(context, args.file);
+  const auto result = of_connection ? *of_connection : InspectOne(context, args);
   return result ? *result : Report(context, result.error());
 }
 

@@ -6,10 +6,10 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/inspect_connection.h"
 #include "cli/retail/retail.h"
 #include "core/counted.h"
 #include "core/text.h"
-#include "sources/postgres/connection.h"
 #include "state/check_records.h"
 #include "state/ledger.h"
 #include "store/remote.h"
@@ -92,17 +92,17 @@ Finding Space(const std::string& folder, const char* name) {
           free > (1LL << 30) ? "" : "less than 1 GiB: large models spill to disk"};
 }
 
-Finding ReachPostgres(const project::Connection& connection) {
+Finding ReachPeer(const project::Connection& connection) {
   const std::string name = "connection " + connection.name;
-  const auto settings = project::ResolvePostgres(connection);
-  if (!settings) return {false, name + ": " + settings.error().message, settings.error().hint};
-  const auto opened = sources::postgres::Connection::Open(*settings, nullptr);
-  if (opened) return {true, fmt::format("{}: {} as {}", name, settings->Place(), settings->user), ""};
-  return {false, name + ": " + opened.error().message, opened.error().hint};
+  const auto catalog = CatalogOf(connection);
+  if (!catalog) return {false, name + ": " + catalog.error().message, catalog.error().hint};
+  const auto reached = (*catalog)->Reach();
+  if (reached) return {true, name + ": " + *reached, ""};
+  return {false, name + ": " + reached.error().message, reached.error().hint};
 }
 
 Finding Reach(const project::Connection& connection) {
-  if (connection.postgres) return ReachPostgres(connection);
+  if (sources::GivesRows(connection.type)) return ReachPeer(connection);
   const std::string what = fmt::format("connection {}: {}", connection.name, connection.path);
   if (!store::IsRemote(connection.path)) {
     const bool there = std::filesystem::is_directory(connection.path);

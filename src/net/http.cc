@@ -228,6 +228,7 @@ class CurlClient : public HttpClient {
     set(CURLOPT_TCP_KEEPALIVE, 1L);
     set(CURLOPT_USERAGENT, "sluice");
     set(CURLOPT_HTTPHEADER, headers);
+    if (request.compressed) set(CURLOPT_ACCEPT_ENCODING, "");  // all that libcurl knows
     if (!request.proxy) set(CURLOPT_NOPROXY, "*");
     if (!options_.ca_file.empty()) set(CURLOPT_CAINFO, options_.ca_file.c_str());
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_millis > 0 ? request.connect_millis : options_.connect_millis));

@@ -36,6 +36,7 @@ struct HttpRequest {
   // May libcurl send the request once more by itself, where a kept connection turns out to be dead? Not where a second sending would
   // not do the same as the first.
   bool resend = true;
+  bool compressed = false;     // may the answer come compressed? It is given decompressed
   bool proxy = true;           // false: whatever the environment's proxy variables say
   int64_t total_millis = 0;    // for the whole request; 0: as long as bytes move
   int64_t connect_millis = 0;  // 0: the client's

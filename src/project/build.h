@@ -40,11 +40,23 @@ bool CheckBelowConnection(const PlacedText& path, std::string_view key, const st
 // A place on this machine: absolute, resolved against the project's folder; or the URL of one in an object store.
 std::string ResolvePlace(const PlacedText& text, const std::string& root, Diagnostics& diagnostics);
 Connection BuildConnection(const std::string& name, const ConnectionSpec& spec, const std::string& root, Diagnostics& diagnostics);
+HttpConnection BuildHttp(const std::string& name, const ConnectionSpec& spec, Diagnostics& diagnostics);
+// Late texts of a connection.
+Late LateOf(const std::optional<config::PlacedText>& text);
+void RefusePlainSecret(const std::optional<config::PlacedText>& text, std::string_view key, Diagnostics& diagnostics);
+void RequireKey(const std::string& what, const config::GivenKeys& given, const Location& where, std::string_view key, std::string_view hint,
+                Diagnostics& diagnostics);
+Result<sources::postgres::Settings> ResolvePostgres(const Connection& connection);
+Result<sources::http::Settings> ResolveHttp(const Connection& connection);
+Result<std::string> ResolveText(const Late& late, const Connection& connection);
+Result<std::string> ResolveFile(const Late& late, const Connection& connection);
 void WarnOfTls(const Connection& connection, std::vector<Error>& warnings);
 
 // What of a database a source reads; refuses the keys of files. And the other way round.
 bool IsCommand(const SourceSpec& spec);
 sources::RowsRead BuildCommand(const SourceSpec& spec, Diagnostics& diagnostics);
+sources::RowsRead BuildRequests(const SourceSpec& spec, Diagnostics& diagnostics);  // of an API
+void TakeLookback(const SourceSpec& spec, sources::RowsRead* rows, Diagnostics& diagnostics);
 sources::RowsRead BuildRows(const SourceSpec& spec, Diagnostics& diagnostics);
 void RefuseKeysOfRows(const SourceSpec& spec, Diagnostics& diagnostics);
 // The name of the bronze table: of one of a database's many tables `as`, or its own without the schema.

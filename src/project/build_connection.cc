@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "config/interpolate.h"
+#include "core/text.h"
 #include "project/build.h"
 #include "store/remote.h"
 
@@ -22,54 +23,50 @@ std::string ResolveUrl(std::string url, const Location& where, Diagnostics& diag
   return url;
 }
 
-constexpr const char* kOfPostgres[] = {"host",
-                                       "port",
-                                       "database",
-                                       "user",
-                                       "password",
-                                       "tls",
-                                       "tls_ca",
-                                       "tls_certificate",
-                                       "tls_key",
-                                       "connect_timeout",
-                                       "statement_timeout",
-                                       "max_snapshot_age",
-                                       "max_connections"};
+// The types of connection that a key is of; `type` is of all.
+constexpr std::pair<std::string_view, std::string_view> kKeysOf[] = {{"path", "files"},
+                                                                     {"host", "postgres"},
+                                                                     {"port", "postgres"},
+                                                                     {"database", "postgres"},
+                                                                     {"user", "postgres"},
+                                                                     {"password", "postgres"},
+                                                                     {"tls", "postgres"},
+                                                                     {"tls_ca", "postgres http"},
+                                                                     {"tls_certificate", "postgres"},
+                                                                     {"tls_key", "postgres"},
+                                                                     {"connect_timeout", "postgres"},
+                                                                     {"statement_timeout", "postgres"},
+                                                                     {"max_snapshot_age", "postgres"},
+                                                                     {"max_connections", "postgres http"},
+                                                                     {"url", "http"},
+                                                                     {"auth", "http"},
+                                                                     {"headers", "http"},
+                                                                     {"parameters", "http"},
+                                                                     {"rate", "http"},
+                                                                     {"timeout", "http"},
+                                                                     {"tries", "http"},
+                                                                     {"max_body", "http"}};
 
 void RefuseKeysOfAnother(const ConnectionSpec& spec, Diagnostics& diagnostics) {
   if (spec.type.value.empty()) return;  // what it is was refused
-  const bool files = spec.type.value == "files";
   for (const GivenKey& given : spec.given) {
-    const bool postgres_key = std::find(std::begin(kOfPostgres), std::end(kOfPostgres), given.name) != std::end(kOfPostgres);
-    if (files ? postgres_key : given.name == "path")
-      diagnostics.Add(UserError("key-of-another-connection",
-                                fmt::format("\"{}\" is of a connection of type {}", given.name, files ? "postgres" : "files"))
-                          .At(given.where)
-                          .Hint(fmt::format("remove it, or write type: {}", files ? "postgres" : "files")));
+    const auto* of = std::find_if(std::begin(kKeysOf), std::end(kKeysOf), [&](const auto& key) { return key.first == given.name; });
+    if (of == std::end(kKeysOf)) continue;
+    const std::vector<std::string> types = Split(of->second, ' ');
+    if (std::find(types.begin(), types.end(), spec.type.value) != types.end()) continue;
+    diagnostics.Add(
+        UserError("key-of-another-connection", fmt::format("\"{}\" is of a connection of type {}", given.name, Join(types, " or ")))
+            .At(given.where)
+            .Hint(fmt::format("remove it, or write type: {}", types[0])));
   }
 }
 
-void Require(const std::string& name, const ConnectionSpec& spec, std::string_view key, std::string_view hint, Diagnostics& diagnostics) {
-  if (FindGiven(spec.given, key) != nullptr) return;  // what was given and is not there was refused
-  diagnostics.Add(
-      UserError("missing-key", fmt::format("the connection {} lacks \"{}\"", name, key)).At(spec.where).Hint(std::string(hint)));
-}
-
-Late LateOf(const std::optional<config::PlacedText>& text) { return text ? Late{text->value, text->where} : Late{}; }
-
-// A secret in a file of the project is no secret.
-void RefusePlainPassword(const ConnectionSpec& spec, Diagnostics& diagnostics) {
-  if (!spec.password || !config::LateReferences(spec.password->value).empty()) return;
-  diagnostics.Add(UserError("plain-secret", "\"password\" is written out, where everyone who has the project can read it")
-                      .At(spec.password->where)
-                      .Hint("write password: \"${env:NAME}\" or \"${file:PATH}\", and have it there"));
-}
-
 PostgresConnection BuildPostgres(const std::string& name, const ConnectionSpec& spec, Diagnostics& diagnostics) {
-  Require(name, spec, "host", "add host: db.example.com", diagnostics);
-  Require(name, spec, "database", "add database: NAME", diagnostics);
-  Require(name, spec, "user", "add user: NAME", diagnostics);
-  RefusePlainPassword(spec, diagnostics);
+  const std::string what = "the connection " + name;
+  RequireKey(what, spec.given, spec.where, "host", "add host: db.example.com", diagnostics);
+  RequireKey(what, spec.given, spec.where, "database", "add database: NAME", diagnostics);
+  RequireKey(what, spec.given, spec.where, "user", "add user: NAME", diagnostics);
+  RefusePlainSecret(spec.password, "password", diagnostics);
   using sources::postgres::Tls;
   if (spec.tls && spec.tls_ca && (spec.tls->value == Tls::kRequire || spec.tls->value == Tls::kDisable))
     diagnostics.Add(UserError("conflicting-keys", "\"tls_ca\" has no say where nobody looks who the server is")
@@ -85,6 +82,30 @@ PostgresConnection BuildPostgres(const std::string& name, const ConnectionSpec& 
   return made;
 }
 
+bool IsThisMachine(std::string_view url) {
+  url.remove_prefix(std::string_view("http://").size());
+  const std::string host = ToLower(url.substr(0, url.find_first_of("/?#")));
+  return host.starts_with("localhost") || host.starts_with("127.") || host.starts_with("[::1]");
+}
+
+}  // namespace
+
+void RequireKey(const std::string& what, const config::GivenKeys& given, const Location& where, std::string_view key, std::string_view hint,
+                Diagnostics& diagnostics) {
+  if (FindGiven(given, key) != nullptr) return;  // what was given and is not there was refused
+  diagnostics.Add(UserError("missing-key", fmt::format("{} lacks \"{}\"", what, key)).At(where).Hint(std::string(hint)));
+}
+
+Late LateOf(const std::optional<config::PlacedText>& text) { return text ? Late{text->value, text->where} : Late{}; }
+
+// A secret in a file of the project is no secret.
+void RefusePlainSecret(const std::optional<config::PlacedText>& text, std::string_view key, Diagnostics& diagnostics) {
+  if (!text || !config::LateReferences(text->value).empty()) return;
+  diagnostics.Add(UserError("plain-secret", fmt::format("\"{}\" is written out, where everyone who has the project can read it", key))
+                      .At(text->where)
+                      .Hint(fmt::format("write {}: \"${{env:NAME}}\" or \"${{file:PATH}}\", and have it there", key)));
+}
+
 Result<std::string> ResolveText(const Late& late, const Connection& connection) {
   if (late.text.empty()) return "";
   SLUICE_TRY(const Secret value, config::Resolve({late.text, late.where}, config::ProcessSurroundings(connection.root)));
@@ -95,8 +116,6 @@ Result<std::string> ResolveFile(const Late& late, const Connection& connection) 
   SLUICE_TRY(const std::string path, ResolveText(late, connection));
   return path.empty() ? path : (fs::path(connection.root) / path).lexically_normal().string();
 }
-
-}  // namespace
 
 // A place on this machine: absolute, resolved against the project's folder; or the URL of one in an object store.
 std::string ResolvePlace(const PlacedText& text, const std::string& root, Diagnostics& diagnostics) {
@@ -122,21 +141,30 @@ std::string ResolvePlace(const PlacedText& text, const std::string& root, Diagno
 }
 
 Connection BuildConnection(const std::string& name, const ConnectionSpec& spec, const std::string& root, Diagnostics& diagnostics) {
-  Connection made{name, spec.type.value, "", spec.where, std::nullopt, root};
+  Connection made{name, spec.type.value, "", spec.where, std::nullopt, std::nullopt, root};
   RefuseKeysOfAnother(spec, diagnostics);
   if (spec.type.value == "postgres") {
     made.postgres = BuildPostgres(name, spec, diagnostics);
     return made;
   }
+  if (spec.type.value == "http") {
+    made.http = BuildHttp(name, spec, diagnostics);
+    return made;
+  }
   if (spec.path)
     made.path = ResolvePlace(*spec.path, root, diagnostics);
   else if (spec.type.value == "files")
-    Require(name, spec, "path", "add path: ./landing, the folder of the files", diagnostics);
+    RequireKey("the connection " + name, spec.given, spec.where, "path", "add path: ./landing, the folder of the files", diagnostics);
   return made;
 }
 
 void WarnOfTls(const Connection& connection, std::vector<Error>& warnings) {
   using sources::postgres::Tls;
+  if (connection.http && connection.http->url.text.starts_with("http://") && !IsThisMachine(connection.http->url.text))
+    warnings.push_back(
+        UserError("unverified-tls", fmt::format("the connection {} sends what it has, its auth too, in clear text", connection.name))
+            .At(connection.where)
+            .Hint("write url: https://…"));
   if (!connection.postgres || connection.postgres->host.text.starts_with("/")) return;  // a socket of this machine
   const Tls tls = connection.postgres->tls;
   if (tls != Tls::kDisable && tls != Tls::kRequire) return;
@@ -149,7 +177,6 @@ void WarnOfTls(const Connection& connection, std::vector<Error>& warnings) {
 }
 
 Result<sources::postgres::Settings> ResolvePostgres(const Connection& connection) {
-  if (!connection.postgres) return Fail(BugError("the connection " + connection.name + " is of no PostgreSQL server"));
   const PostgresConnection& given = *connection.postgres;
   sources::postgres::Settings settings;
   settings.name = connection.name;
@@ -171,6 +198,16 @@ Result<sources::postgres::Settings> ResolvePostgres(const Connection& connection
   settings.max_connections = given.max_connections;
   settings.where = connection.where;
   return settings;
+}
+
+Result<sources::Peer> ResolvePeer(const Connection& connection) {
+  sources::Peer peer;
+  if (connection.postgres) {
+    SLUICE_TRY(peer, ResolvePostgres(connection));
+  } else if (connection.http) {
+    SLUICE_TRY(peer, ResolveHttp(connection));
+  }
+  return peer;
 }
 
 }  // namespace sluice::project

@@ -329,20 +329,22 @@ Source BuildSource(const SourceSpec& spec, const Project& project, bool zone_is_
   Source source;
   source.where = spec.where;
   const bool command = IsCommand(spec);
-  source.connection =
-      command ? Connection{"command", "command", "", spec.where, std::nullopt, project.root} : FindConnection(spec, project, diagnostics);
+  source.connection = command ? Connection{"command", "command", "", spec.where, std::nullopt, std::nullopt, project.root}
+                              : FindConnection(spec, project, diagnostics);
   const bool rows = sources::GivesRows(source.connection.type);
-  const PlacedText name = NameOfTable(spec, rows && !command);
+  const PlacedText name = NameOfTable(spec, source.connection.postgres.has_value());
   source.name = name.value;
-  if (!rows || !IsTablePattern(spec)) CheckName(name, "a source", diagnostics);
+  if (!source.connection.postgres || !IsTablePattern(spec)) CheckName(name, "a source", diagnostics);
   if (rows) {
-    source.rows = command ? BuildCommand(spec, diagnostics) : BuildRows(spec, diagnostics);
+    source.rows = command                  ? BuildCommand(spec, diagnostics)
+                  : source.connection.http ? BuildRequests(spec, diagnostics)
+                                           : BuildRows(spec, diagnostics);
     source.read.where = source.rows.where;
   } else if (!source.connection.type.empty()) {
     RefuseKeysOfRows(spec, diagnostics);
   }
   if (rows)
-    source.read.format = command ? FileFormat::kNdjson : FileFormat::kParquet;  // values as those of such files
+    source.read.format = command || source.connection.http ? FileFormat::kNdjson : FileFormat::kParquet;  // values as those of such files
   else if (spec.load == Load::kExternal)
     source.external = BuildExternal(spec, source.connection, diagnostics);
   else if (spec.read)

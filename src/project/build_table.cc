@@ -33,22 +33,6 @@ void CheckLoad(const SourceSpec& spec, Diagnostics& diagnostics) {
                       .Hint("write load: full, a snapshot with each run, or load: incremental, what changed since the last one"));
 }
 
-// "10m", or a number.
-void TakeLookback(const SourceSpec& spec, sources::RowsRead* rows, Diagnostics& diagnostics) {
-  if (!spec.lookback) return;
-  const std::string& text = spec.lookback->value;
-  rows->lookback = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rows->lookback);
-  const bool number = error == std::errc() && end == text.data() + text.size() && rows->lookback >= 0;
-  const auto duration = number ? std::nullopt : ParseDuration(text);
-  rows->lookback_is_time = !number;
-  if (duration) rows->lookback = *duration;
-  if (number || duration) return;
-  diagnostics.Add(UserError("wrong-type", fmt::format("\"lookback\" must be a duration or a whole number, found \"{}\"", text))
-                      .At(spec.lookback->where)
-                      .Hint("write lookback: 10m, or of a cursor that is a number lookback: 1000"));
-}
-
 // The table or the query, of a file of its own or one of many.
 void TakeWhat(const SourceSpec& spec, sources::RowsRead* rows, Diagnostics& diagnostics) {
   if (spec.of_many && !spec.read) {
@@ -79,6 +63,22 @@ void TakeWhat(const SourceSpec& spec, sources::RowsRead* rows, Diagnostics& diag
 }
 
 }  // namespace
+
+// "10m", or a number.
+void TakeLookback(const SourceSpec& spec, sources::RowsRead* rows, Diagnostics& diagnostics) {
+  if (!spec.lookback) return;
+  const std::string& text = spec.lookback->value;
+  rows->lookback = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rows->lookback);
+  const bool number = error == std::errc() && end == text.data() + text.size() && rows->lookback >= 0;
+  const auto duration = number ? std::nullopt : ParseDuration(text);
+  rows->lookback_is_time = !number;
+  if (duration) rows->lookback = *duration;
+  if (number || duration) return;
+  diagnostics.Add(UserError("wrong-type", fmt::format("\"lookback\" must be a duration or a whole number, found \"{}\"", text))
+                      .At(spec.lookback->where)
+                      .Hint("write lookback: 10m, or of a cursor that is a number lookback: 1000"));
+}
 
 bool IsCommand(const SourceSpec& spec) { return spec.read && FindGiven(spec.read->given, "command") != nullptr; }
 

@@ -31,6 +31,12 @@ WrongProject DatabaseSource(const char* name, const std::string& text, const std
            {"sources/s.yml", "connection: d\n" + text}},
           expected};
 }
+WrongProject ApiSource(const char* name, const std::string& text, const std::string& expected) {
+  return {name,
+          {{"sluice.yml", "project: p\nlake: x\nconnections: { d: { type: http, url: \"https://h\" } }\n"},
+           {"sources/s.yml", "connection: d\n" + text}},
+          expected};
+}
 WrongProject Column(const char* name, const std::string& column, const std::string& expected) {
   return SourceFile(name, kContract + "    - { name: a, " + column + " }\n", expected);
 }
@@ -65,7 +71,7 @@ std::vector<WrongProject> WrongProjects() {
       Top("BadProjectName", "project: My Shop\nlake: x\n", "sluice.yml:1:10 bad-name"),
       Top("Zone", kTop + "timezone: Mars/Base\n", "sluice.yml:4:11 unknown-zone"),
       Top("ConnectionType",
-          "project: p\nlake: x\nconnections:\n  a: { type: file, path: x }\n  b: { type: mysql, url: h }\n  c: { type: files }\n",
+          "project: p\nlake: x\nconnections:\n  a: { type: file, path: x }\n  b: { type: mysql, brokers: h }\n  c: { type: files }\n",
           "sluice.yml:4:14 bad-choice|sluice.yml:5:14 not-yet|sluice.yml:5:21 not-yet|sluice.yml:6:6 missing-key"),
       Top("DatabaseConnection",
           "project: p\nlake: x\nconnections:\n  a: { type: postgres, host: h, database: d, user: u, password: open }\n"
@@ -77,6 +83,31 @@ std::vector<WrongProject> WrongProjects() {
           "sluice.yml:4:77 conflicting-keys"),
       Top("DatabaseConnectionWithoutPlace", "project: p\nlake: x\nconnections:\n  a: { type: postgres }\n",
           "sluice.yml:4:6 missing-key|sluice.yml:4:6 missing-key|sluice.yml:4:6 missing-key"),
+      Top("ApiConnection",
+          "project: p\nlake: x\nconnections:\n  a: { type: http, path: x, rate: fast }\n"
+          "  b: { type: http, url: u, auth: { type: bearer, token: open, user: u } }\n"
+          "  c: { type: http, url: u, auth: { type: header } }\n  d: { type: http, url: u, headers: { Authorization: open } }\n",
+          "sluice.yml:4:6 missing-key|sluice.yml:4:20 key-of-another-connection|sluice.yml:4:35 wrong-type|"
+          "sluice.yml:5:57 plain-secret|sluice.yml:5:63 conflicting-keys|sluice.yml:6:34 missing-key|sluice.yml:6:34 missing-key|"
+          "sluice.yml:7:54 plain-secret"),
+      ApiSource("ApiWithoutRequest", "load: full\n", "sources/s.yml:1:1 missing-key"),
+      ApiSource("ApiKeysOfFiles", "read: { request: { path: /a }, format: csv }\nexclude: [a]\n",
+                "sources/s.yml:2:32 key-of-another-connection|sources/s.yml:3:1 key-of-another-connection"),
+      ApiSource("ApiPlaceholders",
+                "read:\n  request: { path: \"/a/{cursor}\", parameters: { b: \"{window.strat}\", c: \"{parent.id}\" } }\n"
+                "  windows: { start: 2024-01-01, every: 1h, form: date }\n",
+                "sources/s.yml:3:20 unknown-placeholder|sources/s.yml:3:52 unknown-placeholder|sources/s.yml:3:73 unknown-placeholder|"
+                "sources/s.yml:4:12 wrong-type"),
+      ApiSource(
+          "ApiRequest",
+          "read:\n  request: { path: \"https://h/a\", records: \"items[*]\", body: \"{\", pages: { by: cursor, total: n, start: 2 } }\n",
+          "sources/s.yml:3:20 wrong-type|sources/s.yml:3:44 wrong-type|sources/s.yml:3:62 conflicting-keys|sources/s.yml:3:62 wrong-type|"
+          "sources/s.yml:3:74 missing-key|sources/s.yml:3:88 conflicting-keys|sources/s.yml:3:98 conflicting-keys"),
+      ApiSource("ApiLoads", "read: { request: { path: /a }, windows: { start: soon }, start: 1 }\nload: full\ncursor: b\n",
+                "sources/s.yml:2:41 conflicting-keys|sources/s.yml:2:50 bad-literal|sources/s.yml:2:65 key-of-another-load|"
+                "sources/s.yml:4:1 key-of-another-load"),
+      ApiSource("ApiIncrement", "read: { request: { path: /a }, windows: { start: 2024-01-01 } }\nload: incremental\n",
+                "sources/s.yml:2:41 conflicting-keys|sources/s.yml:3:1 missing-key"),
       Top("Schedules", kTop + "schedules: { a: \"0 2 * *\", b: \"61 * * * * UTC\", c: \"0 2 * * * Nowhere\" }\n",
           "sluice.yml:4:17 bad-schedule|sluice.yml:4:31 bad-schedule|sluice.yml:4:52 unknown-zone"),
       Top("Layers", kTop + "layers: [seed, silver, silver]\n",

@@ -117,6 +117,33 @@ void AddContract(const contract::Contract& contract, Canonical& out) {
   AddStyle(contract.numbers, out);
 }
 
+void AddRequest(const sources::http::Request& request, Canonical& out) {
+  for (const std::string* text : {&request.method, &request.path, &request.body, &request.records, &request.value}) out.Add(*text);
+  for (const auto* pairs : {&request.parameters, &request.headers, &request.carry}) {
+    out.Add(static_cast<int64_t>(pairs->size()));
+    for (const auto& [name, value] : *pairs) {
+      out.Add(name);
+      out.Add(value);
+    }
+  }
+  out.Add(request.keys);
+  out.Flag(request.missing_is_empty);
+  out.Choice(request.pages.by);
+  for (const std::string* text : {&request.pages.from, &request.pages.total, &request.pages.more}) out.Add(*text);
+}
+
+void AddHttp(const sources::http::Read& read, Canonical& out) {
+  AddRequest(read.request, out);
+  out.Flag(read.parent != nullptr);
+  if (read.parent) AddRequest(*read.parent, out);
+  out.Flag(read.windows.has_value());
+  if (read.windows) {
+    out.Add(read.windows->every_micros);
+    out.Add(read.windows->start.micros);
+    out.Choice(read.windows->form);
+  }
+}
+
 // A project that is moved as a whole, landing folder included, ingests the same.
 std::string RelativeTo(const std::string& path, const std::string& root) {
   return path.starts_with(root + "/") ? path.substr(root.size() + 1) : path;
@@ -135,6 +162,7 @@ std::string Fingerprint(const Source& source, const std::string& root) {
   out.AddIf(!rows.command.empty(), "command", Join(rows.command, "\n"));
   out.AddIf(!rows.exclude.empty(), "exclude", Join(rows.exclude, "\n"));
   out.AddIf(!rows.hash.empty(), "hash", Join(rows.hash, "\n"));
+  if (rows.http) AddHttp(*rows.http, out);
   out.Choice(source.load);
   if (source.external) {
     out.Choice(source.external->format);

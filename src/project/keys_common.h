@@ -16,6 +16,11 @@ config::Type<FreshnessSpec> FreshnessType();
 config::Type<MaintenanceSpec> MaintenanceType();
 config::Type<config::Node> AnyKeys(const std::string& type);
 
+// Of HTTP APIs.
+config::Type<RequestSpec> RequestType();
+config::Type<WindowsSpec> WindowsType();
+void AddHttpKeys(config::Object<ConnectionSpec>& object);
+
 // The node's own keys: description, owner, schedule, tags, meta.
 template <typename T>
 void AddProperties(config::Object<T>& object);

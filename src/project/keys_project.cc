@@ -10,13 +10,13 @@ using config::Object;
 
 namespace {
 
-const std::vector<std::string> kLaterConnections = {"mysql", "sqlserver", "oracle", "mongodb", "kafka",    "http",
+const std::vector<std::string> kLaterConnections = {"mysql", "sqlserver", "oracle", "mongodb", "kafka",
                                                     "sqs",   "kinesis",   "s3",     "sftp",    "snowflake"};
-const std::vector<std::string> kConnections = {"files", "postgres"};
+const std::vector<std::string> kConnections = {"files", "postgres", "http"};
 
 config::Type<PlacedText> ConnectionKind() {
   return config::Parsed<std::string>(
-      {"a kind of connection", "`files`, `postgres`", "files", {"string"}, "^(files|postgres)$"},
+      {"a kind of connection", "`files`, `postgres`, `http`", "files", {"string"}, "^(files|postgres|http)$"},
       [](const std::string& text) -> Result<std::string> {
         if (std::find(kConnections.begin(), kConnections.end(), text) != kConnections.end()) return text;
         const bool later = std::find(kLaterConnections.begin(), kLaterConnections.end(), text) != kLaterConnections.end();
@@ -24,7 +24,7 @@ config::Type<PlacedText> ConnectionKind() {
           return Fail(UserError("not-yet", "connections of type " + text + " are not supported yet")
                           .Hint("land its data as files (CSV, NDJSON or Parquet) and use type: files"));
         return Fail(UserError("bad-choice", "there is no connection of type \"" + text + "\"" + DidYouMean(text, kConnections))
-                        .Hint("write type: files or postgres"));
+                        .Hint("write type: files, postgres or http"));
       });
 }
 
@@ -49,7 +49,7 @@ config::Type<ConnectionSpec> ConnectionType() {
                                               {"disable", Tls::kDisable, "in clear text: warned of"}})),
                 "(verify-full)", "`postgres`: how the server proves who it is.")
       .Optional("tls_ca", &C::tls_ca, config::LateText("path", "certs/ca.pem"), "(the machine's)",
-                "`postgres`: the authorities that are trusted, a PEM file relative to the project's folder.")
+                "`postgres`, `http`: the authorities that are trusted, a PEM file relative to the project's folder.")
       .Optional("tls_certificate", &C::tls_certificate, config::LateText("path", "certs/etl.crt"), "(none)",
                 "`postgres`: our own certificate, where the server asks for one.")
       .Optional("tls_key", &C::tls_key, config::LateText("path", "certs/etl.key"), "(none)", "`postgres`: its key.")
@@ -59,11 +59,12 @@ config::Type<ConnectionSpec> ConnectionType() {
       .Optional("max_snapshot_age", &C::max_snapshot_age, config::Duration(), "1h",
                 "`postgres`: how long one read may hold its snapshot, during which the server's VACUUM keeps what it could remove.")
       .Optional("max_connections", &C::max_connections, config::Integer(1, 100), "4",
-                "`postgres`: how many connections one source may have at a time.")
+                "`postgres`, `http`: how many connections one source may have at a time.")
       .Place(&C::where)
       .Given(&C::given)
       .Example("type: postgres\nhost: db.example.com\ndatabase: shop\nuser: etl\npassword: \"${env:SHOP_PASSWORD}\"");
-  for (const char* later : {"brokers", "url", "region", "endpoint"})
+  AddHttpKeys(object);
+  for (const char* later : {"brokers", "region", "endpoint"})
     object.Later(later, "it belongs to a type of connection that is still to come");
   return object.Type();
 }

@@ -6,6 +6,7 @@ using config::Boolean;
 using config::Enum;
 using config::Integer;
 using config::ListOf;
+using config::Literal;
 using config::MapOf;
 using config::Object;
 using sources::FileOrder;
@@ -42,6 +43,11 @@ config::Type<ReadSpec> ReadType() {
       .Optional(
           "command", &R::command, SomeNames("text"), "",
           "Without a `connection`: a program and its arguments, run in the project's folder. What it prints, NDJSON or Arrow IPC, is read.")
+      .Optional("request", &R::request, RequestType(), "", "Of an HTTP API: what is asked for.")
+      .Optional("for_each", &R::for_each, RequestType(), "",
+                "Of an HTTP API: another request, for each of whose records `request` is sent, with its fields as `{parent.FIELD}`.")
+      .Optional("windows", &R::windows, WindowsType(), "", "Of an HTTP API, with `load: append`: a request for each span of time.")
+      .Optional("start", &R::start, Literal(), "", "Of an HTTP API, with `load: incremental`: `{cursor}` of the first run.")
       .Optional("timeout", &R::timeout, config::Duration(), "1h", "`command`: how long the program may be at work.")
       .Optional("max_output", &R::max_output, Size(), "(10GiB)", "`command`: how much it may print.")
       .Optional(
@@ -137,10 +143,11 @@ config::Type<DeduplicateSpec> DeduplicateType() {
 }
 
 config::Type<Load> LoadType() {
-  const auto base = Enum<Load>({{"append", Load::kAppend, "each file once"},
-                                {"full", Load::kFull, "each batch is a snapshot of the whole"},
-                                {"external", Load::kExternal, "an existing Delta or Parquet table, read where it is and never written"},
-                                {"incremental", Load::kIncremental, "of a database: the rows that changed since the last batch"}});
+  const auto base =
+      Enum<Load>({{"append", Load::kAppend, "each file once"},
+                  {"full", Load::kFull, "each batch is a snapshot of the whole"},
+                  {"external", Load::kExternal, "an existing Delta or Parquet table, read where it is and never written"},
+                  {"incremental", Load::kIncremental, "of a database or an API: the rows that changed since the last batch"}});
   return {base.shape, [base](const config::Node& node, config::Reader& reader, Load* out) {
             for (const char* later : {"cdc", "stream"}) {
               if (node.text != later) continue;
@@ -162,12 +169,12 @@ void AddTableKeys(Object<SourceSpec>& object) {
                 Enum<Keep>({{"all", Keep::kAll, "every snapshot, told apart by `_batch_id`"},
                             {"latest", Keep::kLatest, "the last one replaces those before"}}),
                 "all", "With `load: full`: which snapshots the table has.")
+      .Optional("cursor", &S::cursor, config::PlacedTextOf("column", "updated_at"), "(none: the whole table is looked at)",
+                "With `load: incremental`: a column that grows with every change, a time or a number. Of a database it bounds what must be "
+                "looked "
+                "at; which rows are new is told by their transactions. Of an API it is where the next run goes on, as `{cursor}`.")
       .Optional(
-          "cursor", &S::cursor, config::PlacedTextOf("column", "updated_at"), "(none: the whole table is looked at)",
-          "With `load: incremental`: a column that grows with every change, a time or a number. It bounds what the database must look "
-          "at; which rows are new is told by their transactions.")
-      .Optional(
-          "lookback", &S::lookback, config::Literal(), "(10m of a time, 1d of a date, 0 of a number)",
+          "lookback", &S::lookback, Literal(), "(10m of a time, 1d of a date, 0 of a number)",
           "With `cursor`: how far below the highest value rows may still be written by later transactions: `10m` of a time, `1000` of a "
           "number.")
       .Optional("exclude", &S::exclude, SomeNames("column"), "", "Of a database: columns that are never read.")

@@ -9,7 +9,7 @@
 
 #include "contract/contract.h"
 #include "core/result.h"
-#include "sources/postgres/settings.h"
+#include "sources/peer.h"
 #include "sources/read.h"
 
 namespace sluice::project {
@@ -30,12 +30,28 @@ struct PostgresConnection {
   int max_connections = 4;
 };
 
+struct HttpConnection {
+  struct Auth {
+    sources::http::AuthKind kind = sources::http::AuthKind::kNone;
+    Late name, secret, token_url, client_id, refresh_token;
+    std::string scope, audience;
+  };
+  Late url, tls_ca;
+  Auth auth;
+  std::vector<std::pair<std::string, Late>> headers, parameters;
+  int64_t timeout_micros = 0, max_body_bytes = 0;
+  int tries = 1;
+  int64_t rate = 0, rate_micros = 0;
+  int max_connections = 4;
+};
+
 struct Connection {
   std::string name;
-  std::string type;  // "files", "postgres"
+  std::string type;  // "files", "postgres", "http"
   std::string path;  // files: absolute, resolved against the project's folder
   Location where;
   std::optional<PostgresConnection> postgres;
+  std::optional<HttpConnection> http;
   std::string root;  // the project's folder, for ${file:…}
 };
 
@@ -207,8 +223,9 @@ struct LoadOptions {
 // Parse → interpolate → decode → validate → build. All errors at once (Error::more). Does not parse SQL (plan does).
 Result<Project> LoadProject(const LoadOptions& options);
 
-// How the server of a connection is reached. Errors name the reference, never a value: kUser "unset-variable", "unreadable-file".
-Result<sources::postgres::Settings> ResolvePostgres(const Connection& connection);
+// How the peer of a connection is reached; of files nothing. Errors name the reference, never a value: kUser "unset-variable",
+// "unreadable-file", "bad-url", "bad-header".
+Result<sources::Peer> ResolvePeer(const Connection& connection);
 
 // JSON Schema (draft 2020-12) of one kind of file: "sluice.yml", "source", "model"; and the reference page in Markdown. Both
 // come from the same definitions as the decoder.

@@ -107,10 +107,10 @@ std::string ReferenceMarkdown() {
   const Shape& source = *SourceFileType().shape;
   const Shape& model = *ModelType().shape;
   std::string page = kIntroduction;
-  page += Section(project, "project", 2) + Section(project, "connection", 3) + config::MarkdownOf(*EnvironmentType().shape, 3) +
-          kDefaultsAndEnvironments;
-  page += Section(source, "source", 2) + kTables + Section(source, "read", 3) + Section(source, "deduplicate", 3) +
-          Section(source, "freshness", 3);
+  page += Section(project, "project", 2) + Section(project, "connection", 3) + Section(project, "auth", 4) +
+          config::MarkdownOf(*EnvironmentType().shape, 3) + kDefaultsAndEnvironments;
+  page += Section(source, "source", 2) + kTables + Section(source, "read", 3) + Section(source, "request", 4) +
+          Section(source, "pages", 4) + Section(source, "windows", 4) + Section(source, "deduplicate", 3) + Section(source, "freshness", 3);
   page +=
       Section(source, "contract", 2) + Section(source, "column", 3) + Section(source, "length", 3) + Section(source, "max_quarantined", 3);
   page += Section(model, "model", 2) + Section(model, "model_column", 3);

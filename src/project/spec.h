@@ -7,6 +7,7 @@
 
 #include "config/schema.h"
 #include "project/project.h"
+#include "sources/http/settings.h"
 
 namespace sluice::project {
 
@@ -113,7 +114,39 @@ struct ContractSpec {
 
 enum class ReadFormat { kCsv, kNdjson, kParquet, kJson, kXlsx, kOrc, kAvro, kFixed, kXml, kDelta };  // as formats::FileFormat, then kDelta
 
+struct PagesSpec {
+  sources::http::Pages::By by = sources::http::Pages::By::kNone;
+  std::optional<PlacedText> parameter, size_parameter, from, total, more;
+  std::optional<int64_t> size, start;
+  int64_t most = 0;
+  config::GivenKeys given;
+  Location where;
+};
+
+struct RequestSpec {  // one kind of request to an API
+  std::string method = "GET";
+  PlacedText path;
+  std::optional<PlacedText> body, records, value;
+  std::vector<std::pair<PlacedText, PlacedText>> parameters, headers, carry;
+  Texts keys;
+  bool missing_is_empty = false;
+  std::optional<PagesSpec> pages;
+  config::GivenKeys given;
+  Location where;
+};
+
+struct WindowsSpec {
+  std::optional<int64_t> every;  // microseconds
+  PlacedText start;
+  int64_t delay = 0;
+  sources::http::Windows::Form form = sources::http::Windows::Form::kTimestamp;
+  Location where;
+};
+
 struct ReadSpec {
+  std::optional<RequestSpec> request, for_each;
+  std::optional<WindowsSpec> windows;
+  std::optional<PlacedText> start;
   std::optional<PlacedText> files, table, query;
   Texts command;
   int64_t timeout = 0;  // microseconds
@@ -193,8 +226,20 @@ struct ModelSpec {
   Location where;
 };
 
+struct AuthSpec {
+  Placed<sources::http::AuthKind> kind;
+  std::optional<PlacedText> name, user, password, token, value, token_url, client_id, client_secret, refresh_token, scope, audience;
+  config::GivenKeys given;
+  Location where;
+};
+
 struct ConnectionSpec {
   PlacedText type;
+  std::optional<PlacedText> url, rate;
+  std::optional<AuthSpec> auth;
+  std::vector<std::pair<PlacedText, PlacedText>> headers, parameters;
+  int64_t timeout = 0, tries = 0;  // microseconds
+  std::optional<Placed<int64_t>> max_body;
   std::optional<PlacedText> path;
   std::optional<PlacedText> host, port, database, user, password, tls_ca, tls_certificate, tls_key;
   std::optional<Placed<sources::postgres::Tls>> tls;

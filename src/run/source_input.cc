@@ -60,15 +60,14 @@ Result<std::unique_ptr<sources::RowSource>> OpenRows(const project::Source& sour
   spec.cancel = cancel;
   spec.scratch_dir = scratch_dir;
   spec.location = source.connection.root;
-  if (source.connection.postgres) {
-    SLUICE_TRY(spec.postgres, project::ResolvePostgres(source.connection));
-  }
+  SLUICE_TRY(spec.peer, project::ResolvePeer(source.connection));
   return sources::OpenRowSource(spec);
 }
 
 std::string InputsOfRows(const project::Source& source, const std::string& cursor, size_t splits) {
   const auto& rows = source.rows;
   nlohmann::json inputs{{"rows_of", !rows.command.empty() ? rows.command[0]
+                                    : rows.http           ? rows.http->request.path
                                     : rows.table.empty()  ? "query"
                                                           : rows.table},
                         {"incremental", source.rows.incremental},

@@ -13,7 +13,7 @@ namespace sluice::run {
 // The connector of a project's source, with its `read:` settings.
 Result<std::unique_ptr<sources::FileSource>> OpenInput(const project::Source& source);
 
-// The connector of a source of rows. Secrets of its connection are resolved here. Errors: those of project::ResolvePostgres.
+// The connector of a source of rows. Secrets of its connection are resolved here. Errors: those of project::ResolvePeer.
 Result<std::unique_ptr<sources::RowSource>> OpenRows(const project::Source& source, const std::string& scratch_dir,
                                                      const std::atomic<bool>* cancel);
 bool GivesRows(const project::Source& source);

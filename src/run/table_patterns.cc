@@ -9,7 +9,7 @@
 #include <set>
 
 #include "core/text.h"
-#include "sources/postgres/postgres_source.h"
+#include "sources/catalog.h"
 #include "sources/propose.h"
 #include "state/batch.h"
 
@@ -88,8 +88,12 @@ class Expansion {
 
   Result<std::vector<std::string>> TablesOf(const project::Connection& connection) {
     if (const auto found = listed_.find(connection.name); found != listed_.end()) return found->second;
-    SLUICE_TRY(const auto settings, project::ResolvePostgres(connection));
-    SLUICE_TRY(const auto tables, sources::postgres::ListTables(settings, cancel_));
+    sources::SourceSpec spec;
+    spec.connection_type = connection.type;
+    spec.cancel = cancel_;
+    SLUICE_TRY(spec.peer, project::ResolvePeer(connection));
+    SLUICE_TRY(const auto catalog, sources::OpenCatalog(spec));
+    SLUICE_TRY(const auto tables, catalog->List());
     std::vector<std::string>& names = listed_[connection.name];
     for (const auto& table : tables) names.push_back(table.name);
     return names;

@@ -1,12 +1,14 @@
 #pragma once
 // What a source is told to read: its `read:`, as the project says it and the connectors take it.
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
 #include "formats/format.h"
+#include "sources/http/settings.h"
 
 namespace sluice::sources {
 
@@ -15,12 +17,13 @@ enum class OnChangedFile { kFail, kIngest, kIgnore, kReplace };  // a file alrea
 enum class OnKnownContents { kSkip, kIngest };                   // a new name with the contents of a file already ingested
 enum class FileOrder { kName, kModified };
 
-// What of a source of rows is read: a table, or what a query gives.
+// What of a source of rows is read: a table, what a query gives, what a program prints, or what an API answers.
 struct RowsRead {
   std::string table;                                 // "public.users"
   std::string query;                                 // instead of it
   std::vector<std::string> command;                  // or a program and its arguments, of no database
   int64_t timeout_micros = 0, max_output_bytes = 0;  // of the program
+  std::shared_ptr<const http::Read> http;            // or requests to an API
   std::vector<std::string> exclude;                  // columns that are never read
   std::vector<std::string> hash;                     // columns whose values leave the server only as their SHA-256
   bool incremental = false;                          // only what changed since the cursor

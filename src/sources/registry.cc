@@ -5,8 +5,12 @@
 
 #include "core/text.h"
 #include "formats/column_plan.h"
+#include "sources/catalog.h"
 #include "sources/command/command_source.h"
 #include "sources/files/files_source.h"
+#include "sources/http/http_catalog.h"
+#include "sources/http/http_source.h"
+#include "sources/postgres/postgres_catalog.h"
 #include "sources/postgres/postgres_source.h"
 #include "sources/source.h"
 
@@ -18,12 +22,15 @@ struct Connector {
   const char* type;
   Result<std::unique_ptr<FileSource>> (*open_files)(const SourceSpec&);
   Result<std::unique_ptr<RowSource>> (*open_rows)(const SourceSpec&);
+  Result<std::unique_ptr<Catalog>> (*open_catalog)(const SourceSpec&);
 };
 
 // Every connector has its line here.
 constexpr std::array kConnectors = {
-    Connector{"files", OpenFilesSource, nullptr}, Connector{"postgres", nullptr, postgres::OpenPostgresSource},
-    Connector{"command", nullptr, OpenCommandSource},  // of no connection: read: { command: […] }
+    Connector{"files", OpenFilesSource, nullptr, nullptr},
+    Connector{"postgres", nullptr, postgres::OpenPostgresSource, postgres::OpenPostgresCatalog},
+    Connector{"http", nullptr, http::OpenHttpSource, http::OpenHttpCatalog},
+    Connector{"command", nullptr, OpenCommandSource, nullptr},  // of no connection: read: { command: […] }
 };
 
 const Connector* Find(std::string_view type) {
@@ -71,6 +78,12 @@ Result<std::unique_ptr<RowSource>> OpenRowSource(const SourceSpec& spec) {
   const Connector* connector = Find(spec.connection_type);
   if (connector == nullptr || connector->open_rows == nullptr) return Fail(UnknownType(spec.connection_type));
   return connector->open_rows(spec);
+}
+
+Result<std::unique_ptr<Catalog>> OpenCatalog(const SourceSpec& spec) {
+  const Connector* connector = Find(spec.connection_type);
+  if (connector == nullptr || connector->open_catalog == nullptr) return Fail(UnknownType(spec.connection_type));
+  return connector->open_catalog(spec);
 }
 
 }  // namespace sluice::sources

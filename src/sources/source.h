@@ -14,7 +14,7 @@
 #include "core/result.h"
 #include "formats/csv.h"
 #include "formats/reader.h"
-#include "sources/postgres/settings.h"
+#include "sources/peer.h"
 #include "sources/read.h"
 #include "store/object_store.h"
 
@@ -129,10 +129,10 @@ class RowSource {
 
 // What a connector gets to know of the project. Referenced values must outlive the source.
 struct SourceSpec {
-  std::string connection_type;                // "files", "postgres"
+  std::string connection_type;                // as the registry has it
   std::string scratch_dir;                    // a local folder; where rows must be kept before they are read
   std::string location;                       // of the connection: its path
-  postgres::Settings postgres;                // how the server is reached
+  Peer peer;                                  // how the server is reached
   RowsRead rows;                              // what of it is read
   const std::atomic<bool>* cancel = nullptr;  // waiting for a peer ends with it; may be null
   Read read;

@@ -4,16 +4,10 @@
 #include <arrow/io/file.h>
 #include <arrow/ipc/reader.h>
 #include <arrow/memory_pool.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -25,70 +19,16 @@
 #include "formats/typed_rows.h"
 #include "sources/command/program.h"
 #include "sources/profile.h"
+#include "sources/scratch_folder.h"
 
 namespace sluice::sources {
 namespace {
 
 using nlohmann::json;
-namespace fs = std::filesystem;
 
 constexpr size_t kMostOfCursor = 64 << 10;  // bytes
 
 constexpr int64_t kLeastForABatch = 64 << 20;
-
-// A folder for one run of a program, which goes with it; what killed runs have left goes, too.
-class RunFolder {
- public:
-  static Result<RunFolder> Make(const std::string& scratch) {
-    std::error_code failed;
-    fs::create_directories(scratch, failed);
-    if (failed) return Fail(RetryableError("scratch-failed", scratch + ": " + failed.message()));
-    Sweep(scratch);
-    std::string path = scratch + "/program-XXXXXX";
-    if (::mkdtemp(path.data()) == nullptr) return Fail(RetryableError("scratch-failed", path + ": " + std::strerror(errno)));
-    RunFolder folder(path, Lock(path, O_CREAT));
-    if (folder.lock_ < 0) return Fail(RetryableError("scratch-failed", path + ": " + std::strerror(errno)));
-    return folder;
-  }
-  RunFolder() = default;
-  RunFolder(RunFolder&& other) noexcept : path_(std::exchange(other.path_, "")), lock_(std::exchange(other.lock_, -1)) {}
-  RunFolder& operator=(RunFolder&& other) noexcept {
-    std::swap(path_, other.path_);
-    std::swap(lock_, other.lock_);
-    return *this;
-  }
-  ~RunFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-    if (lock_ >= 0) ::close(lock_);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  RunFolder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
-
-  // Held as long as the process lives; -1: another has it, or there is none.
-  static int Lock(const std::string& path, int flags) {
-    const int fd = ::open((path + "/lock").c_str(), O_RDWR | O_CLOEXEC | flags, 0600);
-    if (fd < 0 || ::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
-    ::close(fd);
-    return -1;
-  }
-
-  static void Sweep(const std::string& scratch) {
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(scratch, ignored)) {
-      if (!entry.path().filename().string().starts_with("program-")) continue;
-      const int lock = Lock(entry.path().string(), 0);
-      if (lock < 0) continue;
-      fs::remove_all(entry.path(), ignored);
-      ::close(lock);
-    }
-  }
-
-  std::string path_;
-  int lock_ = -1;
-};
 
 // Where the last batch ended: the program's own text, and the end of its window.
 struct Cursor {
@@ -309,7 +249,7 @@ class CommandSource : public RowSource {
   // To its end and its code, before a record of it is looked at.
   Status RunOnce() {
     if (!folder_.path().empty()) return Ok();
-    SLUICE_TRY(folder_, RunFolder::Make(spec_.scratch_dir));
+    SLUICE_TRY(folder_, ScratchFolder::Make(spec_.scratch_dir, "program"));
     after_ = {before_.text, FormatInstant(SystemClock().Now())};
     Program program{spec_.rows.command, spec_.location, {}, spec_.rows.timeout_micros, spec_.rows.max_output_bytes, spec_.cancel};
     program.environment = {{"SLUICE_CURSOR", before_.text},
@@ -352,7 +292,7 @@ class CommandSource : public RowSource {
   const std::string name_;
   Cursor before_, after_;
   mutable BatchPool pool_;
-  RunFolder folder_;  // none: it has not run yet
+  ScratchFolder folder_;  // none: it has not run yet
   std::unique_ptr<store::ObjectStore> store_;
   int64_t bytes_ = 0;
   Kind kind_ = Kind::kNdjson;

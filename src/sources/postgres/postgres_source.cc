@@ -486,23 +486,7 @@ class PostgresSource : public RowSource {
 }  // namespace
 
 Result<std::unique_ptr<RowSource>> OpenPostgresSource(const SourceSpec& spec) {
-  return std::make_unique<PostgresSource>(spec.postgres, spec.rows, spec.cancel);
-}
-
-Result<std::vector<TableSummary>> ListTables(const Settings& settings, const std::atomic<bool>* cancel) {
-  SLUICE_TRY(const auto connection, Connection::Open(settings, cancel));
-  SLUICE_TRY(const auto rows,
-             connection->Query(
-                 "SELECT n.nspname || '.' || c.relname, CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' "
-                 "WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END, CASE WHEN c.relkind IN ('r', 'm') "
-                 "THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END, greatest(c.reltuples, 0)::int8 FROM pg_catalog.pg_class c JOIN "
-                 "pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT "
-                 "c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%' AND "
-                 "n.nspname NOT LIKE 'pg\\_temp%' AND pg_catalog.has_table_privilege(c.oid, 'SELECT') ORDER BY 1"));
-  std::vector<TableSummary> tables;
-  for (const Row& row : rows)
-    tables.push_back({row[0].value_or(""), row[1].value_or(""), std::stoll(row[2].value_or("0")), std::stoll(row[3].value_or("0"))});
-  return tables;
+  return std::make_unique<PostgresSource>(std::get<Settings>(spec.peer), spec.rows, spec.cancel);
 }
 
 }  // namespace sluice::sources::postgres

@@ -1,16 +1,24 @@
-#include "sources/postgres/look.h"
+#include "sources/postgres/postgres_catalog.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "core/counted.h"
 #include "core/text.h"
+#include "sources/postgres/catalog.h"
+#include "sources/postgres/connection.h"
 #include "sources/profile.h"
 #include "sources/propose.h"
 
 namespace sluice::sources::postgres {
 namespace {
+
+// A table, looked at.
+struct TableLook {
+  std::string table;  // "public.users"
+  std::vector<FoundColumn> columns;
+  Constraints constraints;
+};
 
 bool Contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -42,8 +50,6 @@ std::string ColumnYaml(const FoundColumn& column, const TableLook& look) {
   if (column.type.wire == Wire::kNumeric) out += "  # numeric without a scale: its exact text; decimal(p,s) if all values fit one";
   return out + "\n";
 }
-
-}  // namespace
 
 Result<TableLook> LookAtTable(const Settings& settings, const std::string& table, const std::atomic<bool>* cancel) {
   SLUICE_TRY(const auto connection, Connection::Open(settings, cancel));
@@ -80,6 +86,49 @@ std::string SourceYaml(const std::string& connection, const TableLook& look) {
   out += "contract:\n  columns:\n";
   for (const FoundColumn& column : look.columns) out += ColumnYaml(column, look);
   return out;
+}
+
+class PostgresCatalog : public Catalog {
+ public:
+  PostgresCatalog(const Settings& settings, const std::atomic<bool>* cancel) : settings_(settings), cancel_(cancel) {}
+
+  Result<std::string> Reach() override {
+    SLUICE_TRY(const auto connection, Connection::Open(settings_, cancel_));
+    return fmt::format("{} as {}", settings_.Place(), settings_.user);
+  }
+
+  Result<std::vector<Listed>> List() override {
+    SLUICE_TRY(const auto connection, Connection::Open(settings_, cancel_));
+    SLUICE_TRY(const auto rows,
+               connection->Query(
+                   "SELECT n.nspname || '.' || c.relname, CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' "
+                   "WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END, CASE WHEN c.relkind IN ('r', 'm') "
+                   "THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END, greatest(c.reltuples, 0)::int8 FROM pg_catalog.pg_class c JOIN "
+                   "pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT "
+                   "c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%' AND "
+                   "n.nspname NOT LIKE 'pg\\_temp%' AND pg_catalog.has_table_privilege(c.oid, 'SELECT') ORDER BY 1"));
+    std::vector<Listed> tables;
+    for (const Row& row : rows)
+      tables.push_back({row[0].value_or(""), row[1].value_or(""), std::stoll(row[3].value_or("0")), std::stoll(row[2].value_or("0"))});
+    return tables;
+  }
+
+  Result<Proposed> Propose(const std::string& name) override {
+    SLUICE_TRY(const TableLook look, LookAtTable(settings_, name, cancel_));
+    Proposed proposed{look.table, {}, look.constraints.primary_key, CursorColumn(look), SourceYaml(settings_.name, look)};
+    for (const FoundColumn& column : look.columns) proposed.columns.push_back({column.name, ContractTypeOf(column.type)});
+    return proposed;
+  }
+
+ private:
+  const Settings settings_;
+  const std::atomic<bool>* cancel_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Catalog>> OpenPostgresCatalog(const SourceSpec& spec) {
+  return std::make_unique<PostgresCatalog>(std::get<Settings>(spec.peer), spec.cancel);
 }
 
 }  // namespace sluice::sources::postgres

@@ -1,0 +1,164 @@
+#include "sources/http/http_catalog.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <variant>
+
+#include "core/text.h"
+#include "sources/http/answer.h"
+#include "sources/http/caller.h"
+#include "sources/http/pager.h"
+#include "sources/profile.h"
+#include "sources/propose.h"
+#include "sources/scratch_folder.h"
+
+namespace sluice::sources::http {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kDeep = 3;  // members within members that are looked at
+
+bool HoldsRecords(const json& value) { return value.is_array() && !value.empty() && value[0].is_object(); }
+
+// The longest list of maps; "" = the answer itself.
+void FindRecords(const json& value, const std::string& path, int depth, size_t* most, std::string* found) {
+  if (HoldsRecords(value) && value.size() > *most) {
+    *most = value.size();
+    *found = path;
+  }
+  if (!value.is_object() || depth == kDeep) return;
+  for (const auto& [key, member] : value.items())
+    if (key.find('.') == std::string::npos) FindRecords(member, path.empty() ? key : path + "." + key, depth + 1, most, found);
+}
+
+bool NamesNext(std::string key) {
+  key = ToLower(key);
+  for (const char* name : {"next", "next_url", "nexturl", "next_page", "nextpage", "next_page_url", "next_cursor", "nextcursor",
+                           "next_page_token", "nextpagetoken", "next_token", "nexttoken", "nextlink", "@odata_nextlink"})
+    if (key == name) return true;
+  return false;
+}
+
+// Where the answer seems to say what comes next.
+void FindNext(const json& value, const std::string& path, int depth, std::string* found, std::string* text) {
+  if (!value.is_object() || depth == kDeep || !found->empty()) return;
+  for (const auto& [key, member] : value.items()) {
+    const std::string here = path.empty() ? key : path + "." + key;
+    if (NamesNext(key) && member.is_string() && !member.get<std::string>().empty() && key.find('.') == std::string::npos) {
+      *found = here;
+      *text = member;
+      return;
+    }
+    FindNext(member, here, depth + 1, found, text);
+  }
+}
+
+std::string PagesYaml(const json& answer, const net::HttpResponse& response) {
+  if (NextLink(response.headers)) return "    pages: { by: link }\n";
+  std::string from, text;
+  FindNext(answer, "", 0, &from, &text);
+  if (from.empty())
+    return "    # pages: { by: page }          # if there is more than this one answer: page, offset, cursor, link or next_url\n";
+  if (text.find("://") != std::string::npos || text.starts_with('/'))
+    return fmt::format("    pages: {{ by: next_url, from: {} }}\n", YamlText(from));
+  return fmt::format("    pages: {{ by: cursor, from: {}, parameter: cursor }}  # is that the parameter's name?\n", YamlText(from));
+}
+
+// The last name in a path that is no number.
+std::string NameFor(const std::string& path) {
+  std::string name;
+  for (const std::string& part : Split(path.substr(0, path.find('?')), '/'))
+    if (!part.empty() && part.find_first_not_of("0123456789") != std::string::npos) name = part;
+  return TableName(name.empty() ? "api" : name);
+}
+
+class HttpCatalog : public Catalog {
+ public:
+  explicit HttpCatalog(const SourceSpec& spec) : spec_(spec), settings_(std::get<Settings>(spec.peer)) {}
+
+  // Any answer will do that does not turn us away.
+  Result<std::string> Reach() override {
+    settings_.tries = 1;
+    Caller caller(settings_, spec_.cancel, SystemClock(), SystemRandom());
+    const auto response = caller.Send({"GET", settings_.url, {}, ""});
+    const bool refused = !response && response.error().code != "http-refused" && response.error().code != "http-too-large";
+    if (refused) return Fail(response.error());
+    return settings_.url;
+  }
+
+  Result<std::vector<Listed>> List() override {
+    return Fail(UserError("no-list", fmt::format("{} is an API, and APIs do not tell which paths they have", settings_.name))
+                    .Hint(fmt::format("name one: sluice inspect {}./orders", settings_.name)));
+  }
+
+  Result<Proposed> Propose(const std::string& name) override {
+    const std::string path = name.starts_with('/') || name.starts_with('?') ? name : "/" + name;
+    Caller caller(settings_, spec_.cancel, SystemClock(), SystemRandom());
+    SLUICE_TRY(net::HttpResponse response, caller.Send({"GET", settings_.url + path, {}, ""}));
+    if (!response.ok())
+      return Fail(UserError("http-not-found",
+                            fmt::format("GET {}{} answers with status {}", settings_.url, path.substr(0, path.find('?')), response.status))
+                      .Hint("look at the path"));
+    const json whole = json::parse(response.body, nullptr, false);
+    SLUICE_TRY(const Answer answer, Answer::Parse(std::move(response.body)));
+    Request request;
+    size_t most = 0;
+    FindRecords(whole, "", 0, &most, &request.records);
+    SLUICE_TRY(const TableProfile profile, ProfileOf(answer, request));
+    Proposed proposed;
+    proposed.name = path;
+    for (const auto& field : TypesOf(profile, true).columns) proposed.columns.push_back({field.name, field.type});
+    proposed.primary_key = ProposeKey(profile);
+    proposed.cursor = ProposeSequence(profile);
+    proposed.yaml = Yaml(path, request, PagesYaml(whole, response), profile, proposed);
+    return proposed;
+  }
+
+ private:
+  Result<TableProfile> ProfileOf(const Answer& answer, const Request& request) const {
+    SLUICE_TRY(const ScratchFolder folder, ScratchFolder::Make(spec_.scratch_dir, "sluice-http"));
+    InputFile file;
+    file.object.key = "records";
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::fopen((folder.path() + "/records").c_str(), "wbe"), std::fclose);
+    const auto failed = [&] { return Fail(RetryableError("scratch-failed", folder.path() + " cannot be written to")); };
+    if (!out) return failed();
+    SLUICE_CHECK(answer.ForEachRecord(request, {}, [&](std::string_view record) -> Status {
+      file.object.size += static_cast<int64_t>(record.size()) + 1;
+      return std::fwrite(record.data(), 1, record.size(), out.get()) == record.size() && std::fputc('\n', out.get()) != EOF ? Ok()
+                                                                                                                            : failed();
+    }));
+    if (std::fflush(out.get()) != 0) return failed();
+    if (file.object.size == 0) return Fail(UserError("nothing-to-propose", "the answer has no records").Hint("name a path that has some"));
+    SLUICE_TRY(const auto store, store::OpenLocalStore(folder.path(), false));
+    return ProfileFiles(*store, {file}, FileFormat::kNdjson, {});
+  }
+
+  std::string Yaml(const std::string& path, const Request& request, const std::string& pages, const TableProfile& profile,
+                   const Proposed& proposed) const {
+    std::string out = fmt::format("# bronze.{}: records of {} {}, as they were.\n", NameFor(path), settings_.name, path);
+    out += "# Proposed from one answer. Read it through: a contract is what you promise to your readers.\n";
+    out += fmt::format("connection: {}\nread:\n  request:\n    path: {}\n", YamlText(settings_.name), YamlText(path));
+    if (!request.records.empty()) out += fmt::format("    records: {}\n", YamlText(request.records));
+    out += pages;
+    if (proposed.cursor.empty())
+      out += "load: full                       # each run takes the whole; or: append with windows, incremental with a cursor\n";
+    else
+      out += fmt::format(
+          "load: full                       # or, if the API can be asked for what changed: incremental, with cursor: {}\n"
+          "                                 # and parameters: {{ since: \"{{cursor}}\" }} in the request\n",
+          YamlText(proposed.cursor));
+    return out + ContractYaml(profile);
+  }
+
+  const SourceSpec spec_;
+  Settings settings_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Catalog>> OpenHttpCatalog(const SourceSpec& spec) { return std::make_unique<HttpCatalog>(spec); }
+
+}  // namespace sluice::sources::http

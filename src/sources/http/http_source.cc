@@ -1,0 +1,259 @@
+#include "sources/http/http_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "core/counted.h"
+#include "core/text.h"
+#include "core/time.h"
+#include "formats/ndjson.h"
+#include "sources/http/fetch.h"
+#include "sources/http/growth.h"
+#include "sources/profile.h"
+#include "sources/scratch_folder.h"
+
+namespace sluice::sources::http {
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t kDay = 86'400'000'000;
+constexpr size_t kMostWindows = 10'000;  // of one batch: the next one goes on behind them
+
+struct Cursor {
+  std::string of;   // the request's path, as it is written
+  std::string way;  // how is told what is new: "all", "windows", "cursor"
+  End end;
+  std::optional<Instant> until;  // the end of the last window
+};
+
+struct Window {
+  Instant start, end;
+};
+
+Result<Cursor> ParseCursor(const std::string& text) {
+  if (text == "null") return Cursor{};
+  const auto bad = [] { return Fail(UnsupportedError("bad-cursor", "the cursor in the batch records is not one of an HTTP source")); };
+  const json value = json::parse(text, nullptr, false);
+  if (!value.is_object() || !value.contains("of") || !value["of"].is_string()) return bad();
+  Cursor cursor;
+  cursor.of = value["of"];
+  if (value.contains("way") && value["way"].is_string()) cursor.way = value["way"];
+  if (value.contains("value") && value["value"].is_string()) cursor.end.value = value["value"];
+  if (value.contains("seen") && value["seen"].is_array())
+    for (const auto& hash : value["seen"])
+      if (hash.is_string()) cursor.end.seen.insert(hash);
+  if (value.contains("until") && value["until"].is_string()) {
+    cursor.until = ParseInstant(value["until"].get<std::string>());
+    if (!cursor.until) return bad();
+  }
+  return cursor;
+}
+
+std::string ToText(const Cursor& cursor) {
+  json value{{"of", cursor.of}, {"way", cursor.way}};
+  if (!cursor.end.value.empty()) value["value"] = cursor.end.value;
+  if (!cursor.end.seen.empty()) value["seen"] = cursor.end.seen;
+  if (cursor.until) value["until"] = FormatInstant(*cursor.until);
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string InForm(Instant instant, Windows::Form form) {
+  const int64_t seconds = instant.millis() / 1000;
+  switch (form) {
+    case Windows::Form::kDate:
+      return FormatDate(static_cast<int32_t>(instant.micros >= 0 ? instant.micros / kDay : (instant.micros - kDay + 1) / kDay));
+    case Windows::Form::kTimestamp:
+      return FormatInstant(instant);
+    case Windows::Form::kUnix:
+      return std::to_string(seconds);
+    case Windows::Form::kUnixMillis:
+      return std::to_string(instant.millis());
+  }
+  return "";
+}
+
+class HttpSource : public RowSource {
+ public:
+  HttpSource(const SourceSpec& spec, const Settings& settings, const http::Read& read)
+      : spec_(spec), settings_(settings), read_(read), name_(settings.name + ":" + read.request.path) {}
+
+  Result<std::vector<contract::Field>> Columns() override {
+    SLUICE_CHECK(FetchOnce());
+    return DetectFields(*store_, {OutputFile()}, FileFormat::kNdjson);
+  }
+
+  Result<std::vector<contract::Field>> NewColumns(const formats::ReadRequest& request) override {
+    SLUICE_CHECK(FetchOnce());
+    return formats::NewNdjsonColumns(RequestOf(request));
+  }
+
+  // Nothing is asked for yet: a plan only tells.
+  Result<RowPlan> Plan(const std::string& cursor) override {
+    SLUICE_TRY(before_, ParseCursor(cursor));
+    SLUICE_CHECK(CheckCursor());
+    after_ = {read_.request.path, Way(), {}, before_.until};
+    RowPlan plan;
+    plan.why = fmt::format("{} {} of {}", read_.request.method, read_.request.path, settings_.name);
+    if (read_.windows) {
+      PlanWindows(*read_.windows, &plan);
+      if (windows_.empty()) return plan;
+    }
+    plan.splits = {{name_, "", 0}};
+    return plan;
+  }
+
+  Result<std::unique_ptr<formats::RecordReader>> Read(const RowSplit& /*split*/, const formats::ReadRequest& request) override {
+    SLUICE_CHECK(FetchOnce());
+    return formats::OpenNdjson(RequestOf(request));
+  }
+
+  int max_readers() const override { return 1; }
+
+  Result<std::string> CursorAfter() override { return ToText(after_); }
+
+ private:
+  std::string Way() const { return read_.windows ? "windows" : spec_.rows.cursor.empty() ? "all" : "cursor"; }
+
+  // Where it would go on is of another list, or what came before would come again beside itself.
+  Status CheckCursor() const {
+    if (before_.of.empty() || (before_.way == "all" && Way() == "all")) return Ok();
+    const auto other = [&](const std::string& was, const std::string& is) {
+      return Fail(UserError("other-cursor", fmt::format("the last batch {}, this one would {}", was, is))
+                      .At(spec_.rows.where)
+                      .Hint("make the table anew: sluice run --full-refresh --reload-sources; or go back to what was written"));
+    };
+    if (before_.way != Way()) {
+      const auto told = [](const std::string& way) {
+        return way == "all" ? "take all that the API gives" : "tell what is new by " + (way == "cursor" ? std::string("a cursor") : way);
+      };
+      return other("was to " + told(before_.way), told(Way()));
+    }
+    return before_.of == read_.request.path ? Ok() : other("asked for " + before_.of, "ask for " + read_.request.path);
+  }
+
+  void PlanWindows(const Windows& windows, RowPlan* plan) {
+    windows_.clear();
+    const Instant now{SystemClock().Now().micros - windows.delay_micros};
+    Instant at = before_.until.value_or(windows.start);
+    if (windows.every_micros == 0) {
+      const Instant end{windows.form == Windows::Form::kDate ? now.micros / kDay * kDay : now.micros / 1'000'000 * 1'000'000};
+      if (at < end) windows_.push_back({at, end});
+    } else {
+      while (at.micros + windows.every_micros <= now.micros && windows_.size() < kMostWindows) {
+        windows_.push_back({at, {at.micros + windows.every_micros}});
+        at = windows_.back().end;
+      }
+      if (at.micros + windows.every_micros <= now.micros)
+        plan->notes.push_back(
+            fmt::format("{} windows are asked for at most; the next run goes on at {}", FormatCount(kMostWindows), FormatInstant(at)));
+    }
+    if (windows_.empty()) {
+      plan->why = "no window has ended since " + FormatInstant(at);
+      return;
+    }
+    after_.until = windows_.back().end;
+    plan->why += fmt::format(", {} from {} to {}", Counted(static_cast<int64_t>(windows_.size()), "window"),
+                             FormatInstant(windows_.front().start), FormatInstant(*after_.until));
+  }
+
+  std::vector<Context> Contexts(const std::optional<std::string>& from) const {
+    Context shared;
+    const auto cursor = from ? from : read_.cursor_start.empty() ? std::nullopt : std::optional(read_.cursor_start);
+    if (cursor) shared.texts["cursor"] = *cursor;
+    if (!read_.windows) return {shared};
+    std::vector<Context> contexts;
+    for (const Window& window : windows_) {
+      Context& one = contexts.emplace_back(shared);
+      const auto add = [&](const char* name, Instant instant) {
+        one.texts[name] = InForm(instant, read_.windows->form);
+        one.json[name] = json(one.texts[name]).dump();
+      };
+      add("window.start", window.start);
+      add("window.end", window.end);
+      add("window.last", {window.end.micros - kDay});
+    }
+    return contexts;
+  }
+
+  Status FetchOnce() {
+    if (store_) return Ok();
+    SLUICE_TRY(folder_, ScratchFolder::Make(spec_.scratch_dir, "http"));
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> output(std::fopen((folder_.path() + "/output").c_str(), "wbe"), std::fclose);
+    const auto failed = [&] {
+      return Fail(RetryableError("scratch-failed", folder_.path() + "/output cannot be written: is the disk full?"));
+    };
+    if (!output) return failed();
+    std::optional<Growth> growth;
+    std::optional<std::string> from;
+    if (!spec_.rows.cursor.empty()) {
+      growth.emplace(spec_.rows.cursor, spec_.rows.lookback, spec_.rows.lookback_is_time, before_.end);
+      SLUICE_TRY(from, growth->From());
+    }
+    Caller caller(settings_, spec_.cancel, SystemClock(), SystemRandom());
+    const Fetching fetching{read_,
+                            settings_,
+                            caller,
+                            folder_.path(),
+                            [&](std::string_view record) -> Result<bool> { return growth ? growth->Take(record) : Result<bool>(true); },
+                            [&](std::string_view lines) -> Status {
+                              if (std::fwrite(lines.data(), 1, lines.size(), output.get()) != lines.size()) return failed();
+                              bytes_ += static_cast<int64_t>(lines.size());
+                              return Ok();
+                            }};
+    if (auto fetched = FetchAll(fetching, Contexts(from)); !fetched) return Placed(std::move(fetched).error());
+    if (std::fflush(output.get()) != 0) return failed();
+    if (growth) {
+      auto end = growth->After();
+      if (!end) return Placed(std::move(end).error());
+      after_.end = *std::move(end);
+    }
+    SLUICE_TRY(store_, store::OpenLocalStore(folder_.path(), false));
+    return Ok();
+  }
+
+  Status Placed(Error error) const {
+    if (!error.where.known()) error.where = spec_.rows.where;
+    return Fail(std::move(error));
+  }
+
+  InputFile OutputFile() const {
+    InputFile file;
+    file.object.key = "output";
+    file.object.size = bytes_;
+    file.name = name_;
+    return file;
+  }
+  formats::ReadRequest RequestOf(formats::ReadRequest request) const {
+    request.store = store_.get();
+    request.key = "output";
+    request.object = nullptr;
+    return request;
+  }
+
+  const SourceSpec spec_;
+  const Settings settings_;
+  const http::Read read_;
+  const std::string name_;
+  Cursor before_, after_;
+  std::vector<Window> windows_;
+  ScratchFolder folder_;
+  std::unique_ptr<store::ObjectStore> store_;  // null: nothing was asked for yet
+  int64_t bytes_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<RowSource>> OpenHttpSource(const SourceSpec& spec) {
+  const auto* settings = std::get_if<Settings>(&spec.peer);
+  if (settings == nullptr || !spec.rows.http) return Fail(BugError("an HTTP source without a request"));
+  return std::make_unique<HttpSource>(spec, *settings, *spec.rows.http);
+}
+
+}  // namespace sluice::sources::http
