@@ -253,21 +253,40 @@ struct Parser {
                              "s3://bucket/prefix: the cases' lakes go there, each below a name of its own, and stay");
     test_command->add_option("-j,--jobs", test.jobs, "cases at once");
     Command(app, "doctor", "does everything that Sluice needs work here?", [this] { return Doctor(context); });
-    CLI::App* state = app.add_subcommand("state", "what Sluice knows of past batches");
-    state->require_subcommand(1)->fallthrough();
-    Command(*state, "rebuild", "make the indexes again from the batch records", [this] {
-      return StateRebuild(context, node);
-    })->add_option("node", node, "only this node");
+    State();
     Command(app, "schema", "JSON Schema for editors: sluice.yml, source or model; `reference` gives the Markdown page",
             [this] { return SchemaOf(context, file); })
         ->add_option("kind", file, "sluice.yml, source, model, reference")
         ->required();
   }
 
+  void State() {
+    CLI::App* commands = app.add_subcommand("state", "where sources go on, and what Sluice knows of past batches");
+    commands->require_subcommand(1)->fallthrough();
+    Command(*commands, "show", "where each source goes on; of one also its last batches", [this] {
+      return StateShow(context, state);
+    })->add_option("node", state.node, "a source");
+    CLI::App* set =
+        Command(*commands, "set", "a database, API or program: where the next run goes on", [this] { return StateSet(context, state); });
+    set->add_option("node", state.node, "a source")->required();
+    set->add_option("cursor", state.cursor, "JSON, as `state show NODE --json` prints it")->required();
+    CLI::App* reset = Command(*commands, "reset", "the next run begins at the beginning; rows that are there stay",
+                              [this] { return StateReset(context, state); });
+    reset->add_option("node", state.node, "a source")->required();
+    for (CLI::App* command : {set, reset}) {
+      command->add_flag("--wait", state.wait, "wait for another run on this lake");
+      command->add_flag("--yes,-y", state.yes, "confirm it in a protected environment");
+    }
+    Command(*commands, "rebuild", "make the indexes again from the batch records", [this] {
+      return StateRebuild(context, state);
+    })->add_option("node", state.node, "only this node");
+  }
+
   Context& context;
   CLI::App app;
   std::function<int()> action;
   RunArgs run;
+  StateArgs state;
   RollbackArgs rollback;
   PlanArgs plan;
   SelectArgs select;

@@ -132,7 +132,14 @@ struct TestArgs {
 };
 int Test(Context& context, const TestArgs& args);
 int Doctor(Context& context);
-int StateRebuild(Context& context, const std::string& node);
+struct StateArgs {
+  std::string node, cursor;  // "" = all nodes
+  bool wait = false, yes = false;
+};
+int StateShow(Context& context, const StateArgs& args);
+int StateSet(Context& context, const StateArgs& args);
+int StateReset(Context& context, const StateArgs& args);
+int StateRebuild(Context& context, const StateArgs& args);
 int SchemaOf(Context& context, const std::string& kind);
 
 // Loads the project with the globals' choices and opens a session. Progress goes to `sink`.

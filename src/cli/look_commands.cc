@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/print_batches.h"
 #include "core/text.h"
 #include "core/time.h"
 #include "run/model_plan.h"
@@ -20,12 +21,6 @@ namespace sluice::cli {
 namespace {
 
 using nlohmann::ordered_json;
-
-// What a batch was for.
-std::string WorkOf(const state::ReadyRecord& ready) {
-  const auto target = state::RestoreTargetOf(ready);
-  return target ? fmt::format("restore of batch {}", target->batch) : ready.kind;
-}
 
 const char* KindOf(const plan::Node& node) { return node.source ? "source" : node.seed ? "seed" : "model"; }
 const char* StoreOf(const plan::Node& node) {
@@ -89,14 +84,7 @@ Result<int> ShowNode(Context& context, const std::string& name) {
   if (snapshot) json["version"] = snapshot->version;
   if (node->source && node->source->external) json["location"] = node->source->external->folder;
   SLUICE_TRY(const auto batches, state::History(session->lake(), run::BatchOwner(*node), 5));
-  for (const auto& batch : batches)
-    json["batches"].push_back({{"n", batch.n},
-                               {"attempts", batch.attempts},
-                               {"state", batch.done    ? batch.done->abandoned ? "abandoned" : "done"
-                                         : batch.ready ? "decided"
-                                                       : "open"},
-                               {"kind", batch.ready ? WorkOf(*batch.ready) : ""},
-                               {"run", batch.ready ? batch.ready->run_id : ""}});
+  for (const auto& batch : batches) json["batches"].push_back(ToJson(batch));
   if (context.globals.json) {
     context.io.out << json.dump(2) << "\n";
     return kDone;
@@ -117,11 +105,7 @@ Result<int> ShowNode(Context& context, const std::string& name) {
     context.io.out << "\n" << RenderTable({"column", "type"}, rows);
   }
   if (json.contains("batches")) {
-    std::vector<std::vector<std::optional<std::string>>> rows;
-    for (const auto& batch : json["batches"])
-      rows.push_back({batch["n"].dump(), batch["state"].get<std::string>(), batch["kind"].get<std::string>(), batch["attempts"].dump(),
-                      batch["run"].get<std::string>()});
-    context.io.out << "\n" << RenderTable({"batch", "state", "kind", "attempts", "run"}, rows);
+    context.io.out << "\n" << RenderBatches(json["batches"]);
   }
   if (!validated) return Report(context, validated.error());
   return kDone;

@@ -1,4 +1,4 @@
-// generate, doctor, state rebuild, schema.
+// generate, doctor, schema.
 #include <fmt/format.h>
 #include <sys/statvfs.h>
 
@@ -11,7 +11,6 @@
 #include "core/counted.h"
 #include "core/text.h"
 #include "state/check_records.h"
-#include "state/ledger.h"
 #include "store/remote.h"
 
 namespace sluice::cli {
@@ -142,13 +141,6 @@ Result<int> Examine(Context& context) {
   return bad > 0 ? kFailed : kDone;
 }
 
-Result<int> Rebuild(Context& context, const std::string& node) {
-  SLUICE_TRY(const auto session, OpenSession(context));
-  SLUICE_TRY(const auto nodes, state::RebuildIndexes(session->lake(), node));
-  context.io.out << fmt::format("rebuilt the indexes of {}\n", Counted(nodes.size(), "node"));
-  return kDone;
-}
-
 Result<int> PrintSchema(Context& context, const std::string& kind) {
   static const std::vector<std::string> kKinds = {"sluice.yml", "source", "model", "reference"};
   if (std::find(kKinds.begin(), kKinds.end(), kind) == kKinds.end())
@@ -162,7 +154,6 @@ Result<int> PrintSchema(Context& context, const std::string& kind) {
 
 int Generate(Context& context, const GenerateArgs& args) { return Finish(context, GenerateExample(context, args)); }
 int Doctor(Context& context) { return Finish(context, Examine(context)); }
-int StateRebuild(Context& context, const std::string& node) { return Finish(context, Rebuild(context, node)); }
 int SchemaOf(Context& context, const std::string& kind) { return Finish(context, PrintSchema(context, kind)); }
 
 }  // namespace sluice::cli

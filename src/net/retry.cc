@@ -62,7 +62,7 @@ std::optional<int64_t> RetryAfter(const HttpResponse& response, Instant now) {
 }
 
 bool MayPassStatus(int status) {
-  return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+  return status == 408 || status == 425 || status == 429 || (status >= 500 && status != 501 && status != 505);
 }
 
 Result<HttpResponse> SendAgain(HttpClient& client, const HttpRequest& request, const RetryPolicy& policy, Clock& clock, Random& random) {
@@ -71,7 +71,9 @@ Result<HttpResponse> SendAgain(HttpClient& client, const HttpRequest& request, c
     auto response = client.Send(request);
     const bool may_pass = response ? MayPassStatus(response->status) : response.error().kind == ErrorKind::kRetryable;
     if (!may_pass) return response;
-    if (!backoff.Pause(response ? RetryAfter(*response, clock.Now()) : std::nullopt)) return response;
+    if (backoff.Pause(response ? RetryAfter(*response, clock.Now()) : std::nullopt)) continue;
+    if (policy.cancelled != nullptr && *policy.cancelled) return Fail(CancelledError());
+    return response;
   }
 }
 

@@ -38,11 +38,11 @@ std::optional<int64_t> RetryAfter(const HttpResponse& response, Instant now);
 // "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7, IMF-fixdate).
 std::optional<Instant> ParseHttpDate(std::string_view text);
 
-// Statuses of a peer that is busy or ill for the moment: 408, 429, 500, 502, 503, 504.
+// Statuses of a peer that is busy or ill for the moment: 408, 425, 429, and 500 to 599 but for 501 and 505.
 bool MayPassStatus(int status);
 
 // Sends a request that does the same however often it is sent, until there is an answer that is none of MayPassStatus or the tries are
-// used up: then the last answer or error.
+// used up: then the last answer or error; kCancelled where the policy was cancelled.
 Result<HttpResponse> SendAgain(HttpClient& client, const HttpRequest& request, const RetryPolicy& policy, Clock& clock, Random& random);
 
 }  // namespace sluice::net

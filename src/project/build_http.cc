@@ -88,6 +88,13 @@ std::vector<std::pair<std::string, std::string>> PairsOf(const std::vector<std::
 
 std::string TextOf(const std::optional<PlacedText>& text) { return text ? text->value : ""; }
 
+void CheckPath(const std::optional<PlacedText>& path, std::string_view key, Diagnostics& diagnostics) {
+  if (!path || path->value.find_first_of("[]*()") == std::string::npos) return;
+  diagnostics.Add(UserError("wrong-type", fmt::format("\"{}\" is a path of names and places in lists, with dots between them", key))
+                      .At(path->where)
+                      .Hint("write data.items, or data.0.items"));
+}
+
 Pages BuildPages(const PagesSpec& spec, Diagnostics& diagnostics) {
   using By = Pages::By;
   Pages pages;
@@ -112,6 +119,9 @@ Pages BuildPages(const PagesSpec& spec, Diagnostics& diagnostics) {
   if (spec.size) pages.size_parameter = spec.size_parameter ? spec.size_parameter->value : "limit";
   if (spec.size_parameter && !spec.size)
     diagnostics.Add(UserError("missing-key", "\"size_parameter\" goes with \"size\"").At(spec.size_parameter->where).Hint("add size: 100"));
+  CheckPath(spec.from, "from", diagnostics);
+  CheckPath(spec.total, "total", diagnostics);
+  CheckPath(spec.more, "more", diagnostics);
   pages.start = spec.start.value_or(1);
   pages.from = TextOf(spec.from);
   pages.total = TextOf(spec.total);
@@ -143,11 +153,19 @@ void CheckPlaceholders(const PlacedText& text, const Known& known, Diagnostics& 
   }
 }
 
-void CheckPath(const std::optional<PlacedText>& path, std::string_view key, Diagnostics& diagnostics) {
-  if (!path || path->value.find_first_of("[]*()") == std::string::npos) return;
-  diagnostics.Add(UserError("wrong-type", fmt::format("\"{}\" is a path of names and places in lists, with dots between them", key))
-                      .At(path->where)
-                      .Hint("write data.items, or data.0.items"));
+// Of a body, the strings that are nothing but a placeholder: other braces may be JSON's, or a query's.
+PlacedText WholeStrings(const PlacedText& body) {
+  PlacedText found{"", body.where};
+  for (const std::string& name : sources::http::PlaceholdersIn(body.value))
+    if (body.value.find("\"{" + name + "}\"") != std::string::npos) found.value += "{" + name + "}";
+  return found;
+}
+
+// So that placeholders without quotes are numbers.
+sources::http::Values SomeValues(const PlacedText& body) {
+  sources::http::Values values;
+  for (const std::string& name : sources::http::PlaceholdersIn(body.value)) values[name] = "0";
+  return values;
 }
 
 Request BuildRequest(const RequestSpec& spec, Known known, Diagnostics& diagnostics) {
@@ -173,7 +191,7 @@ Request BuildRequest(const RequestSpec& spec, Known known, Diagnostics& diagnost
     diagnostics.Add(UserError("conflicting-keys", "\"body\" goes with method: POST")
                         .At(spec.body->where)
                         .Hint("add method: POST, or write parameters"));
-  if (spec.body && !nlohmann::json::accept(sources::http::FillBody(spec.body->value, {})))
+  if (spec.body && !nlohmann::json::accept(sources::http::FillBody(spec.body->value, SomeValues(*spec.body))))
     diagnostics.Add(UserError("wrong-type", "\"body\" is no JSON")
                         .At(spec.body->where)
                         .Hint("write it in single quotes: '{\"after\": \"{next}\"}'; placeholders go between quotes"));
@@ -181,6 +199,10 @@ Request BuildRequest(const RequestSpec& spec, Known known, Diagnostics& diagnost
   if (request.pages.by == Pages::By::kOffset) known.names.emplace_back("offset");
   if (request.pages.by == Pages::By::kCursor) known.names.emplace_back("next");
   CheckPlaceholders(spec.path, known, diagnostics);
+  if (spec.body) CheckPlaceholders(WholeStrings(*spec.body), known, diagnostics);
+  for (const auto& [column, from] : spec.carry)
+    if (from.value.starts_with("parent.") || from.value.starts_with("window."))
+      CheckPlaceholders({"{" + from.value + "}", from.where}, known, diagnostics);
   for (const auto* pairs : {&spec.parameters, &spec.headers})
     for (const auto& [name, value] : *pairs) CheckPlaceholders(value, known, diagnostics);
   return request;
@@ -220,6 +242,11 @@ void RefuseOthers(const SourceSpec& spec, Diagnostics& diagnostics) {
 
 void CheckGrowth(const SourceSpec& spec, const sources::RowsRead& rows, Diagnostics& diagnostics) {
   const GivenKey* load = FindGiven(spec.given, "load");
+  if (load == nullptr && !spec.read->windows)
+    diagnostics.Add(
+        UserError("missing-key", fmt::format("the source {} lacks \"load\"", spec.name.value))
+            .At(spec.where)
+            .Hint("write load: full, the whole with each run; incremental, with a cursor; append, where the API gives only what is new"));
   if (spec.load == Load::kExternal && load != nullptr)
     diagnostics.Add(
         UserError("key-of-another-connection", "this load is of files").At(load->where).Hint("write load: append, full or incremental"));

@@ -91,7 +91,7 @@ std::vector<WrongProject> WrongProjects() {
           "sluice.yml:5:57 plain-secret|sluice.yml:5:63 conflicting-keys|sluice.yml:6:34 missing-key|sluice.yml:6:34 missing-key|"
           "sluice.yml:7:54 plain-secret"),
       ApiSource("ApiWithoutRequest", "load: full\n", "sources/s.yml:1:1 missing-key"),
-      ApiSource("ApiKeysOfFiles", "read: { request: { path: /a }, format: csv }\nexclude: [a]\n",
+      ApiSource("ApiKeysOfFiles", "read: { request: { path: /a }, format: csv }\nexclude: [a]\nload: full\n",
                 "sources/s.yml:2:32 key-of-another-connection|sources/s.yml:3:1 key-of-another-connection"),
       ApiSource("ApiPlaceholders",
                 "read:\n  request: { path: \"/a/{cursor}\", parameters: { b: \"{window.strat}\", c: \"{parent.id}\" } }\n"
@@ -100,9 +100,15 @@ std::vector<WrongProject> WrongProjects() {
                 "sources/s.yml:4:12 wrong-type"),
       ApiSource(
           "ApiRequest",
-          "read:\n  request: { path: \"https://h/a\", records: \"items[*]\", body: \"{\", pages: { by: cursor, total: n, start: 2 } }\n",
+          "read:\n  request: { path: \"https://h/a\", records: \"items[*]\", body: \"{\", pages: { by: cursor, total: n, start: 2 } "
+          "}\nload: full\n",
           "sources/s.yml:3:20 wrong-type|sources/s.yml:3:44 wrong-type|sources/s.yml:3:62 conflicting-keys|sources/s.yml:3:62 wrong-type|"
           "sources/s.yml:3:74 missing-key|sources/s.yml:3:88 conflicting-keys|sources/s.yml:3:98 conflicting-keys"),
+      ApiSource("ApiWithoutLoad", "read: { request: { path: /a } }\n", "sources/s.yml:1:1 missing-key"),
+      ApiSource("ApiBody",
+                "read: { request: { path: /a, method: POST, body: '{\"q\": \"{ {id} }\", \"a\": \"{nxt}\", \"n\": {offset}}', "
+                "carry: { p: parent.id }, pages: { by: offset, total: \"a[0]\" } } }\nload: full\n",
+                "sources/s.yml:2:50 unknown-placeholder|sources/s.yml:2:112 unknown-placeholder|sources/s.yml:2:153 wrong-type"),
       ApiSource("ApiLoads", "read: { request: { path: /a }, windows: { start: soon }, start: 1 }\nload: full\ncursor: b\n",
                 "sources/s.yml:2:41 conflicting-keys|sources/s.yml:2:50 bad-literal|sources/s.yml:2:65 key-of-another-load|"
                 "sources/s.yml:4:1 key-of-another-load"),

@@ -147,7 +147,8 @@ void AddHttpKeys(Object<ConnectionSpec>& object) {
                 "`http`: how many requests in a second, minute or hour: `10/s`, `600/m`.")
       .Optional("timeout", &C::timeout, Duration(), "1m", "`http`: how long one request may take.")
       .Optional("tries", &C::tries, Integer(1, 100), "7",
-                "`http`: how often a request is sent at most, where a status of 429 or 500 to 599 or a broken connection may pass.")
+                "`http`: how often a request is sent at most, where a status of 408, 425, 429 or from 500 on (but for 501 and 505) or a "
+                "broken connection may pass.")
       .Optional("max_body", &C::max_body, Size(), "(64MiB)", "`http`: how large one answer may be, decompressed.");
 }
 

@@ -91,7 +91,7 @@ void Lead(std::string_view front, std::string_view object, std::string* out) {
 
 class Extraction {
  public:
-  Extraction(const Request& request, std::string front, const std::function<Status(std::string_view)>& take)
+  Extraction(const Request& request, std::string front, const TakeRecord& take)
       : request_(request), front_(std::move(front)), take_(take) {}
 
   // The value at the records' path.
@@ -115,9 +115,9 @@ class Extraction {
 
   // Maps of maps, down to the records.
   Status TakeLevel(od::value value, size_t level, const std::string& front) {
-    if (level == request_.keys.size()) return TakeRecord(value, front);
+    if (level == request_.keys.size()) return TakeOne(value, front);
     od::object object;
-    if (value.get_object().get(object)) return TakeRecord(value, front);  // not what was said: a record that its contract refuses
+    if (value.get_object().get(object)) return TakeOne(value, front);  // not what was said: a record that its contract refuses
     for (auto field : object) {
       std::string_view key;
       SLUICE_CHECK(Check(field.unescaped_key().get(key)));
@@ -133,7 +133,7 @@ class Extraction {
     return Ok();
   }
 
-  Status TakeRecord(od::value value, const std::string& front) {
+  Status TakeOne(od::value value, const std::string& front) {
     std::string_view raw;
     SLUICE_CHECK(Check(value.raw_json().get(raw)));
     raw = Trim(raw);
@@ -145,13 +145,14 @@ class Extraction {
       line_.append(":").append(raw).append("}");
     } else {
       line_ = raw;
+      return take_(line_, line_);
     }
-    return take_(line_);
+    return take_(line_, std::string_view(line_).substr(1 + std::min(front_.size(), line_.size() - 1)));
   }
 
   const Request& request_;
   const std::string front_;
-  const std::function<Status(std::string_view)>& take_;
+  const TakeRecord& take_;
   std::string line_;
 };
 
@@ -165,6 +166,7 @@ struct Answer::Padded : simdjson::padded_string_view {
 Answer::Padded Answer::padded() const { return Padded(body_.data(), size_, body_.size()); }
 
 Result<Answer> Answer::Parse(std::string body) {
+  if (body.starts_with("\xef\xbb\xbf")) body.erase(0, 3);
   const std::string_view front = Trim(body).substr(0, 1);
   if (front != "{" && front != "[")
     return Fail(
@@ -183,14 +185,11 @@ Result<Answer> Answer::Parse(std::string body) {
   return answer;
 }
 
-uint64_t Answer::hash() const { return Hash64(std::string_view(body_).substr(0, size_)); }
-
 std::optional<std::string> Answer::At(std::string_view path) const { return JsonAt(Level::kAnswer, padded(), path); }
 
 std::optional<std::string> Answer::TextAt(std::string_view path) const { return TextOf(At(path)); }
 
-Result<bool> Answer::ForEachRecord(const Request& request, const Values& json,
-                                   const std::function<Status(std::string_view record)>& take) const {
+Result<bool> Answer::ForEachRecord(const Request& request, const Values& json, const TakeRecord& take) const {
   std::string front;
   for (const auto& [column, from] : request.carry) {
     AppendJsonString(column, &front);

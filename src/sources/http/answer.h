@@ -14,13 +14,14 @@
 
 namespace sluice::sources::http {
 
+// A record as a line of JSON; `own`: what of it was in the answer at its place, nothing carried.
+using TakeRecord = std::function<Status(std::string_view record, std::string_view own)>;
+
 // A path of names and places in lists: "data.items", "0.rates"; "$." before it may stand. "" is the whole.
 class Answer {
  public:
   // Errors: kData "http-answer": it is no JSON.
   static Result<Answer> Parse(std::string body);
-
-  uint64_t hash() const;
 
   // The JSON text at a path, on one line; nullopt: there is nothing, or null.
   std::optional<std::string> At(std::string_view path) const;
@@ -30,7 +31,7 @@ class Answer {
   // Each record of `request` as JSON on one line, keys and carried columns put in front of its own; in order. `json`: what may be carried
   // beside paths of the answer. False: there is nothing at the records' path.
   // Errors: kData "http-answer": the JSON is broken further in; those of `take`.
-  Result<bool> ForEachRecord(const Request& request, const Values& json, const std::function<Status(std::string_view record)>& take) const;
+  Result<bool> ForEachRecord(const Request& request, const Values& json, const TakeRecord& take) const;
 
  private:
   explicit Answer(std::string body) : body_(std::move(body)) {}

@@ -9,7 +9,7 @@ std::vector<std::string> Records(const std::string& body, const Request& request
   std::vector<std::string> lines;
   auto answer = Answer::Parse(body);
   if (!answer) return {answer.error().code};
-  const auto found = answer->ForEachRecord(request, values, [&](std::string_view record) {
+  const auto found = answer->ForEachRecord(request, values, [&](std::string_view record, std::string_view) {
     lines.emplace_back(record);
     return Ok();
   });
@@ -76,7 +76,7 @@ TEST(Answer, LooksIntoARecordWhileItWalks) {
   const auto answer = Answer::Parse(R"([{"a":{"b":"x"}},{"a":{"b":"y"}}])");
   ASSERT_TRUE(answer);
   std::string seen;
-  const auto found = answer->ForEachRecord({}, {}, [&](std::string_view record) {
+  const auto found = answer->ForEachRecord({}, {}, [&](std::string_view record, std::string_view) {
     seen += FieldOf(record, "a.b", false).value_or("?");
     return Ok();
   });

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/json_text.h"
 #include "core/one_line.h"
 #include "core/text.h"
 #include "net/digest.h"
@@ -15,11 +16,15 @@ namespace {
 
 constexpr int kMostRedirects = 5;
 constexpr size_t kShownOfBody = 300;
+constexpr size_t kLeastSecret = 4;            // a shorter one would take letters out of words
 constexpr int64_t kTokenMargin = 30'000'000;  // a token is renewed so long before its end
 
+// Unless it stands there: the address of a next page has what its request had.
 void AddParameter(const std::string& name, const std::string& value, std::string* url) {
+  const std::string key = PercentEncode(name, false) + "=";
+  if (url->find("?" + key) != std::string::npos || url->find("&" + key) != std::string::npos) return;
   *url += url->find('?') == std::string::npos ? '?' : '&';
-  *url += PercentEncode(name, false) + "=" + PercentEncode(value, false);
+  *url += key + PercentEncode(value, false);
 }
 
 std::string Place(const std::string& url) { return url.substr(0, url.find('?')); }
@@ -87,9 +92,15 @@ Caller::~Caller() = default;
 Result<net::HttpResponse> Caller::Send(const Call& call) {
   Call at = call;
   for (int redirects = 0;; ++redirects) {
-    SLUICE_TRY(net::HttpResponse response, SendOnce(at, false));
-    if (response.status == 401 && settings_.auth.kind == AuthKind::kOAuth2) {  // it may have been withdrawn before its time
-      SLUICE_TRY(response, SendOnce(at, true));
+    const bool by_token = settings_.auth.kind == AuthKind::kOAuth2;
+    std::string token;
+    if (by_token) {
+      SLUICE_TRY(token, Token(""));
+    }
+    SLUICE_TRY(net::HttpResponse response, SendOnce(at, token));
+    if (response.status == 401 && by_token) {  // it may have been withdrawn before its time
+      SLUICE_TRY(token, Token(token));
+      SLUICE_TRY(response, SendOnce(at, token));
     }
     if (response.ok() || response.status == 404 || response.status == 410) return response;
     const std::string* location = response.Header("Location");
@@ -99,13 +110,13 @@ Result<net::HttpResponse> Caller::Send(const Call& call) {
   }
 }
 
-Result<net::HttpResponse> Caller::SendOnce(const Call& call, bool new_token) {
+Result<net::HttpResponse> Caller::SendOnce(const Call& call, const std::string& token) {
   if (OriginOf(call.url) != OriginOf(settings_.url))
     return Fail(UserError("http-other-host", fmt::format("{} sends us on to {}, and what {} is given is not for other hosts",
                                                          settings_.name, OriginOf(call.url), OriginOf(settings_.url)))
                     .At(settings_.where)
                     .Hint("write that address as the connection's url, or page by a cursor instead of an address"));
-  SLUICE_TRY(net::HttpRequest request, Dress(call, new_token));
+  SLUICE_TRY(net::HttpRequest request, Dress(call, token));
   std::string body;
   request.sink = [&](std::string_view piece) -> Status {
     if (body.size() + piece.size() > static_cast<size_t>(settings_.max_body_bytes))
@@ -129,12 +140,16 @@ Result<net::HttpResponse> Caller::SendOnce(const Call& call, bool new_token) {
     net::HttpClient& client_;
     std::string& body_;
   } fresh(*paced_, body);
-  SLUICE_TRY(net::HttpResponse response, net::SendAgain(fresh, request, policy_, clock_, random_));
+  auto sent = net::SendAgain(fresh, request, policy_, clock_, random_);
+  if (!sent && sent.error().code == "tls-failed")
+    return Fail(std::move(sent).error().Hint("if its certificate is of an authority of your own, name that by the connection's tls_ca"));
+  if (!sent) return Fail(std::move(sent).error());
+  net::HttpResponse response = *std::move(sent);
   if (response.ok()) response.body = std::move(body);
   return response;
 }
 
-Result<net::HttpRequest> Caller::Dress(const Call& call, bool new_token) {
+Result<net::HttpRequest> Caller::Dress(const Call& call, const std::string& token) const {
   net::HttpRequest request;
   request.method = call.method;
   request.url = call.url;
@@ -165,17 +180,15 @@ Result<net::HttpRequest> Caller::Dress(const Call& call, bool new_token) {
     case AuthKind::kParameter:
       AddParameter(auth.name, auth.secret.Reveal(), &request.url);
       break;
-    case AuthKind::kOAuth2: {
-      SLUICE_TRY(const std::string token, Token(new_token));
+    case AuthKind::kOAuth2:
       add("Authorization", "Bearer " + token);
-    }
   }
   return request;
 }
 
-Result<std::string> Caller::Token(bool new_token) {
+Result<std::string> Caller::Token(const std::string& refused) {
   const std::lock_guard lock(mutex_);
-  if (!new_token && !token_.empty() && clock_.Now() < token_ends_) return token_;
+  if (!token_.empty() && token_ != refused && clock_.Now() < token_ends_) return token_;
   SLUICE_TRY(token_, FetchToken());
   return token_;
 }
@@ -206,7 +219,7 @@ Result<std::string> Caller::FetchToken() {
     const std::string why = text("error").empty()
                                 ? fmt::format("status {}", response.status)
                                 : OnOneLine(text("error") + (text("error_description").empty() ? "" : ": " + text("error_description")));
-    const std::string message = fmt::format("{} gives {} no token: {}", Place(auth.token_url), settings_.name, WithoutSecrets(why, ""));
+    const std::string message = fmt::format("{} gives {} no token: {}", Place(auth.token_url), settings_.name, Masked(why, Secrets()));
     if (net::MayPassStatus(response.status)) return Fail(RetryableError("http-failed", message));
     return Fail(UserError("http-unauthorized", message)
                     .At(settings_.where)
@@ -220,14 +233,12 @@ Result<std::string> Caller::FetchToken() {
 }
 
 Error Caller::ErrorOf(const Call& call, const net::HttpResponse& response) const {
-  std::string said = OnOneLine(std::string(Trim(response.body.substr(0, kShownOfBody))));
+  // Masked before it is cut: a part of a secret is one, too.
+  std::string said = Masked(response.body);
+  said = OnOneLine(std::string(Trim(std::string_view(said).substr(0, kShownOfBody))));
   if (!IsValidUtf8(said)) said.clear();
-  const std::string token = [&] {
-    const std::lock_guard lock(mutex_);
-    return token_;
-  }();
-  const std::string message = WithoutSecrets(
-      fmt::format("{} {} answers with status {}{}", call.method, Place(call.url), response.status, said.empty() ? "" : ": " + said), token);
+  const std::string message =
+      fmt::format("{} {} answers with status {}{}", call.method, Masked(Place(call.url)), response.status, said.empty() ? "" : ": " + said);
   if (net::MayPassStatus(response.status) || response.status >= 500) return RetryableError("http-failed", message);
   if (response.status == 401 || response.status == 403)
     return UserError("http-unauthorized", message)
@@ -237,13 +248,34 @@ Error Caller::ErrorOf(const Call& call, const net::HttpResponse& response) const
   return UserError("http-refused", message).At(settings_.where).Hint("look at the request's path, parameters and body");
 }
 
-std::string Caller::WithoutSecrets(std::string text, const std::string& token) const {
-  std::vector<std::string> secrets = {settings_.auth.secret.Reveal(), settings_.auth.refresh_token.Reveal(), token};
+std::string Caller::Masked(std::string text) const {
+  std::vector<std::string> secrets = Secrets();
+  {
+    const std::lock_guard lock(mutex_);
+    secrets.push_back(token_);
+  }
+  return Masked(std::move(text), secrets);
+}
+
+std::vector<std::string> Caller::Secrets() const {
+  const Auth& auth = settings_.auth;
+  std::vector<std::string> secrets = {auth.secret.Reveal(), auth.refresh_token.Reveal()};
+  if (auth.kind == AuthKind::kBasic) secrets.push_back(net::Base64Of(auth.name + ":" + auth.secret.Reveal()));
   for (const auto* named : {&settings_.headers, &settings_.parameters})
     for (const auto& [name, value] : *named) secrets.push_back(value.Reveal());
-  for (const std::string& secret : secrets) {
-    if (secret.size() < 4) continue;
+  return secrets;
+}
+
+std::string Caller::Masked(std::string text, const std::vector<std::string>& secrets) {
+  const auto mask = [&](const std::string& secret) {
+    if (secret.size() < kLeastSecret) return;
     for (size_t at = 0; (at = text.find(secret, at)) != std::string::npos;) text.replace(at, secret.size(), "***");
+  };
+  for (const std::string& secret : secrets) {
+    std::string json;
+    if (IsValidUtf8(secret)) AppendJsonString(secret, &json);
+    for (const std::string& form : {secret, PercentEncode(secret, false), json.size() > 2 ? json.substr(1, json.size() - 2) : json})
+      mask(form);
   }
   return text;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/result.h"
@@ -24,6 +25,9 @@ class Caller {
   Caller(const Settings& settings, const std::atomic<bool>* cancel, Clock& clock, Random& random);
   ~Caller();
 
+  // With "***" for each secret of the connection, also as it is sent: for messages that show what a peer said.
+  std::string Masked(std::string text) const;
+
   // An answer of 200 to 299, or one of 404 or 410. Thread-safe. Errors: kUser "http-unauthorized" (401, 403), "http-refused" (any other of
   // 300 to 499), "http-other-host", "tls-failed", "bad-url"; kRetryable "http-failed" (429 and 500 to 599, when the tries are used up),
   // "connect-failed", "connection-lost", "timed-out"; kData "http-too-large".
@@ -32,12 +36,14 @@ class Caller {
  private:
   class Paced;
 
-  Result<net::HttpRequest> Dress(const Call& call, bool new_token);
-  Result<std::string> Token(bool new_token);
+  Result<net::HttpRequest> Dress(const Call& call, const std::string& token) const;
+  // Not `refused`, which the peer takes no more.
+  Result<std::string> Token(const std::string& refused);
   Result<std::string> FetchToken();
-  Result<net::HttpResponse> SendOnce(const Call& call, bool new_token);
+  Result<net::HttpResponse> SendOnce(const Call& call, const std::string& token);
   Error ErrorOf(const Call& call, const net::HttpResponse& response) const;
-  std::string WithoutSecrets(std::string text, const std::string& token) const;
+  std::vector<std::string> Secrets() const;
+  static std::string Masked(std::string text, const std::vector<std::string>& secrets);
 
   const Settings& settings_;
   Clock& clock_;

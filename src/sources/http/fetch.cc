@@ -73,7 +73,7 @@ class Fetch {
     if (in_.read.parent == nullptr) return Lists(contexts);
     for (const Context& context : contexts) {
       std::vector<Context> children;
-      const auto take = [&](std::string_view record) -> Status {
+      const auto take = [&](std::string_view record, std::string_view) -> Status {
         SLUICE_TRY(children.emplace_back(), ChildOf(context, record));
         return Ok();
       };
@@ -87,8 +87,6 @@ class Fetch {
   }
 
  private:
-  using Take = std::function<Status(std::string_view)>;
-
   // {parent.FIELD} and what is carried of a parent.
   static std::set<std::string> ParentFields(const Request& request) {
     std::set<std::string> fields;
@@ -110,7 +108,7 @@ class Fetch {
       auto json = FieldOf(record, field, true);
       auto text = FieldOf(record, field, false);
       if (!json || !text)
-        return Fail(DataError("http-answer", fmt::format("a record of for_each has no \"{}\": {}", field, record.substr(0, 200))));
+        return Fail(DataError("http-answer", fmt::format("a record of for_each has no \"{}\": {}", field, Shown(record))));
       child.json["parent." + field] = *std::move(json);
       child.texts["parent." + field] = *std::move(text);
     }
@@ -126,8 +124,8 @@ class Fetch {
       SLUICE_CHECK(InParallel(count, static_cast<size_t>(in_.settings.max_connections), [&](size_t i) {
         return List(
             in_.read.request, contexts[begin + i],
-            [&](std::string_view record) -> Status {
-              SLUICE_TRY(const bool wanted, in_.wanted(record));
+            [&](std::string_view record, std::string_view own) -> Status {
+              SLUICE_TRY(const bool wanted, in_.wanted(record, own));
               return wanted ? spools[i].Add(record) : Ok();
             },
             [] { return Ok(); });
@@ -138,7 +136,7 @@ class Fetch {
   }
 
   // All pages of one list.
-  Status List(const Request& request, const Context& context, const Take& take, const std::function<Status()>& page_done) {
+  Status List(const Request& request, const Context& context, const TakeRecord& take, const std::function<Status()>& page_done) {
     Pager pager(request.pages);
     while (true) {
       SLUICE_TRY(const Call call, Compose(request, context, pager));
@@ -156,24 +154,33 @@ class Fetch {
     }
   }
 
-  Result<bool> Page(const Request& request, const Context& context, const Call& call, net::HttpResponse& response, const Take& take,
+  Result<bool> Page(const Request& request, const Context& context, const Call& call, net::HttpResponse& response, const TakeRecord& take,
                     Pager* pager) {
+    if (request.missing_is_empty && Trim(response.body).empty()) return false;
     auto answer = Answer::Parse(std::move(response.body));
     if (!answer) return Fail(About(std::move(answer).error(), call));
     int64_t records = 0;
-    auto found = answer->ForEachRecord(request, context.json, [&](std::string_view record) {
+    uint64_t hash = 0;
+    auto found = answer->ForEachRecord(request, context.json, [&](std::string_view record, std::string_view own) {
       ++records;
-      return take(record);
+      hash = hash * 31 + Hash64(own);
+      return take(record, own);
     });
     if (!found) return Fail(About(std::move(found).error(), call));
     if (!*found && !request.missing_is_empty)
-      return Fail(About(DataError("http-answer", fmt::format("the answer has nothing at \"{}\": {}", request.records,
-                                                             answer->At("").value_or("").substr(0, 200))),
+      return Fail(About(DataError("http-answer",
+                                  fmt::format("the answer has nothing at \"{}\": {}", request.records, Shown(answer->At("").value_or("")))),
                         call)
                       .Hint("say by `records` where in the answer they are; where none may be there, write on_missing: empty"));
-    auto more = pager->Advance(*answer, response, records);
+    auto more = pager->Advance(*answer, response, records, hash);
     if (!more) return Fail(About(std::move(more).error(), call));
     return more;
+  }
+
+  std::string Shown(std::string_view text) const {
+    std::string shown = in_.caller.Masked(std::string(text)).substr(0, 200);
+    while (!IsValidUtf8(shown)) shown.pop_back();
+    return shown;
   }
 
   Result<Call> Compose(const Request& request, const Context& context, const Pager& pager) const {

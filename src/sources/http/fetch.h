@@ -24,7 +24,7 @@ struct Fetching {
   Caller& caller;
   std::string folder;  // for lists that are long, until their turn comes
   // Is the record to be taken? Called from several threads.
-  std::function<Result<bool>(std::string_view record)> wanted;
+  std::function<Result<bool>(std::string_view record, std::string_view own)> wanted;
   std::function<Status(std::string_view lines)> write;  // one caller at a time, in order
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "core/json_text.h"
 #include "core/text.h"
@@ -19,8 +20,10 @@ constexpr int64_t kDay = 86'400'000'000;
 bool IsText(std::string_view json) { return json.starts_with('"'); }
 
 std::string TextOf(std::string_view json) {
-  // Fields that grow are plain: their text is what stands between the quotes, unless something is escaped in it.
-  return IsText(json) ? std::string(json.substr(1, json.size() - 2)) : std::string(json);
+  if (!IsText(json)) return std::string(json);
+  if (json.find('\\') == std::string_view::npos) return std::string(json.substr(1, json.size() - 2));
+  const auto text = nlohmann::json::parse(json, nullptr, false);
+  return text.is_string() ? text.get<std::string>() : std::string(json.substr(1, json.size() - 2));
 }
 
 std::optional<int64_t> WholeNumber(std::string_view json) {
@@ -40,13 +43,15 @@ int Compare(const T& a, const T& b) {
   return a < b ? -1 : b < a ? 1 : 0;
 }
 
-// nullopt: they are of different kinds. Instants by the time they mean, other texts bytewise.
+// nullopt: they are of different kinds. Instants by the time they mean, whole numbers in quotes as numbers, other texts bytewise.
 std::optional<int> Compared(const std::string& a, const std::string& b) {
   if (IsText(a) != IsText(b)) return std::nullopt;
   if (IsText(a)) {
     const std::string left = TextOf(a), right = TextOf(b);
     const auto one = ParseInstant(left), other = ParseInstant(right);
-    if (one && other && *one != *other) return Compare(one->micros, other->micros);
+    if (one && other) return Compare(one->micros, other->micros);
+    const auto number = WholeNumber(left), other_number = WholeNumber(right);
+    if (number && other_number) return Compare(*number, *other_number);
     return Compare(left, right);
   }
   const auto one = WholeNumber(a), other = WholeNumber(b);
@@ -97,15 +102,16 @@ Result<std::optional<std::string>> Growth::From() const {
   return std::optional(TextOf(floor));
 }
 
-Result<bool> Growth::Take(std::string_view record) {
+Result<bool> Growth::Take(std::string_view record, std::string_view own) {
   const auto value = FieldOf(record, field_, true);
-  std::string hash = Hex(Hash64(record));
+  std::string hash = Hex(Hash64(own));
   const std::lock_guard lock(mutex_);
-  const bool is_new = !before_.seen.contains(hash);
   if (!value) {
-    taken_without_value_.insert(std::move(hash));
+    const bool is_new = !before_.without.contains(hash);
+    without_.insert(std::move(hash));
     return is_new;
   }
+  const bool is_new = !before_.seen.contains(hash);
   if (greatest_.empty()) greatest_ = *value;
   if (floor_.empty() && !before_.value.empty()) {
     SLUICE_TRY(floor_, Floor(before_.value));
@@ -134,7 +140,11 @@ Status Growth::Trim() {
 Result<End> Growth::After() const {
   End after;
   after.value = greatest_;
-  for (const std::string& hash : taken_without_value_) after.seen.insert(hash);
+  after.without = before_.without;
+  after.without.insert(without_.begin(), without_.end());
+  if (greatest_.empty() && !without_.empty())
+    return Fail(DataError("http-cursor", fmt::format("no record has the cursor, {}", field_))
+                    .Hint("name a field of the records, with dots between names: meta.updated_at"));
   if (!greatest_.empty()) {
     SLUICE_TRY(const std::string floor, Floor(greatest_));
     for (const auto& [value, hash] : near_)
@@ -142,9 +152,10 @@ Result<End> Growth::After() const {
   }
   // An API that gives only what lies behind the end has not given those at the end again.
   if (greatest_ == before_.value) after.seen.insert(before_.seen.begin(), before_.seen.end());
-  if (after.seen.size() > kMostSeen)
+  const size_t known = after.seen.size() + after.without.size();
+  if (known > kMostSeen)
     return Fail(DataError("http-cursor", fmt::format("{} records lie at the end of the cursor {}, too many to tell those that come again",
-                                                     FormatCount(static_cast<int64_t>(after.seen.size())), field_))
+                                                     FormatCount(static_cast<int64_t>(known)), field_))
                     .Hint("take a finer cursor or a shorter lookback, or load: append with windows"));
   return after;
 }

@@ -15,8 +15,9 @@ namespace sluice::sources::http {
 
 // Where the records taken so far end.
 struct End {
-  std::string value;           // the greatest of the field, as JSON; "" = there is none yet
-  std::set<std::string> seen;  // hashes of the records from `value` less the lookback on, and of those without a value
+  std::string value;              // the greatest of the field, as JSON; "" = there is none yet
+  std::set<std::string> seen;     // hashes of the records from `value` less the lookback on
+  std::set<std::string> without;  // of those without a value
 };
 
 class Growth {
@@ -31,9 +32,10 @@ class Growth {
   // Is it new? What lies below From() is not: there are APIs that give it all the same. And one that gives what is at the end once more (>=
   // instead of >) gives the same record again, byte for byte. Thread-safe. Errors: kData "http-cursor": a value that cannot be compared
   // with those before it.
-  Result<bool> Take(std::string_view record);
+  // `own`: what of the record tells it from others.
+  Result<bool> Take(std::string_view record, std::string_view own);
 
-  // Error kData "http-cursor": more records than can be told apart lie at the end.
+  // Errors kData "http-cursor": more records than can be told apart lie at the end; no record has the field.
   Result<End> After() const;
 
  private:
@@ -47,7 +49,7 @@ class Growth {
   std::mutex mutex_;
   std::string greatest_, floor_;                           // "": not known yet
   std::vector<std::pair<std::string, std::string>> near_;  // value, hash; of records that may lie at the end
-  std::unordered_set<std::string> taken_without_value_;
+  std::unordered_set<std::string> without_;                // of those without a value
   size_t trim_at_ = 40'000;
 };
 

@@ -15,7 +15,7 @@ Passed Over(const std::vector<std::string>& records, End before, int64_t lookbac
   Growth growth("at", lookback, is_time, std::move(before));
   Passed run;
   for (const std::string& record : records) {
-    const auto is_new = growth.Take(record);
+    const auto is_new = growth.Take(record, record);
     EXPECT_TRUE(is_new) << record;
     if (is_new && *is_new) run.taken.push_back(record);
   }
@@ -83,16 +83,16 @@ TEST(Growth, RecordsWithoutAValueComeOnceToo) {
 
 TEST(Growth, ValuesOfTwoKindsAreAnError) {
   Growth growth("at", 0, true, {});
-  ASSERT_TRUE(growth.Take(R"({"at":1})"));
-  EXPECT_EQ(growth.Take(R"({"at":"x"})").error().code, "http-cursor");
+  ASSERT_TRUE(growth.Take(R"({"at":1})", ""));
+  EXPECT_EQ(growth.Take(R"({"at":"x"})", "").error().code, "http-cursor");
 }
 
 TEST(Growth, ManyRecordsDoNotAllStayInMemory) {
   Growth growth("at", 0, true, {});
-  for (int i = 0; i < 200'000; ++i) ASSERT_TRUE(growth.Take("{\"at\":" + std::to_string(i) + "}"));
+  for (int i = 0; i < 200'000; ++i) ASSERT_TRUE(growth.Take("{\"at\":" + std::to_string(i) + "}", std::to_string(i)));
   EXPECT_EQ(growth.After().value().seen.size(), 1u);
   Growth crowd("at", 0, true, {});
-  for (int i = 0; i < 10'001; ++i) ASSERT_TRUE(crowd.Take("{\"at\":1,\"id\":" + std::to_string(i) + "}"));
+  for (int i = 0; i < 10'001; ++i) ASSERT_TRUE(crowd.Take("{\"at\":1}", std::to_string(i)));
   EXPECT_EQ(crowd.After().error().code, "http-cursor");
 }
 

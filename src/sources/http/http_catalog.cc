@@ -75,6 +75,8 @@ std::string NameFor(const std::string& path) {
   return TableName(name.empty() ? "api" : name);
 }
 
+Error NothingThere() { return UserError("nothing-to-propose", "the answer has no records").Hint("name a path that has some"); }
+
 class HttpCatalog : public Catalog {
  public:
   explicit HttpCatalog(const SourceSpec& spec) : spec_(spec), settings_(std::get<Settings>(spec.peer)) {}
@@ -108,6 +110,7 @@ class HttpCatalog : public Catalog {
     size_t most = 0;
     FindRecords(whole, "", 0, &most, &request.records);
     SLUICE_TRY(const TableProfile profile, ProfileOf(answer, request));
+    if (profile.columns.empty()) return Fail(NothingThere());
     Proposed proposed;
     proposed.name = path;
     for (const auto& field : TypesOf(profile, true).columns) proposed.columns.push_back({field.name, field.type});
@@ -125,7 +128,7 @@ class HttpCatalog : public Catalog {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::fopen((folder.path() + "/records").c_str(), "wbe"), std::fclose);
     const auto failed = [&] { return Fail(RetryableError("scratch-failed", folder.path() + " cannot be written to")); };
     if (!out) return failed();
-    SLUICE_CHECK(answer.ForEachRecord(request, {}, [&](std::string_view record) -> Status {
+    SLUICE_CHECK(answer.ForEachRecord(request, {}, [&](std::string_view record, std::string_view) -> Status {
       file.object.size += static_cast<int64_t>(record.size()) + 1;
       return std::fwrite(record.data(), 1, record.size(), out.get()) == record.size() && std::fputc('\n', out.get()) != EOF ? Ok()
                                                                                                                             : failed();

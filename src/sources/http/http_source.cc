@@ -41,14 +41,16 @@ Result<Cursor> ParseCursor(const std::string& text) {
   if (text == "null") return Cursor{};
   const auto bad = [] { return Fail(UnsupportedError("bad-cursor", "the cursor in the batch records is not one of an HTTP source")); };
   const json value = json::parse(text, nullptr, false);
-  if (!value.is_object() || !value.contains("of") || !value["of"].is_string()) return bad();
+  for (const char* key : {"of", "way"})
+    if (!value.is_object() || !value.contains(key) || !value[key].is_string()) return bad();
   Cursor cursor;
   cursor.of = value["of"];
-  if (value.contains("way") && value["way"].is_string()) cursor.way = value["way"];
+  cursor.way = value["way"];
   if (value.contains("value") && value["value"].is_string()) cursor.end.value = value["value"];
-  if (value.contains("seen") && value["seen"].is_array())
-    for (const auto& hash : value["seen"])
-      if (hash.is_string()) cursor.end.seen.insert(hash);
+  for (const auto& [key, hashes] : {std::pair("seen", &cursor.end.seen), std::pair("without", &cursor.end.without)})
+    if (value.contains(key) && value[key].is_array())
+      for (const auto& hash : value[key])
+        if (hash.is_string()) hashes->insert(hash);
   if (value.contains("until") && value["until"].is_string()) {
     cursor.until = ParseInstant(value["until"].get<std::string>());
     if (!cursor.until) return bad();
@@ -60,6 +62,7 @@ std::string ToText(const Cursor& cursor) {
   json value{{"of", cursor.of}, {"way", cursor.way}};
   if (!cursor.end.value.empty()) value["value"] = cursor.end.value;
   if (!cursor.end.seen.empty()) value["seen"] = cursor.end.seen;
+  if (!cursor.end.without.empty()) value["without"] = cursor.end.without;
   if (cursor.until) value["until"] = FormatInstant(*cursor.until);
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -201,7 +204,9 @@ class HttpSource : public RowSource {
                             settings_,
                             caller,
                             folder_.path(),
-                            [&](std::string_view record) -> Result<bool> { return growth ? growth->Take(record) : Result<bool>(true); },
+                            [&](std::string_view record, std::string_view own) -> Result<bool> {
+                              return growth ? growth->Take(record, own) : Result<bool>(true);
+                            },
                             [&](std::string_view lines) -> Status {
                               if (std::fwrite(lines.data(), 1, lines.size(), output.get()) != lines.size()) return failed();
                               bytes_ += static_cast<int64_t>(lines.size());

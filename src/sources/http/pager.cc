@@ -33,10 +33,9 @@ std::vector<std::pair<std::string, std::string>> Pager::parameters() const {
   return out;
 }
 
-Result<bool> Pager::Advance(const Answer& answer, const net::HttpResponse& response, int64_t records) {
+Result<bool> Pager::Advance(const Answer& answer, const net::HttpResponse& response, int64_t records, uint64_t hash) {
   if (pages_.by == By::kNone) return false;
   SLUICE_TRY(const bool more, MoveOn(answer, response, records));
-  const uint64_t hash = answer.hash();
   if (more && records > 0 && hash == hash_) return Fail(Endless("two pages, one behind the other, are the same"));
   hash_ = hash;
   if (more && ++seen_ > pages_.most) return Fail(Endless(fmt::format("the list has more than {} pages", FormatCount(pages_.most))));
@@ -55,19 +54,31 @@ Result<std::optional<int64_t>> Pager::Total(const Answer& answer) const {
 }
 
 Result<bool> Pager::MoveOn(const Answer& answer, const net::HttpResponse& response, int64_t records) {
-  if (!pages_.more.empty() && answer.TextAt(pages_.more).value_or("false") != "true") return false;
+  const bool says = !pages_.more.empty();
+  if (says) {
+    const auto more = answer.TextAt(pages_.more);
+    if (!more && seen_ == 1)
+      return Fail(DataError("http-answer", fmt::format("the answer has nothing at \"{}\", which says whether there is more", pages_.more)));
+    if (more.value_or("false") != "true") return false;
+  }
   if (pages_.by == By::kPage || pages_.by == By::kOffset) {
     SLUICE_TRY(const auto total, Total(answer));
     // An offset goes on by what came: a server may give fewer than it was asked for.
     at_ += pages_.by == By::kPage ? 1 : records;
-    if (records == 0) return false;
-    if (!total) return true;
-    return pages_.by == By::kPage ? at_ - pages_.start < *total : at_ < *total;
+    const bool left = !total || (pages_.by == By::kPage ? at_ - pages_.start < *total : at_ < *total);
+    if (records > 0 || !left) return left;
+    if (!total && !says) return false;
+    // The API says that there is more behind a page without records.
+    if (pages_.by == By::kPage) return true;
+    return Fail(DataError("http-answer", fmt::format("there are no records at offset {}, and the API says that there are more", at_)));
   }
   auto next = pages_.by == By::kLink ? NextLink(response.headers) : answer.TextAt(pages_.from);
-  if (!next || next->empty()) return false;
-  if (*next == token_) return Fail(Endless("two pages, one behind the other, name the same next page"));
-  token_ = *next;
+  if (!next || next->empty() || *next == "false") {
+    if (!says) return false;
+    return Fail(DataError("http-answer", fmt::format("the API says that there is more, and has nothing at \"{}\"",
+                                                     pages_.by == By::kLink ? "Link" : pages_.from)));
+  }
+  if (!tokens_.insert(Hash64(*next)).second) return Fail(Endless("two pages name the same next page"));
   (pages_.by == By::kCursor ? next_ : url_) = std::move(next);
   return true;
 }

@@ -3,6 +3,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "core/result.h"
 #include "net/http.h"
@@ -22,19 +25,20 @@ class Pager {
   // The address of the next page, where answers say it: instead of the request's own. Resolved against `url` by the caller.
   const std::optional<std::string>& url() const { return url_; }
 
-  // Takes the answer of the page; false: it was the last. Errors: kData "http-endless": the same page again, or more than `most`;
-  // "http-answer": a total that is no number.
-  Result<bool> Advance(const Answer& answer, const net::HttpResponse& response, int64_t records);
+  // Takes the answer of the page, how many records it has and a hash of them; false: it was the last. Errors: kData "http-endless": the
+  // same records or the same next page again, or more pages than `most`; "http-answer": a total that is no number, no word of more where
+  // there was to be one, no next page where there was to be more.
+  Result<bool> Advance(const Answer& answer, const net::HttpResponse& response, int64_t records, uint64_t hash);
 
  private:
   Result<bool> MoveOn(const Answer& answer, const net::HttpResponse& response, int64_t records);
   Result<std::optional<int64_t>> Total(const Answer& answer) const;
 
   const Pages& pages_;
-  int64_t at_ = 0;     // page or offset
-  int64_t seen_ = 1;   // pages
-  uint64_t hash_ = 0;  // of the page before
-  std::string token_;  // cursor or address of the page before
+  int64_t at_ = 0;                       // page or offset
+  int64_t seen_ = 1;                     // pages
+  uint64_t hash_ = 0;                    // of the page before
+  std::unordered_set<uint64_t> tokens_;  // hashes of the cursors or addresses so far
   std::optional<std::string> next_, url_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/text.h"
+
 namespace sluice::sources::http {
 namespace {
 
@@ -10,7 +12,7 @@ using By = Pages::By;
 Result<bool> Advance(Pager& pager, const std::string& body, int64_t records, const net::Headers& headers = {}) {
   const auto answer = Answer::Parse(body);
   if (!answer) return Fail(answer.error());
-  return pager.Advance(*answer, {200, headers, ""}, records);
+  return pager.Advance(*answer, {200, headers, ""}, records, Hash64(body));
 }
 
 std::string Parameters(const Pager& pager) {
