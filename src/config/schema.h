@@ -87,7 +87,7 @@ ShapePtr AnyShape(const std::string& type);
 
 // A scalar read by `parse` from its text; its error is placed at the scalar.
 template <typename T>
-Type<Placed<T>> Parsed(ScalarShape scalar, std::function<Result<T>(const std::string&)> parse) {
+Type<Placed<T>> Parsed(ScalarShape scalar, const std::function<Result<T>(const std::string&)>& parse) {
   ShapePtr shape = MakeScalarShape(std::move(scalar));
   return {shape, [shape, parse](const Node& node, Reader& reader, Placed<T>* out) {
             if (!node.is_scalar()) return RefuseKind(node, *shape, reader);
@@ -121,7 +121,7 @@ struct EnumChoice {
 };
 
 template <typename E>
-Type<E> Enum(std::vector<EnumChoice<E>> choices) {
+Type<E> Enum(const std::vector<EnumChoice<E>>& choices) {
   Shape shape;
   shape.kind = Shape::Kind::kEnum;
   for (const auto& choice : choices) shape.choices.push_back({choice.name, choice.doc});
@@ -180,7 +180,7 @@ Type<std::vector<T>> OneOrMore(const Type<T>& element) {
 
 // Keys are the user's own names.
 template <typename T>
-Type<std::vector<std::pair<PlacedText, T>>> MapOf(Type<T> element) {
+Type<std::vector<std::pair<PlacedText, T>>> MapOf(const Type<T>& element) {
   using Pairs = std::vector<std::pair<PlacedText, T>>;
   ShapePtr shape = MapShape(element.shape);
   return {shape, [shape, element](const Node& node, Reader& reader, Pairs* out) {
@@ -223,7 +223,7 @@ class Object {
   }
 
   template <typename M>
-  Object& Required(std::string name, M T::* member, config::Type<M> type, std::string doc) {
+  Object& Required(std::string name, M T::* member, const config::Type<M>& type, std::string doc) {
     return Add({std::move(name), type.shape, true, "", std::move(doc), ""}, [member, type](const Node& node, Reader& reader, void* target) {
       return type.read(node, reader, &(static_cast<T*>(target)->*member));
     });

@@ -21,7 +21,7 @@ struct LedgerEntry {
   int64_t size = 0;
   std::string etag;
   int64_t batch = 0;  // the latest that consumed it
-  std::string hash = {}, rows_of = {};
+  std::string hash, rows_of;
   bool operator==(const LedgerEntry&) const = default;
 };
 

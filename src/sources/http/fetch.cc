@@ -42,7 +42,7 @@ class Spool {
   Status Give(const std::function<Status(std::string_view)>& write) {
     if (!file_) return write(text_);
     SLUICE_CHECK(Flush());
-    std::rewind(file_.get());
+    if (std::fseek(file_.get(), 0, SEEK_SET) != 0) return Failed();
     std::string buffer(1 << 20, '\0');
     while (const size_t n = std::fread(buffer.data(), 1, buffer.size(), file_.get())) SLUICE_CHECK(write({buffer.data(), n}));
     return std::ferror(file_.get()) != 0 ? Failed() : Ok();

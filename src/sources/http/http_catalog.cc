@@ -23,6 +23,8 @@ constexpr int kDeep = 3;  // members within members that are looked at
 
 bool HoldsRecords(const json& value) { return value.is_array() && !value.empty() && value[0].is_object(); }
 
+std::string Below(const std::string& path, const std::string& key) { return path.empty() ? key : fmt::format("{}.{}", path, key); }
+
 // The longest list of maps; "" = the answer itself.
 void FindRecords(const json& value, const std::string& path, int depth, size_t* most, std::string* found) {
   if (HoldsRecords(value) && value.size() > *most) {
@@ -31,7 +33,7 @@ void FindRecords(const json& value, const std::string& path, int depth, size_t* 
   }
   if (!value.is_object() || depth == kDeep) return;
   for (const auto& [key, member] : value.items())
-    if (key.find('.') == std::string::npos) FindRecords(member, path.empty() ? key : path + "." + key, depth + 1, most, found);
+    if (key.find('.') == std::string::npos) FindRecords(member, Below(path, key), depth + 1, most, found);
 }
 
 bool NamesNext(std::string key) {
@@ -46,7 +48,7 @@ bool NamesNext(std::string key) {
 void FindNext(const json& value, const std::string& path, int depth, std::string* found, std::string* text) {
   if (!value.is_object() || depth == kDeep || !found->empty()) return;
   for (const auto& [key, member] : value.items()) {
-    const std::string here = path.empty() ? key : path + "." + key;
+    const std::string here = Below(path, key);
     if (NamesNext(key) && member.is_string() && !member.get<std::string>().empty() && key.find('.') == std::string::npos) {
       *found = here;
       *text = member;

@@ -1,5 +1,6 @@
 #include "sources/http/pager.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "core/text.h"
@@ -17,7 +18,7 @@ Result<bool> Advance(Pager& pager, const std::string& body, int64_t records, con
 
 std::string Parameters(const Pager& pager) {
   std::string out;
-  for (const auto& [name, value] : pager.parameters()) out += (out.empty() ? "" : "&") + name + "=" + value;
+  for (const auto& [name, value] : pager.parameters()) out += fmt::format("{}{}={}", out.empty() ? "" : "&", name, value);
   return out;
 }
 
