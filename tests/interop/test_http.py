@@ -5,6 +5,7 @@ import datetime
 import json
 import random
 import re
+import shutil
 import signal
 import socket
 import threading
@@ -1267,3 +1268,56 @@ def test_inspect_proposes_what_works_and_shows_no_secret(serve, tmp_path, secret
     out = said(folder, "inspect", "api./things", expect=2) + said(folder, "doctor", expect=1) + said(folder, "inspect", "api", expect=2)
     assert "error[http-unauthorized]" in out and "error[no-list]" in out
     nowhere(folder, out)
+
+
+def test_the_examples_rates_from_an_api_of_rates(serve, tmp_path):
+    """As public ones do it: a day at a time, by its date, with the currencies as names in a map, and none where markets are closed. Silver takes the
+    rate of the day, or the last one before it."""
+    folder = tmp_path / "retail"
+    sluice(tmp_path, "init", "--example", "retail", "retail")
+    sluice(folder, "generate", "retail", "--out", "landing", "--orders", "1500", "--events", "1500", "--crm", "60", "--days", "40")
+    days = {}
+    for file in sorted((folder / "landing/finance/fx_rates").glob("*.csv")):
+        for line in file.read_text().splitlines()[1:]:
+            day, currency, rate = line.split(",")
+            days.setdefault(day, {})[currency] = rate
+    first = min(days)
+
+    def answer(asked):
+        day = asked.path.removeprefix("/v1/")
+        rates = ", ".join(f'"{currency}": {rate if rate.replace(".", "").lstrip("-").isdigit() else json.dumps(rate)}' for currency, rate in days.get(day, {}).items())
+        return f'{{"base": "{asked.query["base"]}", "date": "{day}", "rates": {{{rates}}}}}'
+
+    def gold(table):
+        kept = query(folder, f"select * from {table}")
+        return sorted(kept)
+
+    tables = ["silver.fx_rates", "silver.transactions", "gold.mart_finance", "gold.fact_sales", "gold.monthly_sales", "gold.kpis"]
+    sluice(folder, "run")
+    by_files = {table: gold(table) for table in tables}
+    shutil.rmtree(folder / "lake", ignore_errors=True)
+    shutil.rmtree(folder / ".sluice", ignore_errors=True)
+
+    api = serve(answer)
+    top = (folder / "sluice.yml").read_text()
+    (folder / "sluice.yml").write_text(re.sub(r"^connections:\n", f'connections:\n  rates: {{ type: http, url: "{api.url}/v1" }}\n', top, flags=re.M))
+    source = (folder / "sources/fx_rates.yml").read_text()
+    (folder / "sources/fx_rates.yml").write_text(
+        re.sub(r"^read: .*$", f"""connection: rates
+read:
+  request:
+    path: "/{{window.start}}"
+    parameters: {{ base: USD }}
+    records: rates
+    keys: [currency]
+    value: usd_per_unit
+    carry: {{ rate_date: date }}
+  windows: {{ every: 1d, start: {first}, form: date }}""", source, flags=re.M))
+    sluice(folder, "run")
+    asked = [one.path for one in api.asked]
+    assert len(asked) == len(set(asked)) and min(asked) == f"/v1/{first}"
+    assert {table: gold(table) for table in tables} == by_files
+    # A weekend has no rate of its own, and its documents are converted all the same.
+    weekend = "dayofweek(transaction_date) in (0, 6)"
+    assert ask(folder, f"select count(*) from silver.fx_rates where dayofweek(rate_date) in (0, 6) and rate_date > date '{first}'") == "0"
+    assert int(ask(folder, f"select count(*) from silver.transactions where {weekend} and currency <> 'USD' and amount_usd is not null")) > 0

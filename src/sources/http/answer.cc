@@ -209,7 +209,7 @@ Result<bool> Answer::ForEachRecord(const Request& request, const Values& json, c
     if (IsAbsent(failed)) return false;
     return Fail(Broken(failed));
   }
-  if (value.is_null().value_unsafe()) return false;
+  if (!steps.empty() && value.is_null().value_unsafe()) return false;  // of the whole it may not be asked, and it is a map or list
   SLUICE_CHECK(extraction.TakeAll(value));
   return true;
 }
