@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 import ingest_scenarios
+import source_scenarios
 import table_scenarios
 from ingest_dirty.rows import CONTRACT, NAMES
 from lake import content, delta_files, write_project
@@ -173,7 +174,7 @@ def data_files(folder):
 
 
 SCENARIOS = {"clean": clean_csv, "dirty": dirty_csv, "start-up": start_up, "replay": replay, "data-files": data_files,
-             **ingest_scenarios.SCENARIOS, **table_scenarios.SCENARIOS}
+             **ingest_scenarios.SCENARIOS, **table_scenarios.SCENARIOS, **source_scenarios.SCENARIOS}
 
 
 def main():

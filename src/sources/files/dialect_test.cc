@@ -66,7 +66,7 @@ TEST(Dialect, FindsABackslashAsEscape) {
 TEST(Dialect, TellsAHeaderFromARecord) {
   EXPECT_TRUE(Detect("id,name\n1,ann\n")->header);
   EXPECT_FALSE(Detect("1,ann,2024-01-01\n2,bob,2024-01-02\n")->header);
-  EXPECT_FALSE(Detect("ann,,x\nbob,1,y\n")->header);
+  EXPECT_FALSE(Detect("ann,,x\nbob,1,y\n"));  // a header without a name, or a record without a value
   EXPECT_TRUE(Detect("name,city\nann,rome\nbob,oslo\n")->header);
   EXPECT_TRUE(Detect(",id,name\n0,1,ann\n1,2,bob\n")->header);
   EXPECT_TRUE(Detect("id,name,amount\n")->header);
