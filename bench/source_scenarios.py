@@ -13,6 +13,15 @@ from setting import HERE, ROWS, RUNS, THREADS, equal, python
 TABLE = """create table orders as select i::bigint as id, 'CUST' || lpad((i % 99991)::text, 6, '0') as customer, (i * 37 % 500000 / 100.0)::numeric(12,2) as amount,
 (i % 40)::int as quantity, timestamptz '2024-01-01' + i * interval '3 s' as ordered_at, date '2024-01-01' + (i % 900)::int as due, i % 3 = 0 as is_gift,
 case when i % 5 = 0 then null else 'as agreed by telephone' end as note from generate_series(1, {}) i"""
+CONTRACT = """contract:
+  columns:
+    - { name: id, type: bigint, not_null: true }
+    - { name: customer, type: string }
+    - { name: amount, type: "decimal(12,2)", min: 0 }
+    - { name: status, type: string, values: [open, paid, sent] }
+    - { name: updated_at, type: timestamp }
+    - { name: note, type: string }
+"""
 COLUMNS = "id, customer, amount::VARCHAR, quantity, epoch_us(ordered_at), due::VARCHAR, is_gift, note"
 
 
@@ -32,7 +41,7 @@ def postgres(folder):
     with tempfile.TemporaryDirectory(prefix="sluice-bench-pg-") as place:
         server = Postgres(place)
         try:
-            server.sql(TABLE.format(ROWS) + "; alter table orders add primary key (id); grant select on orders to etl; vacuum analyze orders" .replace("; vacuum", ";\nvacuum"))
+            server.sql(TABLE.format(ROWS) + "; alter table orders add primary key (id);\nvacuum analyze orders")
             os.environ |= {"SHOP_PASSWORD": PASSWORD, "SHOP_PORT": str(server.port)}
             project, out = os.path.join(folder, "project"), os.path.join(folder, "out")
             write(project, server.connection(), "read: { table: public.orders }\nload: full\n")
@@ -55,19 +64,19 @@ def postgres(folder):
 
 def http(folder):
     """Pages of an API into a table, beside the same requests alone."""
-    size, pages = 1000, (ROWS // 10 + 999) // 1000
-    with subprocess.Popen(python("http/server.py", ROWS // 10, size), stdout=subprocess.PIPE, text=True) as server:
+    size, pages = 1000, (ROWS + 999) // 1000
+    with subprocess.Popen(python("http/server.py", ROWS, size), stdout=subprocess.PIPE, text=True) as server:
         try:
             port = int(server.stdout.readline())
             project = os.path.join(folder, "project")
             write(project, f"{{ type: http, url: \"http://127.0.0.1:{port}\" }}",
-                  "read: { request: { path: /orders, records: data, pages: { by: page, total: total } } }\nload: full\n")
+                  "read: { request: { path: /orders, records: data, pages: { by: page, total: total } } }\nload: full\n" + CONTRACT)
             ours, alone = interleaved(RUNS, sluice_run(project), statements(os.path.join(folder, "none"), "http/fetch.py", port, pages))
             rows = content(delta_files(f"{project}/lake/bronze/orders"), "id")[0]
-            equal("rows", rows, ROWS // 10)
+            equal("rows", rows, ROWS)
         finally:
             server.terminate()
-    show(f"HTTP, {ROWS // 10:,} records on {pages:,} pages: sluice run, the whole process", ours, alone, "the requests alone, dropped")
+    show(f"HTTP, {ROWS:,} records on {pages:,} pages: sluice run, the whole process", ours, alone, "the requests alone, dropped")
 
 
 SCENARIOS = {"postgres": postgres, "http": http}
