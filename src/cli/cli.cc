@@ -112,6 +112,17 @@ struct Parser {
     plan_command->add_flag("--detailed-exitcode", plan.detailed_exitcode, "exit 2 if there is work, 0 if not");
     plan_command->add_option("-o,--out", plan.out, "save the plan");
 
+    CLI::App* backfill_command =
+        Command(app, "backfill", "windows of an interval model computed again", [this] { return Backfill(context, backfill); });
+    backfill_command->add_option("node", backfill.node, "a model with store: interval")->required();
+    backfill_command->add_option("--from", backfill.from, "windows that begin at this date or timestamp, or later")->required();
+    backfill_command->add_option("--to", backfill.to, "… and before this one")->required();
+    backfill_command->add_option("--every", backfill.every,
+                                 "so much of it in one batch, as 7d (default: all); a call that was ended goes on behind the last");
+    backfill_command->add_flag("--downstream", backfill.downstream, "then run what reads it");
+    backfill_command->add_flag("--wait", backfill.wait, "wait for another run on this lake");
+    backfill_command->add_flag("--yes,-y", backfill.yes, "confirm it in a protected environment");
+
     CLI::App* rollback_command =
         Command(app, "rollback", "a node's tables as an earlier batch left them", [this] { return Rollback(context, rollback); });
     rollback_command->add_option("node", rollback.table, "a source, seed or model (of a publish group: all of it)")->required();
@@ -287,6 +298,7 @@ struct Parser {
   std::function<int()> action;
   RunArgs run;
   StateArgs state;
+  BackfillArgs backfill;
   RollbackArgs rollback;
   PlanArgs plan;
   SelectArgs select;

@@ -52,6 +52,12 @@ struct RunArgs {
 };
 int Run(Context& context, const RunArgs& args);
 
+struct BackfillArgs {
+  std::string node, from, to, every;
+  bool downstream = false, wait = false, yes = false;
+};
+int Backfill(Context& context, const BackfillArgs& args);
+
 struct PlanArgs {
   SelectArgs selection;
   bool full_refresh = false, reload_sources = false, force = false, detailed_exitcode = false;

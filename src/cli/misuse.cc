@@ -49,7 +49,6 @@ const Foreign* CommandElsewhere(const std::string& word) {
       {"sql", {"query", ""}},
       {"help", {"", "`sluice --help` lists the commands, `sluice COMMAND --help` explains one"}},
       {"version", {"--version", ""}},
-      {"backfill", {"", "not in this version: `sluice run -s NODE --full-refresh` computes all windows again"}},
       {"lineage", {"", "not in this version: `sluice show NODE` says what a node reads and who reads it"}},
       {"why", {"", "not in this version: `sluice plan` and the run's report say why each node runs"}},
       {"status", {"", "not in this version: `sluice plan`, `sluice show NODE`"}},

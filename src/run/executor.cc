@@ -99,6 +99,7 @@ class Executor {
     context_.full_refresh = options_.full_refresh;
     context_.reload_sources = options_.reload_sources;
     context_.forced = options_.forced;
+    context_.backfill = options_.backfill;
     context_.profiled = options_.profiled;
     for (const size_t node : options_.nodes) {
       waiting_.insert(node);

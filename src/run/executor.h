@@ -1,10 +1,12 @@
 #pragma once
 // A whole run: the chosen nodes in the order of the graph, several at once, each failure blocking only what depends on it.
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "plan/select.h"
+#include "run/model_plan.h"
 #include "run/report.h"
 #include "run/session.h"
 
@@ -17,6 +19,7 @@ struct RunOptions {
   bool full_refresh = false;
   bool reload_sources = false;
   bool forced = false;
+  std::optional<BackfillPart> backfill;
   bool fail_fast = false;
   bool wait = false;  // for another run on this lake
   bool profiled = false;

@@ -153,8 +153,10 @@ class ModelBatch {
     at_ = &member;
     SLUICE_TRY(const auto inputs, PinInputs(session_, pin_of_, *member.node, is_group_ ? Tables() : std::set<std::string>{}));
     SLUICE_TRY(const std::string because, WrittenByOthers(session_, *member.node, member.state, member.table.get()));
-    SLUICE_TRY(member.plan, DecideModel(session_, *member.node, member.state, inputs,
-                                        {context_.full_refresh, because, context_.forced, context_.started, member.table.get()}));
+    SLUICE_TRY(member.plan,
+               DecideModel(session_, *member.node, member.state, inputs,
+                           {context_.full_refresh, because, context_.forced, context_.started, member.table.get(),
+                            context_.backfill && context_.backfill->table == member.node->table ? &*context_.backfill : nullptr}));
     return member.plan ? CheckWasChecked(session_, inputs) : Ok();
   }
 
@@ -251,9 +253,10 @@ class ModelBatch {
 
   // The cursor after this batch. Versions that it commits itself are only known when it has.
   ModelCursor CursorOf(const Member& member) const {
-    ModelCursor cursor{member.plan->to, member.plan->windows_until, {}};
+    const bool live = member.plan->backfill.empty();
+    ModelCursor cursor{live ? member.plan->to : member.plan->kept, member.plan->windows_until, {}};
     for (auto& [table, consumed] : cursor.inputs)
-      if (pins_.Has(table)) consumed.version = kOfThisBatch;
+      if (live && pins_.Has(table)) consumed.version = kOfThisBatch;
     if (member.staged && member.staged->target.snapshot) cursor.others = OthersIn(&*member.staged->target.snapshot, identity_);
     return cursor;
   }

@@ -118,15 +118,39 @@ Result<bool> DecideWindows(Session& session, const plan::Node& node, const Model
   return !due.empty();
 }
 
+// Windows that the live cursor has passed are computed again from the inputs as they are now; the cursor stays, and with it what is still
+// due.
+Status DecideBackfill(const project::Model& model, const ModelCursor& cursor, const BackfillPart& part, ModelPlan& plan) {
+  if (plan.rebuild || cursor.windows_until.empty())
+    return Fail(UserError("nothing-to-backfill", fmt::format("{} is to be computed as a whole: {}", model.table(), plan.why))
+                    .At(model.where)
+                    .Hint(fmt::format("sluice run -s {} does that", model.table())));
+  SLUICE_TRY(const int64_t start, ParseWindowLiteral(model.start));
+  SLUICE_TRY(const int64_t until, ParseWindowLiteral(cursor.windows_until));
+  WindowStarts due;
+  AddWindowsFrom(model, std::max(start, part.from), std::min(until, part.to), due);
+  plan.windows = JoinWindows(model, due);
+  plan.windows_until = cursor.windows_until;
+  plan.backfill = part.name;
+  plan.kept = cursor.inputs;
+  plan.why = fmt::format("backfill {} to {}", WindowLiteral(model, part.from), WindowLiteral(model, part.to));
+  plan.notes.push_back(Counted(due.size(), "window") + " computed again");
+  return Ok();
+}
+
 }  // namespace
 
 std::string ToJson(const ModelPlan& plan) {
   json windows = json::array();
   for (const auto& window : plan.windows) windows.push_back({window.from, window.to});
-  return json{{"why", plan.why},           {"rebuild", plan.rebuild},
-              {"to", InputsJson(plan.to)}, {"from", InputsJson(plan.from)},
-              {"windows", windows},        {"windows_until", plan.windows_until}}
-      .dump();
+  json out{{"why", plan.why},           {"rebuild", plan.rebuild},
+           {"to", InputsJson(plan.to)}, {"from", InputsJson(plan.from)},
+           {"windows", windows},        {"windows_until", plan.windows_until}};
+  if (!plan.backfill.empty()) {
+    out["backfill"] = plan.backfill;
+    out["kept"] = InputsJson(plan.kept);
+  }
+  return out.dump();
 }
 
 Result<ModelPlan> ModelPlanFromJson(const std::string& text) {
@@ -138,6 +162,10 @@ Result<ModelPlan> ModelPlanFromJson(const std::string& text) {
     plan.from = InputsFrom(value.at("from"));
     for (const json& window : value.at("windows")) plan.windows.push_back({window.at(0), window.at(1)});
     plan.windows_until = value.at("windows_until");
+    if (value.contains("backfill")) {
+      plan.backfill = value.at("backfill");
+      plan.kept = InputsFrom(value.at("kept"));
+    }
     return plan;
   });
 }
@@ -259,6 +287,10 @@ Result<std::optional<ModelPlan>> DecideModel(Session& session, const plan::Node&
     plan.why = "rearranged input, no new rows: " + Join(moved.rearranged, ", ");
   else if (how.forced)
     plan.why = "forced";
+  if (how.backfill != nullptr) {
+    SLUICE_CHECK(DecideBackfill(model, cursor, *how.backfill, plan));
+    return plan.windows.empty() ? std::optional<ModelPlan>() : plan;
+  }
   if (model.store == Store::kInterval) {
     SLUICE_TRY(const bool due, DecideWindows(session, node, cursor, inputs, !moved.changed.empty(), how, plan));
     if (!due && plan.why.empty()) return std::nullopt;

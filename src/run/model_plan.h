@@ -20,6 +20,8 @@ struct ModelPlan {
   ConsumedInputs from;                  // what new() starts from; empty: the beginning
   std::vector<tables::Window> windows;  // interval only: what is due, merged where adjacent
   std::string windows_until;            // interval only: all windows before this are computed after this batch
+  std::string backfill;                 // the backfill that this batch is a part of (backfill.h); "" = none
+  ConsumedInputs kept;                  // with it: what the cursor holds on to, for what is new is still to come
   std::vector<std::string> notes;
 };
 std::string ToJson(const ModelPlan& plan);
@@ -44,14 +46,22 @@ Result<std::string> EffectiveFingerprint(Session& session, const plan::Node& nod
 // (scd2) stays, and takes the rows that it does not know.
 bool IsBuiltAnewFrom(const FullReads& full, project::Store store);
 
+// A part of a backfill: the windows that begin in [from, to), microseconds; and its name.
+struct BackfillPart {
+  std::string table, name;
+  int64_t from = 0, to = 0;
+};
+
 struct Decide {
   bool full_refresh = false;
   std::string rebuild_because;  // not "": the table is not what the cursor is about
   bool forced = false;
   Instant clock;
   const delta::Snapshot* table = nullptr;  // the model's own; null: it has none
+  const BackfillPart* backfill = nullptr;  // these windows and no others; null: what is due
 };
-// Null: nothing to do. Errors: kData "model-changed" where a stateful model's SQL changed and on_change blocks.
+// Null: nothing to do. Errors: kData "model-changed" where a stateful model's SQL changed and on_change blocks; kUser "nothing-to-backfill"
+// where all windows are to be computed anyway.
 Result<std::optional<ModelPlan>> DecideModel(Session& session, const plan::Node& node, const state::NodeState& state,
                                              const std::vector<PinnedInput>& inputs, const Decide& how);
 

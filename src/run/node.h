@@ -1,8 +1,10 @@
 #pragma once
 // One node of a run, from its recovery to its done record: pin → decide → open → stage → check → decide for good → commit.
 #include <functional>
+#include <optional>
 #include <string>
 
+#include "run/model_plan.h"
 #include "run/report.h"
 #include "run/session.h"
 #include "state/batch.h"
@@ -14,8 +16,9 @@ struct RunContext {
   Instant started;  // the run's clock
   std::string command;
   bool full_refresh = false;
-  bool reload_sources = false;  // with full_refresh: bronze too
-  bool forced = false;          // also where nothing is new
+  bool reload_sources = false;           // with full_refresh: bronze too
+  bool forced = false;                   // also where nothing is new
+  std::optional<BackfillPart> backfill;  // of one model, instead of what is due of it
   int64_t memory_per_node = 256LL << 20;
   int threads_per_node = 2;
   bool profiled = false;                                         // reports say where the time of ingest went
