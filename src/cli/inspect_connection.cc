@@ -47,7 +47,9 @@ Result<int> ShowOne(Context& context, sources::Catalog& catalog, const std::stri
 Result<std::unique_ptr<sources::Catalog>> CatalogOf(const project::Connection& connection) {
   sources::SourceSpec spec;
   spec.connection_type = connection.type;
-  spec.scratch_dir = std::filesystem::temp_directory_path().string();
+  std::error_code failed;
+  spec.scratch_dir = std::filesystem::temp_directory_path(failed).string();
+  if (failed) spec.scratch_dir = ".";
   SLUICE_TRY(spec.peer, project::ResolvePeer(connection));
   return sources::OpenCatalog(spec);
 }

@@ -46,7 +46,7 @@ std::optional<Instant> ParseHttpDate(std::string_view text) {
   const std::vector<std::string> time = Split(parts[4], ':');
   if (month == std::string_view::npos || month % 3 != 0 || !day || !year || time.size() != 3) return std::nullopt;
   const auto hour = Number(time[0]), minute = Number(time[1]), second = Number(time[2]);
-  if (!hour || !minute || !second ||
+  if (!hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 60 || *day > 31 || *year > 9999 ||
       !IsValidDate(static_cast<int>(*year), static_cast<unsigned>(month / 3 + 1), static_cast<unsigned>(*day)))
     return std::nullopt;
   const int64_t days = DaysFromCivil(static_cast<int>(*year), static_cast<unsigned>(month / 3 + 1), static_cast<unsigned>(*day));
@@ -56,7 +56,8 @@ std::optional<Instant> ParseHttpDate(std::string_view text) {
 std::optional<int64_t> RetryAfter(const HttpResponse& response, Instant now) {
   const std::string* text = response.Header("Retry-After");
   if (text == nullptr) return std::nullopt;
-  if (const auto seconds = Number(*text)) return *seconds * 1000;
+  constexpr int64_t kMost = 365LL * 86'400;
+  if (const auto seconds = Number(*text)) return std::min(*seconds, kMost) * 1000;
   const auto then = ParseHttpDate(*text);
   return then ? std::optional(std::max<int64_t>(0, then->millis() - now.millis())) : std::nullopt;
 }

@@ -84,8 +84,10 @@ PostgresConnection BuildPostgres(const std::string& name, const ConnectionSpec& 
 
 bool IsThisMachine(std::string_view url) {
   url.remove_prefix(std::string_view("http://").size());
-  const std::string host = ToLower(url.substr(0, url.find_first_of("/?#")));
-  return host.starts_with("localhost") || host.starts_with("127.") || host.starts_with("[::1]");
+  std::string host = ToLower(url.substr(0, url.find_first_of("/?#")));
+  if (const size_t colon = host.rfind(':'); colon != std::string::npos && host.find(']', colon) == std::string::npos) host.resize(colon);
+  const bool digits = host.find_first_not_of("0123456789.") == std::string::npos;
+  return host == "localhost" || host == "[::1]" || (digits && host.starts_with("127."));
 }
 
 }  // namespace
@@ -160,7 +162,8 @@ Connection BuildConnection(const std::string& name, const ConnectionSpec& spec, 
 
 void WarnOfTls(const Connection& connection, std::vector<Error>& warnings) {
   using sources::postgres::Tls;
-  if (connection.http && connection.http->url.text.starts_with("http://") && !IsThisMachine(connection.http->url.text))
+  const auto is_clear = [](const std::string& url) { return url.starts_with("http://") && !IsThisMachine(url); };
+  if (connection.http && (is_clear(connection.http->url.text) || is_clear(connection.http->auth.token_url.text)))
     warnings.push_back(
         UserError("unverified-tls", fmt::format("the connection {} sends what it has, its auth too, in clear text", connection.name))
             .At(connection.where)

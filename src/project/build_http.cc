@@ -379,6 +379,7 @@ Result<sources::http::Settings> ResolveHttp(const Connection& connection) {
     SLUICE_CHECK(CheckHeader(settings.auth.kind == AuthKind::kHeader ? settings.auth.name : "Authorization", settings.auth.secret,
                              connection.where));
   while (settings.url.ends_with('/')) settings.url.pop_back();
+  settings.shown = config::LateReferences(given.url.text).empty() ? settings.url : given.url.text;
   for (const std::string* url : {&settings.url, &settings.auth.token_url})
     if (!(url->empty() && url == &settings.auth.token_url) && !url->starts_with("https://") && !url->starts_with("http://"))
       return Fail(UserError("bad-url", fmt::format("the address of {} must begin with https:// or http://", connection.name))

@@ -144,12 +144,13 @@ void AddHttpKeys(Object<ConnectionSpec>& object) {
       .Optional("parameters", &C::parameters, MapOf(LateText("text", "eu", {"string", "number", "boolean"})), "",
                 "`http`: of every request's query.")
       .Optional("rate", &C::rate, PlacedTextOf("rate", "10/s"), "(no limit)",
-                "`http`: how many requests in a second, minute or hour: `10/s`, `600/m`.")
+                "`http`: how many requests of one source in a second, minute or hour: `10/s`, `600/m`.")
       .Optional("timeout", &C::timeout, Duration(), "1m", "`http`: how long one request may take.")
       .Optional("tries", &C::tries, Integer(1, 100), "7",
                 "`http`: how often a request is sent at most, where a status of 408, 425, 429 or from 500 on (but for 501 and 505) or a "
                 "broken connection may pass.")
-      .Optional("max_body", &C::max_body, Size(), "(64MiB)", "`http`: how large one answer may be, decompressed.");
+      .Optional("max_body", &C::max_body, Size(), "(64MiB)",
+                "`http`: how large one answer may be, decompressed; up to eight times that is in memory for each of `max_connections`.");
 }
 
 }  // namespace sluice::project

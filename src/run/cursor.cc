@@ -32,8 +32,10 @@ Result<CursorChange> SetCursor(Session& session, const plan::Node& node, const s
                                                  : "name a source"));
   CursorChange change;
   SLUICE_TRY(change.after, Canonical(cursor.value_or("null")));
-  SLUICE_TRY(const auto rows, OpenRows(*node.source, session.scratch_dir(), session.cancel_flag()));
-  if (cursor) SLUICE_CHECK(rows->Plan(change.after));
+  if (cursor) {  // what it holds at the peer is let go of before the lease is waited for
+    SLUICE_TRY(const auto rows, OpenRows(*node.source, session.scratch_dir(), session.cancel_flag()));
+    SLUICE_CHECK(rows->Plan(change.after));
+  }
   RunContext context;
   context.run_id = NewUuid(session.clock(), session.random());
   context.started = session.clock().Now();
@@ -48,7 +50,11 @@ Result<CursorChange> SetCursor(Session& session, const plan::Node& node, const s
   change.before = before.cursor;
   if (before.cursor == change.after) return change;
   const std::string fingerprint = before.last_done == 0 ? node.source->fingerprint : before.fingerprint;
-  SLUICE_TRY(const state::OpenRecord open, log.Open(before, {.kind = kCursorKind, .fingerprint = fingerprint}));
+  SLUICE_TRY(const auto bronze, session.Repin(node.table));
+  SLUICE_TRY(const auto quarantine, session.Repin(QuarantineTable(*node.source)));
+  state::OpenRequest request{.kind = kCursorKind, .fingerprint = fingerprint};
+  request.outputs = {{QuarantineTable(*node.source), quarantine.get()}, {node.table, bronze.get()}};
+  SLUICE_TRY(const state::OpenRecord open, log.Open(before, request));
   state::ReadyRecord ready;
   ready.n = open.n;
   ready.attempt = open.attempt;

@@ -9,6 +9,7 @@
 
 #include "core/counted.h"
 #include "core/text.h"
+#include "run/cursor.h"
 #include "run/model_records.h"
 
 namespace sluice::run {
@@ -167,6 +168,7 @@ Result<state::RestoreTarget> RollbackPlanner::TargetOf(BatchHistory& history, co
   };
   for (int64_t n = last; n >= 1; --n) {
     SLUICE_TRY(const PastBatch* batch, history.At(n));
+    if (batch->ready.kind == kCursorKind) continue;  // a cursor that was moved by hand is of no version and no time
     if (fits(*batch)) return TargetAt(history, n, wanted);
   }
   return Fail(NoBatchOf(history, what));

@@ -1241,7 +1241,7 @@ def test_the_cursor_is_shown_moved_and_taken_back(serve, tmp_path):
     sluice(folder, "run")
     assert sorted(ids(folder)) == [1, 1, 2, 2, 3, 3]
     assert "error[other-cursor]" in said(folder, "state", "set", "things", '{"of": "/x", "way": "cursor"}', expect=2)
-    assert "error[bad-cursor]" in said(folder, "state", "set", "things", '{"files": 1}', expect=1)
+    assert "error[bad-cursor]" in said(folder, "state", "set", "things", '{"files": 1}', expect=2)
     assert "error[bad-cursor]" in said(folder, "state", "set", "things", "2024-01-01", expect=2)
 
 
@@ -1321,3 +1321,88 @@ read:
     weekend = "dayofweek(transaction_date) in (0, 6)"
     assert ask(folder, f"select count(*) from silver.fx_rates where dayofweek(rate_date) in (0, 6) and rate_date > date '{first}'") == "0"
     assert int(ask(folder, f"select count(*) from silver.transactions where {weekend} and currency <> 'USD' and amount_usd is not null")) > 0
+
+
+@pytest.mark.parametrize("more", ["1", '"True"', "null"])
+def test_a_word_of_more_that_is_neither_true_nor_false(serve, tmp_path, more):
+    api = serve(lambda asked: f'{{"data": [{{"id": {asked.query["page"]}}}], "more": {more}}}')
+    assert "error[http-answer]" in said(project(tmp_path, api, request("pages: { by: page, more: more }")), "run", expect=3)
+
+
+def test_json_that_is_broken_behind_the_records_is_not_their_end(serve, tmp_path):
+    api = serve(lambda asked: '{"data": [{"id": 1}] "next": "x"}')
+    assert "error[http-answer]" in said(project(tmp_path, api, request("pages: { by: cursor, from: next }")), "run", expect=3)
+
+
+def test_a_page_that_is_gone_is_not_the_end_of_the_list(serve, tmp_path):
+    api = serve(lambda asked: Answer(status=410) if "cursor" in asked.query else {"data": things(1), "next": "x"})
+    assert "error[http-not-found]" in said(project(tmp_path, api, request("on_missing: empty, pages: { by: cursor, from: next }")), "run", expect=1)
+
+
+def test_offsets_count_what_the_api_counts(serve, tmp_path):
+    """Two columns of keys: records within records."""
+    items = [{"a": n, "b": n + 100} for n in range(10)]
+    api = serve(lambda asked: {"data": items[int(asked.query["offset"]):][:2]})
+    folder = project(tmp_path, api, request("keys: [name], value: id, pages: { by: offset }"))
+    sluice(folder, "run")
+    assert sorted(ids(folder)) == list(range(10)) + list(range(100, 110))
+
+
+def test_the_same_record_under_another_parent_is_another(serve, tmp_path):
+    parents = [{"id": 1}]
+    api = serve(lambda asked: {"data": parents} if asked.path == "/parents" else {"data": [{"id": 7, "at": "2024-01-01T00:00:00Z"}]})
+    source = "read:\n  for_each: { path: /parents, records: data }\n  request: { path: '/{parent.id}', records: data, carry: { of: parent.id } }\nload: incremental\ncursor: at\n"
+    folder = project(tmp_path, api, source)
+    sluice(folder, "run")
+    parents.append({"id": 2})
+    sluice(folder, "run")
+    assert query(folder, 'select id, "of" from bronze.things order by 2') == [("7", "1"), ("7", "2")]
+
+
+def test_a_record_of_the_future_holds_nothing_up(serve, tmp_path):
+    grows = Growing([at(1), {"id": 9, "at": "2999-01-01T00:00:00Z"}])
+    folder = project(tmp_path, serve(grows), SINCE)
+    sluice(folder, "run")
+    soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    grows.records.append({"id": 2, "at": soon})
+    sluice(folder, "run")
+    sluice(folder, "run")
+    assert sorted(ids(folder)) == [1, 2, 9]
+
+
+def test_another_field_or_parent_does_not_go_on_with_the_cursor(serve, tmp_path):
+    api = serve(lambda asked: {"data": [{"id": 1, "at": 5, "version": 1}], "pages": 1})
+    folder = project(tmp_path, api, SINCE)
+    sluice(folder, "run")
+    project(folder, api, SINCE.replace("cursor: at", "cursor: version"))
+    assert "error[other-cursor]" in said(folder, "run", expect=1)
+
+
+def test_a_time_before_the_cursor_was_moved_has_the_cursor_of_then(serve, tmp_path):
+    folder = project(tmp_path, serve(Growing([at(1), at(2)])), SINCE)
+    sluice(folder, "run")
+    before = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    time.sleep(0.05)
+    sluice(folder, "state", "reset", "things")
+    sluice(folder, "run")
+    sluice(folder, "table", "restore", "bronze.things", "--to", before)
+    assert ids(folder) == [1, 2]
+    sluice(folder, "run")
+    assert ids(folder) == [1, 2]
+
+
+def test_a_secret_in_the_address_is_not_shown(serve, tmp_path, monkeypatch):
+    monkeypatch.setenv("BOT", "1234:planted-in-the-path")
+    api = serve(lambda asked: Answer({"asked": asked.path}, status=404))
+    folder = project(tmp_path, f"{api.url}/bot${{env:BOT}}", request())
+    out = said(folder, "run", expect=1) + said(folder, "inspect", "api./x", expect=2) + said(folder, "doctor") + said(folder, "plan")
+    assert api.asked and "/bot${env:BOT}" in out
+    for text in [out, *(path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file())]:
+        assert "planted-in-the-path" not in text
+
+
+def test_data_makes_no_headers(serve, tmp_path):
+    api = serve(lambda asked: {"data": [{"name": "x\r\nX-Evil: yes"}]})
+    source = "read:\n  for_each: { path: /parents, records: data }\n  request: { path: /x, headers: { X-Name: '{parent.name}' } }\nload: full\n"
+    assert "error[http-placeholder]" in said(project(tmp_path, api, source), "run", expect=3)
+    assert not any("X-Evil" in asked.headers for asked in api.asked)

@@ -55,19 +55,22 @@ Error Broken(simdjson::error_code code) {
   return DataError("http-answer", fmt::format("the answer is no JSON: {}", simdjson::error_message(code)));
 }
 
-std::optional<std::string> JsonAt(Level level, simdjson::padded_string_view body, std::string_view path) {
+Result<std::optional<std::string>> JsonAt(Level level, simdjson::padded_string_view body, std::string_view path) {
   od::document document;
-  if (Parser(level).iterate(body).get(document)) return std::nullopt;
+  if (const auto failed = Parser(level).iterate(body).get(document); failed) return Fail(Broken(failed));
   const auto steps = Steps(path);
   std::string_view raw;
   if (steps.empty()) {
-    if (document.raw_json().get(raw)) return std::nullopt;
+    if (const auto failed = document.raw_json().get(raw); failed) return Fail(Broken(failed));
   } else {
     od::value value;
-    if (Walk(document, steps).get(value) || value.raw_json().get(raw)) return std::nullopt;
+    auto failed = Walk(document, steps).get(value);
+    if (!failed) failed = value.raw_json().get(raw);
+    if (IsAbsent(failed)) return std::optional<std::string>();
+    if (failed) return Fail(Broken(failed));
   }
   raw = Trim(raw);
-  return raw == "null" ? std::nullopt : std::optional<std::string>(raw);
+  return raw == "null" ? std::optional<std::string>() : std::optional<std::string>(raw);
 }
 
 // Of a scalar as JSON.
@@ -91,18 +94,25 @@ void Lead(std::string_view front, std::string_view object, std::string* out) {
 
 class Extraction {
  public:
-  Extraction(const Request& request, std::string front, const TakeRecord& take)
-      : request_(request), front_(std::move(front)), take_(take) {}
+  // `carried`: so many bytes of `front` are of elsewhere in the answer.
+  Extraction(const Request& request, std::string front, size_t carried, const TakeRecord& take)
+      : request_(request), front_(std::move(front)), carried_(carried), take_(take) {}
+  int64_t elements() const { return elements_; }
 
   // The value at the records' path.
   Status TakeAll(od::value value) {
     od::json_type type{};
     SLUICE_CHECK(Check(value.type().error()));
     type = value.type().value_unsafe();
-    if (type != od::json_type::array) return TakeLevel(value, 0, front_);
+    if (type != od::json_type::array) {
+      is_map_ = true;
+      elements_ = request_.keys.empty() ? 1 : 0;
+      return TakeLevel(value, 0, front_);
+    }
     od::array array;
     SLUICE_CHECK(Check(value.get_array().get(array)));
     for (auto element : array) {
+      ++elements_;
       od::value one;
       SLUICE_CHECK(Check(element.get(one)));
       SLUICE_CHECK(TakeLevel(one, 0, front_));
@@ -119,6 +129,7 @@ class Extraction {
     od::object object;
     if (value.get_object().get(object)) return TakeOne(value, front);  // not what was said: a record that its contract refuses
     for (auto field : object) {
+      if (level == 0 && is_map_) ++elements_;
       std::string_view key;
       SLUICE_CHECK(Check(field.unescaped_key().get(key)));
       std::string longer = front;
@@ -147,12 +158,15 @@ class Extraction {
       line_ = raw;
       return take_(line_, line_);
     }
-    return take_(line_, std::string_view(line_).substr(1 + std::min(front_.size(), line_.size() - 1)));
+    return take_(line_, std::string_view(line_).substr(1 + std::min(carried_, line_.size() - 1)));
   }
 
   const Request& request_;
   const std::string front_;
+  const size_t carried_;
   const TakeRecord& take_;
+  bool is_map_ = false;
+  int64_t elements_ = 0;
   std::string line_;
 };
 
@@ -185,20 +199,30 @@ Result<Answer> Answer::Parse(std::string body) {
   return answer;
 }
 
-std::optional<std::string> Answer::At(std::string_view path) const { return JsonAt(Level::kAnswer, padded(), path); }
+Result<std::optional<std::string>> Answer::At(std::string_view path) const { return JsonAt(Level::kAnswer, padded(), path); }
 
-std::optional<std::string> Answer::TextAt(std::string_view path) const { return TextOf(At(path)); }
+Result<std::optional<std::string>> Answer::TextAt(std::string_view path) const {
+  SLUICE_TRY(const auto json, At(path));
+  return TextOf(json);
+}
 
-Result<bool> Answer::ForEachRecord(const Request& request, const Values& json, const TakeRecord& take) const {
-  std::string front;
+Result<std::optional<int64_t>> Answer::ForEachRecord(const Request& request, const Values& json, const TakeRecord& take) const {
+  std::string front, given;
   for (const auto& [column, from] : request.carry) {
-    AppendJsonString(column, &front);
-    front += ':';
     const auto found = json.find(from);
-    front += found != json.end() ? found->second : At(from).value_or("null");
-    front += ',';
+    std::string& out = found != json.end() ? given : front;
+    AppendJsonString(column, &out);
+    out += ':';
+    if (found != json.end()) {
+      out += found->second;
+    } else {
+      SLUICE_TRY(const auto there, At(from));
+      out += there.value_or("null");
+    }
+    out += ',';
   }
-  Extraction extraction(request, std::move(front), take);
+  const size_t carried = front.size();
+  Extraction extraction(request, front + given, carried, take);
   od::document document;
   if (const auto failed = Parser(Level::kAnswer).iterate(padded()).get(document); failed) return Fail(Broken(failed));
   const auto steps = Steps(request.records);
@@ -206,18 +230,20 @@ Result<bool> Answer::ForEachRecord(const Request& request, const Values& json, c
   if (steps.empty()) {
     if (const auto failed = document.get_value().get(value); failed) return Fail(Broken(failed));
   } else if (const auto failed = Walk(document, steps).get(value); failed) {
-    if (IsAbsent(failed)) return false;
+    if (IsAbsent(failed)) return std::optional<int64_t>();
     return Fail(Broken(failed));
   }
-  if (!steps.empty() && value.is_null().value_unsafe()) return false;  // of the whole it may not be asked, and it is a map or list
+  if (!steps.empty() && value.is_null().value_unsafe())
+    return std::optional<int64_t>();  // of the whole it may not be asked, and it is a map or list
   SLUICE_CHECK(extraction.TakeAll(value));
-  return true;
+  return std::optional(extraction.elements());
 }
 
 std::optional<std::string> FieldOf(std::string_view record, std::string_view path, bool as_json) {
   const simdjson::padded_string padded(record);
   const auto json = JsonAt(Level::kRecord, padded, path);
-  return as_json ? json : TextOf(json);
+  if (!json) return std::nullopt;  // a broken record is its contract's matter
+  return as_json ? *json : TextOf(*json);
 }
 
 }  // namespace sluice::sources::http

@@ -14,7 +14,7 @@ std::vector<std::string> Records(const std::string& body, const Request& request
     return Ok();
   });
   if (!found) return {found.error().code};
-  if (!*found) return {"nothing there"};
+  if (!found->has_value()) return {"nothing there"};
   return lines;
 }
 
@@ -28,14 +28,33 @@ TEST(Answer, IsRefusedUnlessItIsWhole) {
 TEST(Answer, FindsWhatPathsName) {
   const auto answer = Answer::Parse(R"({"meta":{"next":"a\"b","pages":7,"more":true,"none":null},"list":[{"x":1.50},{"x":2}]})");
   ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->TextAt("meta.next"), "a\"b");
-  EXPECT_EQ(answer->At("meta.next"), R"("a\"b")");
-  EXPECT_EQ(answer->TextAt("meta.pages"), "7");
-  EXPECT_EQ(answer->TextAt("meta.more"), "true");
-  EXPECT_EQ(answer->TextAt("list.0.x"), "1.50");  // as it was written
-  EXPECT_EQ(answer->TextAt("$.list.1.x"), "2");
+  EXPECT_EQ(answer->TextAt("meta.next").value(), "a\"b");
+  EXPECT_EQ(answer->At("meta.next").value(), R"("a\"b")");
+  EXPECT_EQ(answer->TextAt("meta.pages").value(), "7");
+  EXPECT_EQ(answer->TextAt("meta.more").value(), "true");
+  EXPECT_EQ(answer->TextAt("list.0.x").value(), "1.50");  // as it was written
+  EXPECT_EQ(answer->TextAt("$.list.1.x").value(), "2");
   for (const char* nothing : {"meta.none", "meta.other", "meta.next.x", "list.7", "list.x", "meta"})
-    EXPECT_EQ(answer->TextAt(nothing), std::nullopt) << nothing;
+    EXPECT_EQ(answer->TextAt(nothing).value(), std::nullopt) << nothing;
+}
+
+TEST(Answer, WhatIsBrokenOnTheWayIsNotMissing) {
+  const auto answer = Answer::Parse(R"({"data":[{"id":1}] "next":"x"})");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->TextAt("next").error().code, "http-answer");
+}
+
+TEST(Answer, CountsElementsNotLeaves) {
+  Request request;
+  request.records = "d";
+  request.keys = {"k"};
+  request.value = "v";
+  const auto count = [&](const std::string& body) {
+    return Answer::Parse(body)->ForEachRecord(request, {}, [](std::string_view, std::string_view) { return Ok(); }).value();
+  };
+  EXPECT_EQ(count(R"({"d":[{"a":1,"b":2},{},{"c":3}]})"), 3);
+  EXPECT_EQ(count(R"({"d":{"a":1,"b":2}})"), 2);
+  EXPECT_EQ(count(R"({"d":null})"), std::nullopt);
 }
 
 TEST(Answer, GivesRecordsAsTheyStand) {
@@ -65,8 +84,8 @@ TEST(Answer, MapsOfMapsBecomeRecords) {
   request.carry = {{"base", "base"}, {"day", "window.start"}, {"none", "missing"}};
   EXPECT_EQ(
       Records(R"({"base":"EUR","rates":{"2024-01-02":{"USD":1.1,"GBP":0.8},"2024-01-03":{}}})", request, {{"window.start", "\"2024\""}}),
-      (std::vector<std::string>{R"({"base":"EUR","day":"2024","none":null,"date":"2024-01-02","currency":"USD","rate":1.1})",
-                                R"({"base":"EUR","day":"2024","none":null,"date":"2024-01-02","currency":"GBP","rate":0.8})"}));
+      (std::vector<std::string>{R"({"base":"EUR","none":null,"day":"2024","date":"2024-01-02","currency":"USD","rate":1.1})",
+                                R"({"base":"EUR","none":null,"day":"2024","date":"2024-01-02","currency":"GBP","rate":0.8})"}));
   request.carry.clear();
   request.keys = {"id"};
   EXPECT_EQ(Records(R"({"rates":{"a\"":{"x":1},"b":{}}})", request), (std::vector<std::string>{R"({"id":"a\"","x":1})", R"({"id":"b"})"}));

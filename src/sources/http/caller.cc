@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kMostRedirects = 5;
 constexpr size_t kShownOfBody = 300;
+constexpr size_t kMostOfToken = 1UL << 20;
 constexpr size_t kLeastSecret = 4;            // a shorter one would take letters out of words
 constexpr int64_t kTokenMargin = 30'000'000;  // a token is renewed so long before its end
 
@@ -29,12 +30,33 @@ void AddParameter(const std::string& name, const std::string& value, std::string
 
 std::string Place(const std::string& url) { return url.substr(0, url.find('?')); }
 
+// The beginning of what a peer said, on one line, as UTF-8.
+std::string Shown(std::string_view text) {
+  std::string shown(Trim(text.substr(0, kShownOfBody)));
+  for (int cut = 0; cut < 4 && !IsValidUtf8(shown); ++cut) shown.pop_back();
+  return IsValidUtf8(shown) ? OnOneLine(std::move(shown)) : "";
+}
+
 std::string Form(const std::vector<std::pair<std::string, std::string>>& fields) {
   std::string form;
   for (const auto& [name, value] : fields)
     if (!value.empty()) form += (form.empty() ? "" : "&") + PercentEncode(name, false) + "=" + PercentEncode(value, false);
   return form;
 }
+
+// Each try begins with an empty body.
+class Fresh : public net::HttpClient {
+ public:
+  Fresh(net::HttpClient& client, std::string& body) : client_(client), body_(body) {}
+  Result<net::HttpResponse> Send(const net::HttpRequest& request) override {
+    body_.clear();
+    return client_.Send(request);
+  }
+
+ private:
+  net::HttpClient& client_;
+  std::string& body_;
+};
 
 }  // namespace
 
@@ -120,30 +142,21 @@ Result<net::HttpResponse> Caller::SendOnce(const Call& call, const std::string& 
   std::string body;
   request.sink = [&](std::string_view piece) -> Status {
     if (body.size() + piece.size() > static_cast<size_t>(settings_.max_body_bytes))
-      return Fail(DataError("http-too-large",
-                            fmt::format("the answer of {} is larger than {}", Place(call.url), FormatBytes(settings_.max_body_bytes)))
+      return Fail(DataError("http-too-large", Masked(fmt::format("the answer of {} is larger than {}", Place(call.url),
+                                                                 FormatBytes(settings_.max_body_bytes))))
                       .At(settings_.where)
                       .Hint("ask for smaller pages, or raise the connection's max_body"));
     body.append(piece);
     return Ok();
   };
-  // Each try begins with an empty body.
-  class Fresh : public net::HttpClient {
-   public:
-    Fresh(net::HttpClient& client, std::string& body) : client_(client), body_(body) {}
-    Result<net::HttpResponse> Send(const net::HttpRequest& request) override {
-      body_.clear();
-      return client_.Send(request);
-    }
-
-   private:
-    net::HttpClient& client_;
-    std::string& body_;
-  } fresh(*paced_, body);
+  Fresh fresh(*paced_, body);
   auto sent = net::SendAgain(fresh, request, policy_, clock_, random_);
-  if (!sent && sent.error().code == "tls-failed")
-    return Fail(std::move(sent).error().Hint("if its certificate is of an authority of your own, name that by the connection's tls_ca"));
-  if (!sent) return Fail(std::move(sent).error());
+  if (!sent) {
+    Error error = std::move(sent).error();
+    error.message = Masked(error.message);
+    if (error.code == "tls-failed") error.hint = "if its certificate is of an authority of your own, name that by the connection's tls_ca";
+    return Fail(std::move(error));
+  }
   net::HttpResponse response = *std::move(sent);
   if (response.ok()) response.body = std::move(body);
   return response;
@@ -152,7 +165,7 @@ Result<net::HttpResponse> Caller::SendOnce(const Call& call, const std::string& 
 Result<net::HttpRequest> Caller::Dress(const Call& call, const std::string& token) const {
   net::HttpRequest request;
   request.method = call.method;
-  request.url = call.url;
+  request.url = call.url.substr(0, call.url.find('#'));
   request.headers = call.headers;
   request.body = call.body;
   request.compressed = true;
@@ -210,8 +223,16 @@ Result<std::string> Caller::FetchToken() {
                                  {"scope", auth.scope},
                                  {"audience", auth.audience}});
   request.body = form;
-  SLUICE_TRY(const net::HttpResponse response, net::SendAgain(*client_, request, policy_, clock_, random_));
-  const auto answer = nlohmann::json::parse(response.body, nullptr, false);
+  std::string body;
+  request.sink = [&](std::string_view piece) -> Status {
+    if (body.size() + piece.size() > kMostOfToken)
+      return Fail(DataError("http-too-large", "the answer with the token is larger than 1 MiB"));
+    body.append(piece);
+    return Ok();
+  };
+  Fresh fresh(*client_, body);
+  SLUICE_TRY(const net::HttpResponse response, net::SendAgain(fresh, request, policy_, clock_, random_));
+  const auto answer = nlohmann::json::parse(response.ok() ? body : response.body, nullptr, false);
   const auto text = [&](const char* key) {
     return answer.is_object() && answer.contains(key) && answer[key].is_string() ? answer[key].get<std::string>() : std::string();
   };
@@ -219,7 +240,8 @@ Result<std::string> Caller::FetchToken() {
     const std::string why = text("error").empty()
                                 ? fmt::format("status {}", response.status)
                                 : OnOneLine(text("error") + (text("error_description").empty() ? "" : ": " + text("error_description")));
-    const std::string message = fmt::format("{} gives {} no token: {}", Place(auth.token_url), settings_.name, Masked(why, Secrets()));
+    const std::string message =
+        fmt::format("{} gives {} no token: {}", Place(auth.token_url), settings_.name, Shown(Masked(why, Secrets())));
     if (net::MayPassStatus(response.status)) return Fail(RetryableError("http-failed", message));
     return Fail(UserError("http-unauthorized", message)
                     .At(settings_.where)
@@ -227,19 +249,22 @@ Result<std::string> Caller::FetchToken() {
                                   : "look at client_id, client_secret and scope of its auth"));
   }
   const bool lasts = answer.contains("expires_in") && answer["expires_in"].is_number();
-  const int64_t micros = lasts ? static_cast<int64_t>(answer["expires_in"].get<double>() * 1e6) : 3'600'000'000;
+  const double seconds = lasts ? std::clamp(answer["expires_in"].get<double>(), 10.0, 86'400.0) : 3600;
+  const auto micros = static_cast<int64_t>(seconds * 1e6);
   token_ends_ = {clock_.Now().micros + std::max<int64_t>(micros - kTokenMargin, micros / 2)};
-  return text("access_token");
+  std::string token = text("access_token");
+  if (std::any_of(token.begin(), token.end(), [](unsigned char c) { return c <= 0x20 || c >= 0x7f; }))
+    return Fail(DataError("http-answer", Place(auth.token_url) + " gives a token that no header can have").At(settings_.where));
+  return token;
 }
 
 Error Caller::ErrorOf(const Call& call, const net::HttpResponse& response) const {
   // Masked before it is cut: a part of a secret is one, too.
   std::string said = Masked(response.body);
-  said = OnOneLine(std::string(Trim(std::string_view(said).substr(0, kShownOfBody))));
-  if (!IsValidUtf8(said)) said.clear();
+  said = Shown(said);
   const std::string message =
       fmt::format("{} {} answers with status {}{}", call.method, Masked(Place(call.url)), response.status, said.empty() ? "" : ": " + said);
-  if (net::MayPassStatus(response.status) || response.status >= 500) return RetryableError("http-failed", message);
+  if (net::MayPassStatus(response.status)) return RetryableError("http-failed", message);
   if (response.status == 401 || response.status == 403)
     return UserError("http-unauthorized", message)
         .At(settings_.where)
@@ -259,14 +284,22 @@ std::string Caller::Masked(std::string text) const {
 
 std::vector<std::string> Caller::Secrets() const {
   const Auth& auth = settings_.auth;
-  std::vector<std::string> secrets = {auth.secret.Reveal(), auth.refresh_token.Reveal()};
+  std::vector<std::string> secrets = {settings_.url, auth.secret.Reveal(), auth.refresh_token.Reveal()};
+  if (settings_.url == settings_.shown) secrets.erase(secrets.begin());
   if (auth.kind == AuthKind::kBasic) secrets.push_back(net::Base64Of(auth.name + ":" + auth.secret.Reveal()));
   for (const auto* named : {&settings_.headers, &settings_.parameters})
     for (const auto& [name, value] : *named) secrets.push_back(value.Reveal());
   return secrets;
 }
 
-std::string Caller::Masked(std::string text, const std::vector<std::string>& secrets) {
+Error Caller::About(Error error, const Call& call) const {
+  error.message = fmt::format("{} {}: {}", call.method, Masked(Place(call.url)), error.message);
+  return error;
+}
+
+std::string Caller::Masked(std::string text, std::vector<std::string> secrets) {
+  // One that holds another goes first.
+  std::sort(secrets.begin(), secrets.end(), [](const std::string& a, const std::string& b) { return a.size() > b.size(); });
   const auto mask = [&](const std::string& secret) {
     if (secret.size() < kLeastSecret) return;
     for (size_t at = 0; (at = text.find(secret, at)) != std::string::npos;) text.replace(at, secret.size(), "***");

@@ -27,6 +27,8 @@ class Caller {
 
   // With "***" for each secret of the connection, also as it is sent: for messages that show what a peer said.
   std::string Masked(std::string text) const;
+  // The error of a call, with what was asked before it.
+  Error About(Error error, const Call& call) const;
 
   // An answer of 200 to 299, or one of 404 or 410. Thread-safe. Errors: kUser "http-unauthorized" (401, 403), "http-refused" (any other of
   // 300 to 499), "http-other-host", "tls-failed", "bad-url"; kRetryable "http-failed" (429 and 500 to 599, when the tries are used up),
@@ -43,7 +45,7 @@ class Caller {
   Result<net::HttpResponse> SendOnce(const Call& call, const std::string& token);
   Error ErrorOf(const Call& call, const net::HttpResponse& response) const;
   std::vector<std::string> Secrets() const;
-  static std::string Masked(std::string text, const std::vector<std::string>& secrets);
+  static std::string Masked(std::string text, std::vector<std::string> secrets);
 
   const Settings& settings_;
   Clock& clock_;

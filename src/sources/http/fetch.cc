@@ -18,13 +18,6 @@ namespace {
 constexpr size_t kInMemory = 512UL << 10;  // of one list
 constexpr size_t kAtATime = 128;           // lists that are asked for before the first of them is written
 
-std::string Place(const std::string& url) { return url.substr(0, url.find('?')); }
-
-Error About(Error error, const Call& call) {
-  error.message = fmt::format("{} {}: {}", call.method, Place(call.url), error.message);
-  return error;
-}
-
 // The records of one list until its turn comes: in memory, or in a file where they are many.
 class Spool {
  public:
@@ -138,42 +131,43 @@ class Fetch {
   // All pages of one list.
   Status List(const Request& request, const Context& context, const TakeRecord& take, const std::function<Status()>& page_done) {
     Pager pager(request.pages);
-    while (true) {
+    for (bool first = true;; first = false) {
       SLUICE_TRY(const Call call, Compose(request, context, pager));
       auto response = in_.caller.Send(call);
       if (!response) return Fail(std::move(response).error());
       if (!response->ok()) {
-        if (request.missing_is_empty) return Ok();
-        return Fail(UserError("http-not-found", fmt::format("{} {} answers with status {}", call.method, Place(call.url), response->status))
+        // Behind the first page it says that there are no more pages only where pages are counted.
+        const bool ends = first || (request.pages.by == Pages::By::kPage && response->status == 404);
+        if (request.missing_is_empty && ends) return Ok();
+        return Fail(in_.caller.About(UserError("http-not-found", fmt::format("the answer has status {}", response->status)), call)
                         .Hint("look at the request's path; where such an answer means that there is nothing, write on_missing: empty"));
       }
-      const auto more = Page(request, context, call, *response, take, &pager);
+      const auto more = Page(request, context, call, *response, first, take, &pager);
       if (!more) return Fail(std::move(more).error());
       SLUICE_CHECK(page_done());
       if (!*more) return Ok();
     }
   }
 
-  Result<bool> Page(const Request& request, const Context& context, const Call& call, net::HttpResponse& response, const TakeRecord& take,
-                    Pager* pager) {
-    if (request.missing_is_empty && Trim(response.body).empty()) return false;
+  Result<bool> Page(const Request& request, const Context& context, const Call& call, net::HttpResponse& response, bool first,
+                    const TakeRecord& take, Pager* pager) {
+    if (request.missing_is_empty && first && Trim(response.body).empty()) return false;
     auto answer = Answer::Parse(std::move(response.body));
-    if (!answer) return Fail(About(std::move(answer).error(), call));
-    int64_t records = 0;
+    if (!answer) return Fail(in_.caller.About(std::move(answer).error(), call));
     uint64_t hash = 0;
     auto found = answer->ForEachRecord(request, context.json, [&](std::string_view record, std::string_view own) {
-      ++records;
       hash = hash * 31 + Hash64(own);
       return take(record, own);
     });
-    if (!found) return Fail(About(std::move(found).error(), call));
-    if (!*found && !request.missing_is_empty)
-      return Fail(About(DataError("http-answer",
-                                  fmt::format("the answer has nothing at \"{}\": {}", request.records, Shown(answer->At("").value_or("")))),
-                        call)
+    if (!found) return Fail(in_.caller.About(std::move(found).error(), call));
+    if (!found->has_value() && !request.missing_is_empty)
+      return Fail(in_.caller
+                      .About(DataError("http-answer", fmt::format("the answer has nothing at \"{}\": {}", request.records,
+                                                                  Shown(answer->At("").value_or(std::nullopt).value_or("")))),
+                             call)
                       .Hint("say by `records` where in the answer they are; where none may be there, write on_missing: empty"));
-    auto more = pager->Advance(*answer, response, records, hash);
-    if (!more) return Fail(About(std::move(more).error(), call));
+    auto more = pager->Advance(*answer, response, found->value_or(0), hash);
+    if (!more) return Fail(in_.caller.About(std::move(more).error(), call));
     return more;
   }
 
@@ -205,7 +199,11 @@ class Fetch {
       for (const auto& [name, value] : pager.parameters()) add(name, value);
     }
     for (const auto& [name, text] : request.headers)
-      if (auto value = Fill(text, values)) call.headers.emplace_back(name, *std::move(value));
+      if (auto value = Fill(text, values)) {
+        if (std::any_of(value->begin(), value->end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+          return Fail(DataError("http-placeholder", fmt::format("the header {} would have a control character in it", name)));
+        call.headers.emplace_back(name, *std::move(value));
+      }
     if (!request.body.empty()) call.body = FillBody(request.body, values);
     return call;
   }

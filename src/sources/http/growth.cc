@@ -14,7 +14,8 @@
 namespace sluice::sources::http {
 namespace {
 
-constexpr size_t kMostSeen = 10'000;  // they stand in the batch records
+constexpr size_t kMostSeen = 10'000;     // they stand in the batch records
+constexpr size_t kMostNear = 1'000'000;  // in memory, of which the end may still leave most behind
 constexpr int64_t kDay = 86'400'000'000;
 
 bool IsText(std::string_view json) { return json.starts_with('"'); }
@@ -68,12 +69,24 @@ std::string Quoted(const std::string& text) {
 
 }  // namespace
 
-Growth::Growth(std::string field, int64_t lookback, bool lookback_is_time, End before)
+Growth::Growth(std::string field, int64_t lookback, bool lookback_is_time, Instant began, End before)
     : field_(std::move(field)),
       lookback_(std::max<int64_t>(0, lookback)),
       lookback_is_time_(lookback_is_time),
+      began_(began),
       before_(std::move(before)),
       greatest_(before_.value) {}
+
+std::string Growth::Capped(const std::string& value) const {
+  if (!IsText(value)) return value;
+  const std::string text = TextOf(value);
+  const auto today = static_cast<int32_t>(began_.micros / kDay);
+  std::string capped = value;
+  if (const auto instant = ParseInstant(text); instant && instant->micros > began_.micros) capped = Quoted(FormatInstant(began_));
+  if (const auto date = ParseDate(text); date && *date > today) capped = Quoted(FormatDate(today));
+  // The end never goes back.
+  return !before_.value.empty() && Compared(capped, before_.value).value_or(1) < 0 ? before_.value : capped;
+}
 
 Result<std::string> Growth::Floor(const std::string& value) const {
   if (lookback_ == 0) return value;
@@ -84,7 +97,7 @@ Result<std::string> Growth::Floor(const std::string& value) const {
   };
   if (!IsText(value)) {
     if (lookback_is_time_) return refuse("write lookback: 1000, in the cursor's own unit");
-    if (const auto whole = WholeNumber(value)) return std::to_string(*whole - lookback_);
+    if (const auto whole = WholeNumber(value)) return std::to_string(*whole < INT64_MIN + lookback_ ? INT64_MIN : *whole - lookback_);
     const auto number = Number(value);
     return number ? Result<std::string>(fmt::format("{}", *number - static_cast<double>(lookback_))) : Result<std::string>(value);
   }
@@ -109,6 +122,9 @@ Result<bool> Growth::Take(std::string_view record, std::string_view own) {
   if (!value) {
     const bool is_new = !before_.without.contains(hash);
     without_.insert(std::move(hash));
+    if (without_.size() > kMostSeen)
+      return Fail(DataError("http-cursor", fmt::format("more than {} records have no {}", FormatCount(kMostSeen), field_))
+                      .Hint("take a field that the records have as their cursor"));
     return is_new;
   }
   const bool is_new = !before_.seen.contains(hash);
@@ -131,27 +147,31 @@ Result<bool> Growth::Take(std::string_view record, std::string_view own) {
 
 // What has fallen behind the end is not asked for again.
 Status Growth::Trim() {
-  SLUICE_TRY(const std::string floor, Floor(greatest_));
+  SLUICE_TRY(const std::string floor, Floor(Capped(greatest_)));
   std::erase_if(near_, [&](const auto& one) { return Compared(one.first, floor).value_or(0) < 0; });
   trim_at_ = std::max<size_t>(40'000, near_.size() * 2);
+  if (near_.size() > kMostNear)
+    return Fail(
+        DataError("http-cursor", fmt::format("more than {} records lie at the end of the cursor {}", FormatCount(kMostNear), field_))
+            .Hint("take a finer cursor or a shorter lookback, or load: append with windows"));
   return Ok();
 }
 
 Result<End> Growth::After() const {
   End after;
-  after.value = greatest_;
+  after.value = greatest_.empty() ? greatest_ : Capped(greatest_);
   after.without = before_.without;
   after.without.insert(without_.begin(), without_.end());
   if (greatest_.empty() && !without_.empty())
     return Fail(DataError("http-cursor", fmt::format("no record has the cursor, {}", field_))
                     .Hint("name a field of the records, with dots between names: meta.updated_at"));
   if (!greatest_.empty()) {
-    SLUICE_TRY(const std::string floor, Floor(greatest_));
+    SLUICE_TRY(const std::string floor, Floor(after.value));
     for (const auto& [value, hash] : near_)
       if (Compared(value, floor).value_or(0) >= 0) after.seen.insert(hash);
   }
   // An API that gives only what lies behind the end has not given those at the end again.
-  if (greatest_ == before_.value) after.seen.insert(before_.seen.begin(), before_.seen.end());
+  if (after.value == before_.value) after.seen.insert(before_.seen.begin(), before_.seen.end());
   const size_t known = after.seen.size() + after.without.size();
   if (known > kMostSeen)
     return Fail(DataError("http-cursor", fmt::format("{} records lie at the end of the cursor {}, too many to tell those that come again",

@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/result.h"
 
 namespace sluice::sources::http {
@@ -22,8 +23,9 @@ struct End {
 
 class Growth {
  public:
-  // `lookback`: microseconds of a time, else of a number's unit.
-  Growth(std::string field, int64_t lookback, bool lookback_is_time, End before);
+  // `lookback`: microseconds of a time, else of a number's unit. `began`: before the first request. A date or instant later than that does
+  // not move the end beyond it: what is written while lists are read, or in the future, comes before it in another list.
+  Growth(std::string field, int64_t lookback, bool lookback_is_time, Instant began, End before);
 
   // What the API is asked from, as text: the greatest value less the lookback. nullopt: there is none yet. Error kUser "http-cursor": a
   // lookback that does not go with the value.
@@ -40,11 +42,13 @@ class Growth {
 
  private:
   Result<std::string> Floor(const std::string& value) const;
+  std::string Capped(const std::string& value) const;
   Status Trim();
 
   const std::string field_;
   const int64_t lookback_;
   const bool lookback_is_time_;
+  const Instant began_;
   const End before_;
   std::mutex mutex_;
   std::string greatest_, floor_;                           // "": not known yet

@@ -5,6 +5,8 @@
 namespace sluice::sources::http {
 namespace {
 
+const Instant kBegan{1'711'929'600'000'000};  // 2024-04-01
+
 // One run over what the API gives; what is taken, and where it ends.
 struct Passed {
   std::vector<std::string> taken;
@@ -12,7 +14,7 @@ struct Passed {
 };
 
 Passed Over(const std::vector<std::string>& records, End before, int64_t lookback = 0, bool is_time = true) {
-  Growth growth("at", lookback, is_time, std::move(before));
+  Growth growth("at", lookback, is_time, kBegan, std::move(before));
   Passed run;
   for (const std::string& record : records) {
     const auto is_new = growth.Take(record, record);
@@ -63,16 +65,16 @@ TEST(Growth, LookbackTellsAgainWhatCameBefore) {
   const int64_t hour = 3'600'000'000;
   const Passed run = Over(first, {}, hour);
   EXPECT_EQ(run.end.seen.size(), 2u);
-  Growth growth("at", hour, true, run.end);
+  Growth growth("at", hour, true, kBegan, run.end);
   EXPECT_EQ(growth.From().value(), "2023-12-31T23:10:00Z");
   const Passed next = Over({first[0], R"({"id":9,"at":"2023-12-31T23:30:00Z"})", first[1]}, run.end, hour);  // late, and within it
   EXPECT_EQ(next.taken.size(), 1u);
   EXPECT_EQ(next.end.seen.size(), 3u);
-  EXPECT_EQ(Growth("at", 3, false, {"10", {}}).From().value(), "7");
-  EXPECT_EQ(Growth("at", 2 * 86'400'000'000, true, {"\"2024-03-01\"", {}}).From().value(), "2024-02-28");
-  EXPECT_EQ(Growth("at", 0, true, {}).From().value(), std::nullopt);
-  EXPECT_EQ(Growth("at", hour, true, {"10", {}}).From().error().code, "http-cursor");
-  EXPECT_EQ(Growth("at", 5, false, {"\"abc\"", {}}).From().error().code, "http-cursor");
+  EXPECT_EQ(Growth("at", 3, false, kBegan, {"10", {}}).From().value(), "7");
+  EXPECT_EQ(Growth("at", 2 * 86'400'000'000, true, kBegan, {"\"2024-03-01\"", {}}).From().value(), "2024-02-28");
+  EXPECT_EQ(Growth("at", 0, true, kBegan, {}).From().value(), std::nullopt);
+  EXPECT_EQ(Growth("at", hour, true, kBegan, {"10", {}}).From().error().code, "http-cursor");
+  EXPECT_EQ(Growth("at", 5, false, kBegan, {"\"abc\"", {}}).From().error().code, "http-cursor");
 }
 
 TEST(Growth, RecordsWithoutAValueComeOnceToo) {
@@ -81,17 +83,27 @@ TEST(Growth, RecordsWithoutAValueComeOnceToo) {
   EXPECT_TRUE(Over({R"({"id":1})", R"({"id":2,"at":1})"}, run.end).taken.empty());
 }
 
+TEST(Growth, TheFutureDoesNotMoveTheEnd) {
+  const Lines first = {R"({"id":1,"at":"2099-01-01T00:00:00Z"})", R"({"id":2,"at":"2024-03-01T00:00:00Z"})"};
+  const Passed run = Over(first, {});
+  EXPECT_EQ(run.end.value, "\"2024-04-01T00:00:00Z\"");
+  const Passed next = Over({first[0], R"({"id":3,"at":"2024-04-01T00:00:09Z"})"}, run.end);
+  EXPECT_EQ(next.taken.size(), 1u);
+  EXPECT_EQ(Over({R"({"at":"2099-01-01"})"}, {}).end.value, "\"2024-04-01\"");
+  EXPECT_EQ(Over({}, {"\"2025-01-01T00:00:00Z\"", {}, {}}).end.value, "\"2025-01-01T00:00:00Z\"");  // it never goes back
+}
+
 TEST(Growth, ValuesOfTwoKindsAreAnError) {
-  Growth growth("at", 0, true, {});
+  Growth growth("at", 0, true, kBegan, {});
   ASSERT_TRUE(growth.Take(R"({"at":1})", ""));
   EXPECT_EQ(growth.Take(R"({"at":"x"})", "").error().code, "http-cursor");
 }
 
 TEST(Growth, ManyRecordsDoNotAllStayInMemory) {
-  Growth growth("at", 0, true, {});
+  Growth growth("at", 0, true, kBegan, {});
   for (int i = 0; i < 200'000; ++i) ASSERT_TRUE(growth.Take("{\"at\":" + std::to_string(i) + "}", std::to_string(i)));
   EXPECT_EQ(growth.After().value().seen.size(), 1u);
-  Growth crowd("at", 0, true, {});
+  Growth crowd("at", 0, true, kBegan, {});
   for (int i = 0; i < 10'001; ++i) ASSERT_TRUE(crowd.Take("{\"at\":1}", std::to_string(i)));
   EXPECT_EQ(crowd.After().error().code, "http-cursor");
 }

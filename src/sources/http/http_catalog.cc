@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <variant>
 
 #include "core/text.h"
@@ -88,9 +89,9 @@ class HttpCatalog : public Catalog {
     settings_.tries = 1;
     Caller caller(settings_, spec_.cancel, SystemClock(), SystemRandom());
     const auto response = caller.Send({"GET", settings_.url, {}, ""});
-    const bool refused = !response && response.error().code != "http-refused" && response.error().code != "http-too-large";
-    if (refused) return Fail(response.error());
-    return settings_.url;
+    static const std::set<std::string> kAnswers = {"http-refused", "http-too-large", "http-other-host", "http-failed"};
+    if (!response && !kAnswers.contains(response.error().code)) return Fail(response.error());
+    return settings_.shown;
   }
 
   Result<std::vector<Listed>> List() override {
@@ -103,8 +104,8 @@ class HttpCatalog : public Catalog {
     Caller caller(settings_, spec_.cancel, SystemClock(), SystemRandom());
     SLUICE_TRY(net::HttpResponse response, caller.Send({"GET", settings_.url + path, {}, ""}));
     if (!response.ok())
-      return Fail(UserError("http-not-found",
-                            fmt::format("GET {}{} answers with status {}", settings_.url, path.substr(0, path.find('?')), response.status))
+      return Fail(UserError("http-not-found", fmt::format("GET {}{} answers with status {}", settings_.shown,
+                                                          path.substr(0, path.find('?')), response.status))
                       .Hint("look at the path"));
     const json whole = json::parse(response.body, nullptr, false);
     SLUICE_TRY(const Answer answer, Answer::Parse(std::move(response.body)));

@@ -27,8 +27,10 @@ constexpr int64_t kDay = 86'400'000'000;
 constexpr size_t kMostWindows = 10'000;  // of one batch: the next one goes on behind them
 
 struct Cursor {
-  std::string of;   // the request's path, as it is written
-  std::string way;  // how is told what is new: "all", "windows", "cursor"
+  std::string of;        // the request's path, as it is written
+  std::string way;       // how is told what is new: "all", "windows", "cursor"
+  std::string by;        // the cursor's field
+  std::string for_each;  // the parent's path
   End end;
   std::optional<Instant> until;  // the end of the last window
 };
@@ -37,29 +39,43 @@ struct Window {
   Instant start, end;
 };
 
+// One that is not understood as a whole is refused: what is left out of it would come again.
 Result<Cursor> ParseCursor(const std::string& text) {
   if (text == "null") return Cursor{};
-  const auto bad = [] { return Fail(UnsupportedError("bad-cursor", "the cursor in the batch records is not one of an HTTP source")); };
+  const auto bad = [](const std::string& what) {
+    return Fail(UserError("bad-cursor", "this is no cursor of an HTTP source: " + what)
+                    .Hint("take the one that `sluice state show NODE --json` prints, and change it"));
+  };
   const json value = json::parse(text, nullptr, false);
-  for (const char* key : {"of", "way"})
-    if (!value.is_object() || !value.contains(key) || !value[key].is_string()) return bad();
+  if (!value.is_object()) return bad("it is no map");
   Cursor cursor;
-  cursor.of = value["of"];
-  cursor.way = value["way"];
-  if (value.contains("value") && value["value"].is_string()) cursor.end.value = value["value"];
-  for (const auto& [key, hashes] : {std::pair("seen", &cursor.end.seen), std::pair("without", &cursor.end.without)})
-    if (value.contains(key) && value[key].is_array())
-      for (const auto& hash : value[key])
-        if (hash.is_string()) hashes->insert(hash);
-  if (value.contains("until") && value["until"].is_string()) {
-    cursor.until = ParseInstant(value["until"].get<std::string>());
-    if (!cursor.until) return bad();
+  for (const auto& [key, member] : value.items()) {
+    const bool hashes = key == "seen" || key == "without";
+    const bool known = hashes || key == "of" || key == "way" || key == "by" || key == "for_each" || key == "value" || key == "until";
+    const bool fits = hashes
+                          ? member.is_array() && std::all_of(member.begin(), member.end(), [](const json& one) { return one.is_string(); })
+                          : member.is_string();
+    if (!known || !fits) return bad(fmt::format("\"{}\" is {}", key, known ? "of another type" : "not known"));
+    if (hashes) {
+      for (const json& one : member) (key == "seen" ? cursor.end.seen : cursor.end.without).insert(one);
+    } else if (key == "until") {
+      cursor.until = ParseInstant(member.get<std::string>());
+      if (!cursor.until) return bad("\"until\" is no timestamp");
+    } else if (key == "value") {
+      cursor.end.value = member;
+      const json scalar = json::parse(cursor.end.value, nullptr, false);
+      if (!scalar.is_string() && !scalar.is_number()) return bad(R"("value" is JSON in a text: "\"2024-01-01T00:00:00Z\"" or "17")");
+    } else {
+      (key == "of" ? cursor.of : key == "way" ? cursor.way : key == "by" ? cursor.by : cursor.for_each) = member;
+    }
   }
-  return cursor;
+  return cursor.of.empty() || cursor.way.empty() ? bad("it lacks \"of\" or \"way\"") : Result<Cursor>(cursor);
 }
 
 std::string ToText(const Cursor& cursor) {
   json value{{"of", cursor.of}, {"way", cursor.way}};
+  if (!cursor.by.empty()) value["by"] = cursor.by;
+  if (!cursor.for_each.empty()) value["for_each"] = cursor.for_each;
   if (!cursor.end.value.empty()) value["value"] = cursor.end.value;
   if (!cursor.end.seen.empty()) value["seen"] = cursor.end.seen;
   if (!cursor.end.without.empty()) value["without"] = cursor.end.without;
@@ -101,7 +117,7 @@ class HttpSource : public RowSource {
   Result<RowPlan> Plan(const std::string& cursor) override {
     SLUICE_TRY(before_, ParseCursor(cursor));
     SLUICE_CHECK(CheckCursor());
-    after_ = {read_.request.path, Way(), {}, before_.until};
+    after_ = {read_.request.path, Way(), spec_.rows.cursor, ParentPath(), {}, before_.until};
     RowPlan plan;
     plan.why = fmt::format("{} {} of {}", read_.request.method, read_.request.path, settings_.name);
     if (read_.windows) {
@@ -124,6 +140,9 @@ class HttpSource : public RowSource {
  private:
   std::string Way() const { return read_.windows ? "windows" : spec_.rows.cursor.empty() ? "all" : "cursor"; }
 
+  std::string ParentPath() const { return read_.parent ? read_.parent->path : ""; }
+  static std::string NameOf(const std::string& path) { return path.empty() ? "nothing" : path; }
+
   // Where it would go on is of another list, or what came before would come again beside itself.
   Status CheckCursor() const {
     if (before_.of.empty() || (before_.way == "all" && Way() == "all")) return Ok();
@@ -138,7 +157,10 @@ class HttpSource : public RowSource {
       };
       return other("was to " + told(before_.way), told(Way()));
     }
-    return before_.of == read_.request.path ? Ok() : other("asked for " + before_.of, "ask for " + read_.request.path);
+    if (before_.of != read_.request.path) return other("asked for " + before_.of, "ask for " + read_.request.path);
+    if (before_.for_each != ParentPath())
+      return other("asked for it for each of " + NameOf(before_.for_each), "do so for each of " + NameOf(ParentPath()));
+    return before_.by == spec_.rows.cursor ? Ok() : other("went by " + before_.by, "go by " + spec_.rows.cursor);
   }
 
   void PlanWindows(const Windows& windows, RowPlan* plan) {
@@ -196,7 +218,7 @@ class HttpSource : public RowSource {
     std::optional<Growth> growth;
     std::optional<std::string> from;
     if (!spec_.rows.cursor.empty()) {
-      growth.emplace(spec_.rows.cursor, spec_.rows.lookback, spec_.rows.lookback_is_time, before_.end);
+      growth.emplace(spec_.rows.cursor, spec_.rows.lookback, spec_.rows.lookback_is_time, SystemClock().Now(), before_.end);
       SLUICE_TRY(from, growth->From());
     }
     Caller caller(settings_, spec_.cancel, SystemClock(), SystemRandom());

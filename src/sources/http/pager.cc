@@ -36,7 +36,8 @@ std::vector<std::pair<std::string, std::string>> Pager::parameters() const {
 Result<bool> Pager::Advance(const Answer& answer, const net::HttpResponse& response, int64_t records, uint64_t hash) {
   if (pages_.by == By::kNone) return false;
   SLUICE_TRY(const bool more, MoveOn(answer, response, records));
-  if (more && records > 0 && hash == hash_) return Fail(Endless("two pages, one behind the other, are the same"));
+  const bool counts = pages_.by == By::kPage || pages_.by == By::kOffset;
+  if (counts && more && records > 0 && hash == hash_) return Fail(Endless("two pages, one behind the other, are the same"));
   hash_ = hash;
   if (more && ++seen_ > pages_.most) return Fail(Endless(fmt::format("the list has more than {} pages", FormatCount(pages_.most))));
   return more;
@@ -44,7 +45,7 @@ Result<bool> Pager::Advance(const Answer& answer, const net::HttpResponse& respo
 
 Result<std::optional<int64_t>> Pager::Total(const Answer& answer) const {
   if (pages_.total.empty()) return std::optional<int64_t>();
-  const auto text = answer.TextAt(pages_.total);
+  SLUICE_TRY(const auto text, answer.TextAt(pages_.total));
   if (!text) return std::optional<int64_t>();
   int64_t total = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), total);
@@ -56,10 +57,11 @@ Result<std::optional<int64_t>> Pager::Total(const Answer& answer) const {
 Result<bool> Pager::MoveOn(const Answer& answer, const net::HttpResponse& response, int64_t records) {
   const bool says = !pages_.more.empty();
   if (says) {
-    const auto more = answer.TextAt(pages_.more);
-    if (!more && seen_ == 1)
-      return Fail(DataError("http-answer", fmt::format("the answer has nothing at \"{}\", which says whether there is more", pages_.more)));
-    if (more.value_or("false") != "true") return false;
+    SLUICE_TRY(const auto more, answer.TextAt(pages_.more));
+    if (!more || (*more != "true" && *more != "false"))
+      return Fail(DataError("http-answer", fmt::format("\"{}\" of the answer, which says whether there is more, is {}", pages_.more,
+                                                       more ? more->substr(0, 60) : "not there")));
+    if (*more == "false") return false;
   }
   if (pages_.by == By::kPage || pages_.by == By::kOffset) {
     SLUICE_TRY(const auto total, Total(answer));
@@ -72,7 +74,9 @@ Result<bool> Pager::MoveOn(const Answer& answer, const net::HttpResponse& respon
     if (pages_.by == By::kPage) return true;
     return Fail(DataError("http-answer", fmt::format("there are no records at offset {}, and the API says that there are more", at_)));
   }
-  auto next = pages_.by == By::kLink ? NextLink(response.headers) : answer.TextAt(pages_.from);
+  auto named = pages_.by == By::kLink ? Result<std::optional<std::string>>(NextLink(response.headers)) : answer.TextAt(pages_.from);
+  if (!named) return Fail(std::move(named).error());
+  auto next = *std::move(named);
   if (!next || next->empty() || *next == "false") {
     if (!says) return false;
     return Fail(DataError("http-answer", fmt::format("the API says that there is more, and has nothing at \"{}\"",

@@ -31,8 +31,9 @@ struct Auth {
 };
 
 struct Settings {
-  std::string name;  // of the connection, for messages
-  std::string url;   // what paths are put behind; without a '/' at its end
+  std::string name;   // of the connection, for messages
+  std::string url;    // what paths are put behind; without a '/' at its end
+  std::string shown;  // the same for messages: as the project has it, where it has references
   Auth auth;
   std::vector<std::pair<std::string, Secret>> headers, parameters;  // of every request
   std::string tls_ca;                                               // a PEM file; "" = the machine's authorities
