@@ -65,7 +65,7 @@ class ModelBatch {
   // ---- what happens to the reports
 
   // The batch did not come out: `at_` is where it ended, or all of it.
-  void Blame(Error error) {
+  void Blame(const Error& error) {
     for (Member& member : members_) {
       if (at_ == nullptr || at_ == &member) {
         SetError(member.report, error);

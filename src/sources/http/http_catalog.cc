@@ -40,7 +40,7 @@ void FindRecords(const json& value, const std::string& path, int depth, size_t* 
 bool NamesNext(std::string key) {
   key = ToLower(key);
   for (const char* name : {"next", "next_url", "nexturl", "next_page", "nextpage", "next_page_url", "next_cursor", "nextcursor",
-                           "next_page_token", "nextpagetoken", "next_token", "nexttoken", "nextlink", "@odata_nextlink"})
+                           "next_page_token", "nextpagetoken", "next_token", "nexttoken", "nextlink"})
     if (key == name) return true;
   return false;
 }

@@ -58,7 +58,7 @@ struct Pages {
   By by = By::kNone;
   std::string parameter;       // that the page, offset or cursor is given in; "" = it stands in the request as {page}, {offset}, {next}
   std::string size_parameter;  // that `size` is given in; "" = it is not
-  int64_t size = 0;            // records of a page; an offset needs it
+  int64_t size = 0;            // records of a page, where they can be asked for
   int64_t start = 1;           // the first page's number
   std::string from;            // path in the answer: kCursor, kNextUrl
   std::string total;           // path: how many pages (kPage) or records (kOffset) there are
