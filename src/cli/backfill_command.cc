@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "core/counted.h"
 #include "core/text.h"
 #include "run/backfill.h"
 #include "run/executor.h"

@@ -237,8 +237,10 @@ struct Parser {
     init_command->add_option("--example", init.example, "retail");
     init_command->add_flag("--accept", init.accept, "with --from: the best guess where it is unsure how files are written");
     FileOptions(
-        Command(app, "inspect", "how a file is written, or what a database has (CONNECTION, CONNECTION.TABLE), and a contract for it",
-                [this] { return Inspect(context, inspect); }),
+        Command(
+            app, "inspect",
+            "how a file is written, or what a database or API has (CONNECTION, CONNECTION.TABLE, CONNECTION./PATH), and a contract for it",
+            [this] { return Inspect(context, inspect); }),
         inspect);
     CLI::App* read_command = Command(app, "read", "the records of one file, as a source would read them, without a project",
                                      [this] { return ReadFile(context, read); });

@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/print_batches.h"
+#include "contract/decode_column.h"
 #include "core/counted.h"
 #include "run/cursor.h"
 #include "run/source_input.h"
@@ -15,8 +16,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr size_t kBatches = 10;   // that are shown of a node
-constexpr size_t kLongest = 100;  // bytes of a cursor in a line
+constexpr size_t kBatches = 10;  // that are shown of a node
 
 int Finish(Context& context, const Result<int>& result) { return result ? *result : Report(context, result.error()); }
 
@@ -47,7 +47,8 @@ std::string Brief(const ordered_json& state) {
   if (state.contains("files")) return Counted(state["files"].get<int64_t>(), "file");
   std::string text = state["cursor"].dump(-1, ' ', false, ordered_json::error_handler_t::replace);
   if (text == "null") return "(the beginning)";
-  return text.size() <= kLongest ? text : text.substr(0, kLongest) + "…";
+  const std::string cut = contract::CutValue(text);
+  return cut.size() == text.size() ? text : cut + "…";
 }
 
 Result<int> ShowAll(Context& context, run::Session& session) {

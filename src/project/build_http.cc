@@ -19,7 +19,7 @@ using sources::http::AuthKind;
 using sources::http::Pages;
 using sources::http::Request;
 
-// Which keys go with which kind of auth; all are required but those in brackets.
+// Which keys go with which kind of auth.
 struct KindKeys {
   AuthKind kind;
   const char* name;

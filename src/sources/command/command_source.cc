@@ -15,11 +15,9 @@
 #include "core/text.h"
 #include "core/time.h"
 #include "formats/column_plan.h"
-#include "formats/ndjson.h"
 #include "formats/typed_rows.h"
 #include "sources/command/program.h"
-#include "sources/profile.h"
-#include "sources/scratch_folder.h"
+#include "sources/scratch_records.h"
 
 namespace sluice::sources {
 namespace {
@@ -191,14 +189,14 @@ class CommandSource : public RowSource {
       request.shown = name_;
       return formats::NewTypedColumns(request, *batches->schema());
     }
-    return DetectFields(*store_, {OutputFile()}, FileFormat::kNdjson);
+    return output_.Columns();
   }
 
   Result<std::vector<contract::Field>> NewColumns(const formats::ReadRequest& request) override {
     SLUICE_CHECK(RunOnce());
-    if (kind_ == Kind::kNdjson) return formats::NewNdjsonColumns(RequestOf(request));
+    if (kind_ == Kind::kNdjson) return output_.NewColumns(request);
     SLUICE_TRY(const auto batches, OpenBatches(request.max_record_bytes));
-    return formats::NewTypedColumns(RequestOf(request), *batches->schema());
+    return formats::NewTypedColumns(request, *batches->schema());
   }
 
   // The program does not run yet: a plan only tells.
@@ -212,7 +210,7 @@ class CommandSource : public RowSource {
 
   Result<std::unique_ptr<formats::RecordReader>> Read(const RowSplit& /*split*/, const formats::ReadRequest& request) override {
     SLUICE_CHECK(RunOnce());
-    if (kind_ == Kind::kNdjson) return formats::OpenNdjson(RequestOf(request));
+    if (kind_ == Kind::kNdjson) return output_.Read(request);
     SLUICE_TRY(auto batches, OpenBatches(request.max_record_bytes));
     SLUICE_TRY(auto plan, formats::PlanTyped(request, batches->schema()->field_names()));
     return std::make_unique<IpcReader>(std::move(batches), std::move(plan));
@@ -227,40 +225,24 @@ class CommandSource : public RowSource {
  private:
   enum class Kind { kNdjson, kIpcStream, kIpcFile };
 
-  std::string OutputPath() const { return folder_.path() + "/output"; }
-  std::string CursorPath() const { return folder_.path() + "/cursor"; }
+  std::string CursorPath() const { return output_.folder() + "/cursor"; }
   Result<std::unique_ptr<IpcBatches>> OpenBatches(int64_t max_record_bytes) const {
-    return IpcBatches::Open(OutputPath(), name_, kind_ == Kind::kIpcFile, std::max(kLeastForABatch, 4 * max_record_bytes), &pool_);
-  }
-  InputFile OutputFile() const {
-    InputFile file;
-    file.object.key = "output";
-    file.object.size = bytes_;
-    file.name = name_;
-    return file;
-  }
-  formats::ReadRequest RequestOf(formats::ReadRequest request) const {
-    request.store = store_.get();
-    request.key = "output";
-    request.object = nullptr;
-    return request;
+    return IpcBatches::Open(output_.path(), name_, kind_ == Kind::kIpcFile, std::max(kLeastForABatch, 4 * max_record_bytes), &pool_);
   }
 
   // To its end and its code, before a record of it is looked at.
   Status RunOnce() {
-    if (!folder_.path().empty()) return Ok();
-    SLUICE_TRY(folder_, ScratchFolder::Make(spec_.scratch_dir, "program"));
+    if (!output_.folder().empty()) return Ok();
+    SLUICE_TRY(output_, ScratchRecords::Make(spec_.scratch_dir, "program", name_));
     after_ = {before_.text, FormatInstant(SystemClock().Now())};
     Program program{spec_.rows.command, spec_.location, {}, spec_.rows.timeout_micros, spec_.rows.max_output_bytes, spec_.cancel};
     program.environment = {{"SLUICE_CURSOR", before_.text},
                            {"SLUICE_CURSOR_FILE", CursorPath()},
                            {"SLUICE_WINDOW_START", before_.until},
                            {"SLUICE_WINDOW_END", after_.until}};
-    auto printed = RunProgram(program, OutputPath());
-    if (!printed) return Fail(std::move(printed).error().At(spec_.rows.where));
-    bytes_ = *printed;
+    if (auto printed = RunProgram(program, output_.path()); !printed) return Fail(std::move(printed).error().At(spec_.rows.where));
     SLUICE_CHECK(TakeCursor());
-    SLUICE_TRY(store_, store::OpenLocalStore(folder_.path(), false));
+    SLUICE_CHECK(output_.Close());
     return TellKind();
   }
 
@@ -280,7 +262,7 @@ class CommandSource : public RowSource {
   }
 
   Status TellKind() {
-    std::ifstream file(OutputPath(), std::ios::binary);
+    std::ifstream file(output_.path(), std::ios::binary);
     std::string front(8, '\0');
     file.read(front.data(), static_cast<std::streamsize>(front.size()));
     if (front.starts_with("ARROW1")) kind_ = Kind::kIpcFile;
@@ -292,9 +274,7 @@ class CommandSource : public RowSource {
   const std::string name_;
   Cursor before_, after_;
   mutable BatchPool pool_;
-  ScratchFolder folder_;  // none: it has not run yet
-  std::unique_ptr<store::ObjectStore> store_;
-  int64_t bytes_ = 0;
+  ScratchRecords output_;  // without a folder: it has not run yet
   Kind kind_ = Kind::kNdjson;
 };
 

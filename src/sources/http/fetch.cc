@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 
+#include "contract/decode_column.h"
 #include "core/parallel.h"
 #include "core/text.h"
 #include "sources/http/answer.h"
@@ -171,11 +172,7 @@ class Fetch {
     return more;
   }
 
-  std::string Shown(std::string_view text) const {
-    std::string shown = in_.caller.Masked(std::string(text)).substr(0, 200);
-    while (!IsValidUtf8(shown)) shown.pop_back();
-    return shown;
-  }
+  std::string Shown(std::string_view text) const { return contract::CutValue(in_.caller.Masked(std::string(text))); }
 
   Result<Call> Compose(const Request& request, const Context& context, const Pager& pager) const {
     Values values = context.texts;

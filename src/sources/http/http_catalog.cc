@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <variant>
@@ -13,7 +12,7 @@
 #include "sources/http/pager.h"
 #include "sources/profile.h"
 #include "sources/propose.h"
-#include "sources/scratch_folder.h"
+#include "sources/scratch_records.h"
 
 namespace sluice::sources::http {
 namespace {
@@ -125,21 +124,14 @@ class HttpCatalog : public Catalog {
 
  private:
   Result<TableProfile> ProfileOf(const Answer& answer, const Request& request) const {
-    SLUICE_TRY(const ScratchFolder folder, ScratchFolder::Make(spec_.scratch_dir, "sluice-http"));
-    InputFile file;
-    file.object.key = "records";
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::fopen((folder.path() + "/records").c_str(), "wbe"), std::fclose);
-    const auto failed = [&] { return Fail(RetryableError("scratch-failed", folder.path() + " cannot be written to")); };
-    if (!out) return failed();
+    SLUICE_TRY(ScratchRecords records, ScratchRecords::Make(spec_.scratch_dir, "sluice-http", ""));
     SLUICE_CHECK(answer.ForEachRecord(request, {}, [&](std::string_view record, std::string_view) -> Status {
-      file.object.size += static_cast<int64_t>(record.size()) + 1;
-      return std::fwrite(record.data(), 1, record.size(), out.get()) == record.size() && std::fputc('\n', out.get()) != EOF ? Ok()
-                                                                                                                            : failed();
+      SLUICE_CHECK(records.Write(record));
+      return records.Write("\n");
     }));
-    if (std::fflush(out.get()) != 0) return failed();
-    if (file.object.size == 0) return Fail(UserError("nothing-to-propose", "the answer has no records").Hint("name a path that has some"));
-    SLUICE_TRY(const auto store, store::OpenLocalStore(folder.path(), false));
-    return ProfileFiles(*store, {file}, FileFormat::kNdjson, {});
+    SLUICE_CHECK(records.Close());
+    if (records.bytes() == 0) return Fail(NothingThere());
+    return ProfileFiles(records.store(), {records.file()}, FileFormat::kNdjson, {});
   }
 
   std::string Yaml(const std::string& path, const Request& request, const std::string& pages, const TableProfile& profile,

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -12,11 +11,9 @@
 #include "core/counted.h"
 #include "core/text.h"
 #include "core/time.h"
-#include "formats/ndjson.h"
 #include "sources/http/fetch.h"
 #include "sources/http/growth.h"
-#include "sources/profile.h"
-#include "sources/scratch_folder.h"
+#include "sources/scratch_records.h"
 
 namespace sluice::sources::http {
 namespace {
@@ -105,12 +102,12 @@ class HttpSource : public RowSource {
 
   Result<std::vector<contract::Field>> Columns() override {
     SLUICE_CHECK(FetchOnce());
-    return DetectFields(*store_, {OutputFile()}, FileFormat::kNdjson);
+    return records_.Columns();
   }
 
   Result<std::vector<contract::Field>> NewColumns(const formats::ReadRequest& request) override {
     SLUICE_CHECK(FetchOnce());
-    return formats::NewNdjsonColumns(RequestOf(request));
+    return records_.NewColumns(request);
   }
 
   // Nothing is asked for yet: a plan only tells.
@@ -130,7 +127,7 @@ class HttpSource : public RowSource {
 
   Result<std::unique_ptr<formats::RecordReader>> Read(const RowSplit& /*split*/, const formats::ReadRequest& request) override {
     SLUICE_CHECK(FetchOnce());
-    return formats::OpenNdjson(RequestOf(request));
+    return records_.Read(request);
   }
 
   int max_readers() const override { return 1; }
@@ -208,13 +205,8 @@ class HttpSource : public RowSource {
   }
 
   Status FetchOnce() {
-    if (store_) return Ok();
-    SLUICE_TRY(folder_, ScratchFolder::Make(spec_.scratch_dir, "http"));
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> output(std::fopen((folder_.path() + "/output").c_str(), "wbe"), std::fclose);
-    const auto failed = [&] {
-      return Fail(RetryableError("scratch-failed", folder_.path() + "/output cannot be written: is the disk full?"));
-    };
-    if (!output) return failed();
+    if (records_.closed()) return Ok();
+    SLUICE_TRY(records_, ScratchRecords::Make(spec_.scratch_dir, "http", name_));
     std::optional<Growth> growth;
     std::optional<std::string> from;
     if (!spec_.rows.cursor.empty()) {
@@ -225,43 +217,23 @@ class HttpSource : public RowSource {
     const Fetching fetching{read_,
                             settings_,
                             caller,
-                            folder_.path(),
+                            records_.folder(),
                             [&](std::string_view record, std::string_view own) -> Result<bool> {
                               return growth ? growth->Take(record, own) : Result<bool>(true);
                             },
-                            [&](std::string_view lines) -> Status {
-                              if (std::fwrite(lines.data(), 1, lines.size(), output.get()) != lines.size()) return failed();
-                              bytes_ += static_cast<int64_t>(lines.size());
-                              return Ok();
-                            }};
+                            [&](std::string_view lines) { return records_.Write(lines); }};
     if (auto fetched = FetchAll(fetching, Contexts(from)); !fetched) return Placed(std::move(fetched).error());
-    if (std::fflush(output.get()) != 0) return failed();
     if (growth) {
       auto end = growth->After();
       if (!end) return Placed(std::move(end).error());
       after_.end = *std::move(end);
     }
-    SLUICE_TRY(store_, store::OpenLocalStore(folder_.path(), false));
-    return Ok();
+    return records_.Close();
   }
 
   Status Placed(Error error) const {
     if (!error.where.known()) error.where = spec_.rows.where;
     return Fail(std::move(error));
-  }
-
-  InputFile OutputFile() const {
-    InputFile file;
-    file.object.key = "output";
-    file.object.size = bytes_;
-    file.name = name_;
-    return file;
-  }
-  formats::ReadRequest RequestOf(formats::ReadRequest request) const {
-    request.store = store_.get();
-    request.key = "output";
-    request.object = nullptr;
-    return request;
   }
 
   const SourceSpec spec_;
@@ -270,9 +242,7 @@ class HttpSource : public RowSource {
   const std::string name_;
   Cursor before_, after_;
   std::vector<Window> windows_;
-  ScratchFolder folder_;
-  std::unique_ptr<store::ObjectStore> store_;  // null: nothing was asked for yet
-  int64_t bytes_ = 0;
+  ScratchRecords records_;  // not closed: nothing was asked for yet
 };
 
 }  // namespace
